@@ -1,0 +1,1 @@
+//! Floor 0: words and rules, without I/O.

@@ -1,0 +1,1 @@
+//! One test binary: every story, on SQLite and on PostgreSQL.
