@@ -1,1 +1,3 @@
 //! One test binary: every story, on SQLite and on PostgreSQL.
+
+mod log;
