@@ -1,0 +1,438 @@
+//! Keys: what an item is asked by, and what ties it to works.
+//!
+//! A key is normalized once, before it enters the log or a question, and compared byte for byte ever after, so that no
+//! later table of Unicode or of URLs can change an old answer. Titles are not keys: they never decide anything (R10).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::Digest as _;
+use unicode_normalization::UnicodeNormalization;
+use url::Url;
+
+use super::ids::WorkId;
+
+/// The longest URL, in bytes of its normal form.
+pub const MAX_URL_BYTES: usize = 2_048;
+/// The longest value of an identifier, in bytes of its normal form.
+pub const MAX_IDENTIFIER_BYTES: usize = 256;
+/// The deepest registered prefix, in path segments; a question looks up one prefix for each.
+pub const MAX_PREFIX_SEGMENTS: usize = 32;
+/// The greatest Hamming distance, of 64 bits, at which two ISCC units of one type are near each other.
+pub const NEAR_RADIUS_OF_64: u32 = 6;
+
+/// Why a text is not a key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Not a URL by the WHATWG rules.
+    #[error("`{0}` is not a URL: {1}")]
+    NotUrl(String, url::ParseError),
+    /// Another scheme than `http` or `https`.
+    #[error("`{0}` is not a web address: expected `http` or `https`")]
+    NotWeb(String),
+    /// A user name or password stands in it.
+    #[error("a URL key must not hold a user name or password")]
+    Credentials,
+    /// Over a limit.
+    #[error("the key is longer than {0} bytes")]
+    TooLong(usize),
+    /// A prefix with a query, or deeper than [`MAX_PREFIX_SEGMENTS`].
+    #[error("a URL prefix has no query and at most {MAX_PREFIX_SEGMENTS} path segments")]
+    NotPrefix,
+    /// Not 64 lower-case hexadecimal digits.
+    #[error("expected 64 lower-case hexadecimal digits of a SHA-256")]
+    NotSha256,
+    /// A scheme that is not a short lower-case token.
+    #[error(
+        "an identifier scheme is 1 to 32 lower-case letters, digits, `.`, `_` or `-`, and starts with a letter or digit"
+    )]
+    NotScheme,
+    /// An empty value, one with control characters, or one with white space at an end.
+    #[error(
+        "an identifier value is 1 to {MAX_IDENTIFIER_BYTES} bytes, without control characters or white space at its ends"
+    )]
+    NotValue,
+    /// Not an ISCC unit.
+    #[error("an ISCC unit has a header of 4 hexadecimal digits and a body of 16, 32, 48 or 64")]
+    NotIscc,
+}
+
+/// A SHA-256, written as 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sha256(pub [u8; 32]);
+
+impl Sha256 {
+    /// The SHA-256 of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(sha2::Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Sha256 {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let bytes = HEXLOWER.decode(text.as_bytes()).map_err(|_| KeyError::NotSha256)?;
+        Ok(Self(bytes.try_into().map_err(|_| KeyError::NotSha256)?))
+    }
+}
+
+impl Serialize for Sha256 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sha256 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A key that can be tied to works. Its fields are already normalized; make one with the functions of this type.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Key {
+    /// This address and no other.
+    Url {
+        /// The normal form.
+        value: String,
+    },
+    /// Every address below this one. Alone it only says where something lies (R8, `location_only`).
+    UrlPrefix {
+        /// The normal form, without a final slash.
+        value: String,
+    },
+    /// A file with this content.
+    Sha256 {
+        /// The hash of the content.
+        value: Sha256,
+    },
+    /// An identifier of a catalogue or standard, compared exactly.
+    Id {
+        /// Who numbers, such as `isan` or a catalogue's name.
+        scheme: String,
+        /// The number, in Unicode NFC.
+        value: String,
+    },
+    /// One unit of an ISCC (ISO 24138), for exact and near matches.
+    Iscc {
+        /// Main type, sub type and version: 4 hexadecimal digits.
+        header: String,
+        /// 64 to 256 bits in hexadecimal.
+        body: String,
+    },
+}
+
+impl Key {
+    /// The key of a web address.
+    pub fn url(text: &str) -> Result<Self, KeyError> {
+        Ok(Self::Url { value: normal_url(text)?.into() })
+    }
+
+    /// The key of everything below a web address: the path ends at a segment, so `…/a` covers `…/a/b` and not `…/ab`.
+    pub fn url_prefix(text: &str) -> Result<Self, KeyError> {
+        let url = normal_url(text)?;
+        if url.query().is_some() {
+            return Err(KeyError::NotPrefix);
+        }
+        let mut value = url[..url::Position::BeforePath].to_owned();
+        let mut depth = 0;
+        for segment in segments(&url) {
+            depth += 1;
+            value.push('/');
+            value.push_str(segment);
+        }
+        if depth > MAX_PREFIX_SEGMENTS { Err(KeyError::NotPrefix) } else { Ok(Self::UrlPrefix { value }) }
+    }
+
+    /// The key of a file's content.
+    pub const fn sha256(value: Sha256) -> Self {
+        Self::Sha256 { value }
+    }
+
+    /// The key of a catalogue's or a standard's identifier.
+    pub fn identifier(scheme: &str, value: &str) -> Result<Self, KeyError> {
+        let token = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let mut bytes = scheme.bytes();
+        let first_is_token = bytes.next().is_some_and(token);
+        if !first_is_token || scheme.len() > 32 || !bytes.all(|b| token(b) || matches!(b, b'.' | b'_' | b'-'))
+        {
+            return Err(KeyError::NotScheme);
+        }
+        let value: String = value.nfc().collect();
+        if value.is_empty()
+            || value.len() > MAX_IDENTIFIER_BYTES
+            || value.trim() != value
+            || value.chars().any(is_invisible)
+        {
+            return Err(KeyError::NotValue);
+        }
+        Ok(Self::Id { scheme: scheme.to_owned(), value })
+    }
+
+    /// The key of an ISCC unit.
+    pub fn iscc(header: &str, body: &str) -> Result<Self, KeyError> {
+        let hex = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        if header.len() != 4 || !matches!(body.len(), 16 | 32 | 48 | 64) || !hex(header) || !hex(body) {
+            return Err(KeyError::NotIscc);
+        }
+        Ok(Self::Iscc { header: header.to_owned(), body: body.to_owned() })
+    }
+
+    /// Whether the fields are in normal form: what [`super::admit`] asks before a key enters the log.
+    pub fn is_normal(&self) -> bool {
+        let again = match self {
+            Self::Url { value } => Self::url(value),
+            Self::UrlPrefix { value } => Self::url_prefix(value),
+            Self::Sha256 { .. } => return true,
+            Self::Id { scheme, value } => Self::identifier(scheme, value),
+            Self::Iscc { header, body } => Self::iscc(header, body),
+        };
+        again.as_ref() == Ok(self)
+    }
+
+    /// Whether a match by this key says only where something lies, not what it is (R8).
+    pub fn is_location(&self) -> bool {
+        matches!(self, Self::UrlPrefix { .. })
+    }
+
+    /// The host, where the key is a web address.
+    pub fn host(&self) -> Option<String> {
+        match self {
+            Self::Url { value } | Self::UrlPrefix { value } => {
+                Url::parse(value).ok()?.host_str().map(ToOwned::to_owned)
+            }
+            _ => None,
+        }
+    }
+
+    /// For a URL: every prefix key that covers it, shortest first.
+    pub fn covering_prefixes(&self) -> Vec<Self> {
+        let Self::Url { value } = self else { return Vec::new() };
+        let Ok(url) = Url::parse(value) else { return Vec::new() };
+        let mut prefix = url[..url::Position::BeforePath].to_owned();
+        let mut prefixes = vec![Self::UrlPrefix { value: prefix.clone() }];
+        for segment in segments(&url).take(MAX_PREFIX_SEGMENTS) {
+            prefix.push('/');
+            prefix.push_str(segment);
+            prefixes.push(Self::UrlPrefix { value: prefix.clone() });
+        }
+        prefixes
+    }
+
+    /// 128 bits that stand for the key in memory (never in the log): the head of its SHA-256.
+    pub fn fingerprint(&self) -> u128 {
+        let mut hasher = sha2::Sha256::new();
+        let (tag, first, second): (u8, &[u8], &[u8]) = match self {
+            Self::Url { value } => (1, value.as_bytes(), b""),
+            Self::UrlPrefix { value } => (2, value.as_bytes(), b""),
+            Self::Sha256 { value } => (3, &value.0, b""),
+            Self::Id { scheme, value } => (4, scheme.as_bytes(), value.as_bytes()),
+            Self::Iscc { header, body } => (5, header.as_bytes(), body.as_bytes()),
+        };
+        hasher.update([tag]);
+        hasher.update(first);
+        hasher.update([0]);
+        hasher.update(second);
+        let hash: [u8; 32] = hasher.finalize().into();
+        hash.iter().take(16).fold(0, |value, byte| (value << 8) | u128::from(*byte))
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url { value } => write!(f, "{value}"),
+            Self::UrlPrefix { value } => write!(f, "{value}/…"),
+            Self::Sha256 { value } => write!(f, "sha256:{value}"),
+            Self::Id { scheme, value } => write!(f, "{scheme}:{value}"),
+            Self::Iscc { header, body } => write!(f, "iscc:{header}{body}"),
+        }
+    }
+}
+
+/// Characters that a reader can't see or that reorder what is seen: controls, and the marks of Unicode UAX #9.
+pub fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+fn segments(url: &Url) -> impl Iterator<Item = &str> {
+    // Empty segments are passed over: most servers do, and `//a/x` must not slip past a denial of `/a`.
+    url.path().split('/').filter(|segment| !segment.is_empty())
+}
+
+/// The WHATWG URL, without fragment or empty query, and with escaped unreserved characters unescaped (RFC 3986,
+/// 6.2.2.2): without that, `/%61` would slip past a denial of `/a`.
+fn normal_url(text: &str) -> Result<Url, KeyError> {
+    // Escapes can triple a text; nothing over this can have a normal form within the limit.
+    if text.len() > 4 * MAX_URL_BYTES {
+        return Err(KeyError::TooLong(MAX_URL_BYTES));
+    }
+    let shown = || text.chars().take(200).collect::<String>();
+    let mut url = Url::parse(&unescape_unreserved(text)).map_err(|error| KeyError::NotUrl(shown(), error))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(KeyError::NotWeb(shown()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(KeyError::Credentials);
+    }
+    url.set_fragment(None);
+    if url.query() == Some("") {
+        url.set_query(None);
+    }
+    if url.as_str().len() > MAX_URL_BYTES { Err(KeyError::TooLong(MAX_URL_BYTES)) } else { Ok(url) }
+}
+
+fn unescape_unreserved(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('%') {
+        let (before, escape) = rest.split_at(at);
+        out.push_str(before);
+        let value = escape.get(1..3).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match value {
+            Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') => {
+                out.push(char::from(byte));
+            }
+            Some(byte) => out.push_str(&format!("%{byte:02X}")),
+            None => out.push('%'),
+        }
+        rest = escape.get(if value.is_some() { 3 } else { 1 }..).unwrap_or("");
+    }
+    out.push_str(rest);
+    out
+}
+
+/// What a question asks about: a work by its name here, or a key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SubjectKey {
+    /// A registered work.
+    Work(WorkKey),
+    /// Anything that is tied to works.
+    Key(Key),
+}
+
+/// `{"type":"work","id":"wrk_…"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkKey {
+    /// Always `work`.
+    pub r#type: WorkTag,
+    /// The work.
+    pub id: WorkId,
+}
+
+/// The tag of a [`WorkKey`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkTag {
+    /// The only one.
+    Work,
+}
+
+impl SubjectKey {
+    /// The key of a registered work.
+    pub const fn work(id: WorkId) -> Self {
+        Self::Work(WorkKey { r#type: WorkTag::Work, id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> String {
+        match Key::url(text) {
+            Ok(Key::Url { value }) => value,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn urls_that_reach_one_page_are_one_key() {
+        let page = url("https://a.example/b/c");
+        for same in [
+            "HTTPS://A.EXAMPLE:443/b/c",
+            "https://a.example/x/../b/./c",
+            "https://a.example/%62/c#part",
+            "https://a.example/b/c?",
+            "https://a.example/x/%2e%2E/b/c",
+            " https://a.example\\b\\c",
+        ] {
+            assert_eq!(url(same), page, "{same}");
+        }
+        for other in [
+            "https://a.example/b/c/",
+            "http://a.example/b/c",
+            "https://a.example/B/c",
+            "https://a.example/b%2Fc",
+        ] {
+            assert_ne!(url(other), page, "{other}");
+        }
+        assert_eq!(url("https://例え.テスト/あ"), "https://xn--r8jz45g.xn--zckzah/%E3%81%82");
+    }
+
+    #[test]
+    fn what_is_not_a_web_address_is_refused() {
+        for bad in [
+            "",
+            "a.example",
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "https://u:p@a.example/",
+            "https://",
+            "https://a b/",
+        ] {
+            assert!(Key::url(bad).is_err(), "{bad}");
+        }
+        assert!(Key::url(&format!("https://a.example/{}", "x".repeat(MAX_URL_BYTES))).is_err());
+    }
+
+    #[test]
+    fn a_prefix_ends_at_a_segment_and_empty_segments_do_not_hide() {
+        let prefix = Key::url_prefix("https://a.example/b/").unwrap();
+        let covers = |text: &str| Key::url(text).unwrap().covering_prefixes().contains(&prefix);
+        assert!(covers("https://a.example/b"));
+        assert!(covers("https://a.example/b/c?d"));
+        assert!(covers("https://a.example//b//c"));
+        assert!(!covers("https://a.example/bc"));
+        assert!(!covers("https://sub.a.example/b/"));
+        assert!(Key::url_prefix("https://a.example/?q=1").is_err());
+    }
+
+    #[test]
+    fn normal_keys_stay_normal() {
+        let keys = [
+            Key::url("https://a.example/%E3%81%82?q=%2f").unwrap(),
+            Key::url_prefix("https://a.example").unwrap(),
+            Key::url_prefix("https://a.example/x/").unwrap(),
+            Key::identifier("isan", "0000-0001").unwrap(),
+            Key::iscc("0010", "0011223344556677").unwrap(),
+            Key::sha256(Sha256::of(b"")),
+        ];
+        for key in &keys {
+            assert!(key.is_normal(), "{key:?}");
+        }
+        assert!(!Key::Url { value: "https://A.example/".into() }.is_normal());
+        assert!(!Key::Id { scheme: "ISAN".into(), value: "1".into() }.is_normal());
+        assert!(!Key::Id { scheme: "isan".into(), value: "1\u{202e}".into() }.is_normal());
+    }
+}
