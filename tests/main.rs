@@ -1,3 +1,5 @@
 //! One test binary: every story, on SQLite and on PostgreSQL.
 
 mod log;
+mod store;
+mod world;

@@ -1,0 +1,281 @@
+//! The two databases behind one type.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+use super::error::StoreError;
+use super::sql::texts;
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// How long a caller waits for a connection before it is told that the database is busy.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+texts! {
+    /// How SQLite and PostgreSQL open a transaction that sees one moment only and writes nothing.
+    BEGIN_SNAPSHOT = "BEGIN DEFERRED", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    /// SQLite takes the writer's lock at once: a transaction that reads first and writes later would otherwise fail
+    /// with SQLITE_BUSY as soon as another one wrote in between, and no timeout helps against that.
+    BEGIN_WRITE = "BEGIN IMMEDIATE", "BEGIN";
+    /// What acknowledged means rests on these settings.
+    DURABILITY = "SELECT 'on', 'on', 'off'",
+        "SELECT current_setting('synchronous_commit'), current_setting('fsync'), \
+         CASE WHEN pg_is_in_recovery() THEN 'on' ELSE 'off' END";
+}
+
+/// Leaves any transaction behind, without a warning when there is none: `BEGIN` on its own opens one or, inside a
+/// forgotten one, does nothing.
+const LEAVE_TRANSACTION: &str = "BEGIN; ROLLBACK";
+
+/// Which of the two databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Embedded, one process.
+    Sqlite,
+    /// A server, several processes.
+    Postgres,
+}
+
+/// A database. Cloning shares its connections.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// SQLite: one connection that writes, several that read.
+    Sqlite {
+        /// The one connection that writes.
+        writer: SqlitePool,
+        /// Connections that only read.
+        readers: SqlitePool,
+    },
+    /// PostgreSQL; always the primary.
+    Postgres(PgPool),
+}
+
+/// A transaction. Dropping it undoes it.
+#[derive(Debug)]
+pub enum Tx {
+    /// On SQLite.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// On PostgreSQL.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Compiles `$body` once per driver, with `$pool` the pool to read from.
+macro_rules! on_db {
+    ($db:expr, $pool:ident => $body:expr) => {
+        match $db {
+            $crate::store::db::Db::Sqlite { readers: $pool, .. } => $body,
+            $crate::store::db::Db::Postgres($pool) => $body,
+        }
+    };
+}
+
+/// Compiles `$body` once per driver, with `$conn` the transaction's connection (`&mut *$conn` to use it twice).
+macro_rules! on_tx {
+    ($tx:expr, $conn:ident => $body:expr) => {
+        match $tx {
+            $crate::store::db::Tx::Sqlite(tx) => {
+                let $conn = &mut **tx;
+                $body
+            }
+            $crate::store::db::Tx::Postgres(tx) => {
+                let $conn = &mut **tx;
+                $body
+            }
+        }
+    };
+}
+
+pub(in crate::store) use {on_db, on_tx};
+
+impl Db {
+    /// Opens the database at `url` (`sqlite:PATH`, whose folder must exist, or `postgres://…`) and brings its tables
+    /// up to date. At most 16 connections on PostgreSQL.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        Self::connect_sized(url, 16).await
+    }
+
+    /// As [`Db::connect`], with at most `connections` connections (readers on SQLite).
+    pub async fn connect_sized(url: &str, connections: u32) -> Result<Self, StoreError> {
+        let db = match url.split_once(':') {
+            Some(("sqlite", _)) => open_sqlite(url, connections).await?,
+            Some(("postgres" | "postgresql", _)) => Self::Postgres(open_postgres(url, connections).await?),
+            _ => return Err(StoreError::Address { url: without_password(url) }),
+        };
+        match &db {
+            Self::Sqlite { writer, .. } => SQLITE_MIGRATIONS.run(writer).await?,
+            Self::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await?,
+        }
+        db.refuse_unsafe_settings().await?;
+        Ok(db)
+    }
+
+    /// Which of the two databases this is.
+    pub fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite { .. } => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Opens a transaction that may write. On SQLite there is one at a time, in this process and any other.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with(BEGIN_WRITE.sqlite).await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin_with(BEGIN_WRITE.postgres).await?),
+        })
+    }
+
+    /// Opens a transaction that only reads, and sees one moment however long it lasts.
+    pub async fn snapshot(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin_with(BEGIN_SNAPSHOT.sqlite).await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin_with(BEGIN_SNAPSHOT.postgres).await?),
+        })
+    }
+
+    /// Waits for the connections in use, then closes all. On SQLite this also folds the write-ahead log into the file.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// A server that acknowledges before it has written, or that only copies another one, cannot keep this
+    /// registry's promises.
+    async fn refuse_unsafe_settings(&self) -> Result<(), StoreError> {
+        let text = DURABILITY.of(self.engine());
+        let (commit, fsync, standby): (String, String, String) =
+            on_db!(self, pool => sqlx::query_as(text).fetch_one(pool).await)?;
+        if standby == "on" {
+            return Err(StoreError::Unavailable(
+                "this server is a standby: give the primary's address".to_owned(),
+            ));
+        }
+        if commit == "off" || fsync == "off" {
+            return Err(StoreError::Unavailable(format!(
+                "the server may lose what it acknowledged (synchronous_commit `{commit}`, fsync `{fsync}`): \
+                 switch both on"
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl Tx {
+    /// Which of the two databases this is on.
+    pub fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite(_) => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Makes the changes durable and visible to all.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        }
+        .map_err(StoreError::at_commit)
+    }
+
+    /// Undoes the changes now; dropping the transaction does so too, a little later.
+    pub async fn rollback(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await,
+            Self::Postgres(tx) => tx.rollback().await,
+        }
+        .map_err(StoreError::from)
+    }
+}
+
+async fn open_sqlite(url: &str, connections: u32) -> Result<Db, StoreError> {
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(|_| StoreError::Address { url: without_password(url) })?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // NORMAL loses the last commits at a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(ACQUIRE_TIMEOUT);
+    if options.get_filename().as_os_str().is_empty()
+        || url.contains(":memory:")
+        || url.contains("mode=memory")
+    {
+        // Every connection would have a database of its own.
+        return Err(StoreError::Address { url: url.to_owned() });
+    }
+    let pool = || {
+        SqlitePoolOptions::new()
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+    };
+    let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+    let reading = options.pragma("query_only", "on");
+    let readers = pool().max_connections(connections.max(1)).connect_lazy_with(reading);
+    Ok(Db::Sqlite { writer, readers })
+}
+
+async fn open_postgres(url: &str, connections: u32) -> Result<PgPool, StoreError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|_| StoreError::Address { url: without_password(url) })?
+        .application_name("kyodaku")
+        .options([
+            ("statement_timeout", "30s"),
+            ("lock_timeout", "10s"),
+            ("idle_in_transaction_session_timeout", "30s"),
+        ]);
+    let pool = PgPoolOptions::new()
+        .max_connections(connections.max(2))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A future dropped while it waits for `BEGIN` gives its connection back inside an open transaction; the
+        // next user's autocommitted writes would vanish with it.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                sqlx::raw_sql(LEAVE_TRANSACTION).execute(&mut *connection).await?;
+                Ok(true)
+            })
+        })
+        .connect_with(options)
+        .await?;
+    Ok(pool)
+}
+
+/// The address without what stands between `//` and `@`, for messages.
+fn without_password(url: &str) -> String {
+    match (url.find("//"), url.rfind('@')) {
+        (Some(start), Some(end)) if start < end => {
+            let (scheme, rest) = (url.get(..start).unwrap_or_default(), url.get(end..).unwrap_or_default());
+            format!("{scheme}//…{rest}")
+        }
+        _ => url.to_owned(),
+    }
+}
+
+/// A count or an index as the databases store it.
+///
+/// # Errors
+/// [`StoreError::Program`] above 2^63.
+pub(super) fn to_db(value: u64) -> Result<i64, StoreError> {
+    i64::try_from(value).map_err(|_| StoreError::Program(format!("the number {value} is too large to store")))
+}
+
+/// A count or an index as stored.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] below zero.
+pub(super) fn from_db(value: i64) -> Result<u64, StoreError> {
+    u64::try_from(value).map_err(|_| StoreError::Corrupt(format!("a count or an index is {value}")))
+}

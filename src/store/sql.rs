@@ -1,0 +1,83 @@
+//! Every SQL text of the program, in one list, so that a test can prepare each on both databases.
+//!
+//! A text is declared with `texts!` in the file that uses it, and so cannot be missing here unless its file is.
+//! Where one text cannot serve both databases a named [`Pair`] stands side by side; a test counts them.
+
+use super::db::Engine;
+
+/// Two texts for one purpose: what SQLite and PostgreSQL can only say differently.
+#[derive(Clone, Copy, Debug)]
+pub struct Pair {
+    /// The text for SQLite.
+    pub sqlite: &'static str,
+    /// The text for PostgreSQL.
+    pub postgres: &'static str,
+}
+
+impl Pair {
+    /// The text for `engine`.
+    pub const fn of(&self, engine: Engine) -> &'static str {
+        match engine {
+            Engine::Sqlite => self.sqlite,
+            Engine::Postgres => self.postgres,
+        }
+    }
+}
+
+/// One listed text.
+#[derive(Clone, Copy, Debug)]
+pub enum Text {
+    /// One text that serves both databases.
+    Both(&'static str),
+    /// One text for each.
+    Pair(Pair),
+}
+
+impl Text {
+    /// The text for `engine`.
+    pub const fn of(&self, engine: Engine) -> &'static str {
+        match self {
+            Self::Both(text) => text,
+            Self::Pair(pair) => pair.of(engine),
+        }
+    }
+}
+
+/// The texts of one file: the name of the constant, and the text.
+pub type Texts = &'static [(&'static str, Text)];
+
+/// Declares a file's SQL texts as constants, and the list `TEXTS` of them:
+/// `NAME = "…";` is a `&'static str` for both databases, `NAME = "for SQLite", "for PostgreSQL";` a [`Pair`].
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident = $text:literal $(, $postgres:literal)?;)*) => {
+        $($crate::store::sql::text_const!($(#[$doc])* $name = $text $(, $postgres)?);)*
+
+        pub(in crate::store) const TEXTS: $crate::store::sql::Texts =
+            &[$((stringify!($name), $crate::store::sql::text_entry!($text $(, $postgres)?))),*];
+    };
+}
+
+macro_rules! text_const {
+    ($(#[$doc:meta])* $name:ident = $text:literal) => {
+        $(#[$doc])*
+        const $name: &str = $text;
+    };
+    ($(#[$doc:meta])* $name:ident = $sqlite:literal, $postgres:literal) => {
+        $(#[$doc])*
+        const $name: $crate::store::sql::Pair = $crate::store::sql::Pair { sqlite: $sqlite, postgres: $postgres };
+    };
+}
+
+macro_rules! text_entry {
+    ($text:literal) => {
+        $crate::store::sql::Text::Both($text)
+    };
+    ($sqlite:literal, $postgres:literal) => {
+        $crate::store::sql::Text::Pair($crate::store::sql::Pair { sqlite: $sqlite, postgres: $postgres })
+    };
+}
+
+pub(in crate::store) use {text_const, text_entry, texts};
+
+/// Every text, by the file that declares it.
+pub const ALL: &[(&str, Texts)] = &[("db", super::db::TEXTS)];
