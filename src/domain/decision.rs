@@ -1,1 +1,289 @@
-//! To be filled.
+//! The answer to a question, and why.
+
+use serde::{Deserialize, Serialize};
+
+use super::act::Condition;
+use super::ids::{GrantId, HoldingId, OrgId, WorkId};
+use super::key::Sha256;
+use super::uses::Use;
+
+/// The overall answer. There is no third value; the default is [`Verdict::NotPermitted`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Every use is covered, for every match, by every holder of everything.
+    Permitted,
+    /// Anything else.
+    #[default]
+    NotPermitted,
+}
+
+macro_rules! codes {
+    ($(#[$top:meta])* $type:ident { $($(#[$doc:meta])* $name:ident,)* }) => {
+        $(#[$top])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $type { $($(#[$doc])* $name,)* }
+
+        impl $type {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+codes! {
+    /// Why a use is not permitted: the closed list.
+    ReasonCode {
+        /// No key of the item is tied to any work.
+        NotRegistered,
+        /// The work was withdrawn, or the key was taken off it.
+        Withdrawn,
+        /// Nobody holds the work.
+        NoHolder,
+        /// A holder is not confirmed.
+        HolderUnconfirmed,
+        /// The tie between key and work is not confirmed.
+        BindingUnconfirmed,
+        /// Not all holders have declared the list of holders complete.
+        RosterIncomplete,
+        /// Not all holders have declared the list of layers complete.
+        LayersIncomplete,
+        /// An outsider claims the work.
+        Claimed,
+        /// A dispute is open.
+        Disputed,
+        /// The developer is not a verified AI developer in good standing.
+        DeveloperUnverified,
+        /// A holder has granted nothing that could apply.
+        NoGrant,
+        /// Some holders have granted, this one has not.
+        PartlyGranted,
+        /// A holder refuses.
+        Denied,
+        /// The nearest grant is for another use.
+        UseNotCovered,
+        /// The nearest grant is for another developer.
+        DeveloperNotCovered,
+        /// The nearest grant is for another model; or the model is not registered.
+        ModelNotCovered,
+        /// The nearest grant is for another territory.
+        TerritoryNotCovered,
+        /// The item is known by its place alone, and the nearest grant does not say that this is enough.
+        LocationOnly,
+        /// The nearest grant begins later.
+        NotYetEffective,
+        /// The nearest grant has ended.
+        Expired,
+        /// The nearest grant was revoked, or stopped with its holder or mandate.
+        Revoked,
+        /// Something that the work incorporates is not permitted.
+        LayerNotPermitted,
+        /// A part that was asked for is not permitted.
+        PartNotPermitted,
+        /// A similar work is denied.
+        NearDenied,
+        /// The question could not be read.
+        Unreadable,
+    }
+}
+
+codes! {
+    /// A fact that never changes a verdict.
+    NoteCode {
+        /// Rights are reserved by an opt-out.
+        OptOutRecorded,
+        /// A foreign signal reads as an allowance, which is not consent.
+        AllowSignalRecorded,
+        /// A claim was made that no longer suspends.
+        ClaimNoted,
+    }
+}
+
+/// One reason, with what it rests on and whom to ask.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// Which.
+    pub code: ReasonCode,
+    /// For a layer or a part: what stands in the way there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<ReasonCode>,
+    /// The work that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<WorkId>,
+    /// Whom to ask: sorted, distinct; may be empty where only the registrar can help.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ask: Vec<OrgId>,
+    /// The entries that it rests on: sorted, distinct; empty where it rests on an absence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<u64>,
+    /// Whether it shows a grant that does not cover the developer who asks: such a reason is the parties' secret.
+    #[serde(skip)]
+    pub secret: bool,
+}
+
+/// One note.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// Which.
+    pub code: NoteCode,
+    /// The work that it is about, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<WorkId>,
+    /// The entries that it rests on: sorted, distinct.
+    pub entries: Vec<u64>,
+}
+
+/// A list with at least one member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NonEmpty<T>(Vec<T>);
+
+impl<T> NonEmpty<T> {
+    /// The list, or `None` when it is empty.
+    pub fn new(members: Vec<T>) -> Option<Self> {
+        if members.is_empty() { None } else { Some(Self(members)) }
+    }
+
+    /// The members.
+    pub fn iter(&self) -> std::slice::Iter<'_, T> {
+        self.0.iter()
+    }
+}
+
+/// The proof of one permitted use: every match, in each everything of its closure, in each every holding, at each leaf
+/// one grant. Only [`mod@super::decide`] makes one, and no list in it can be empty: the type is the proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permitted {
+    pub(super) works: NonEmpty<CoveredWork>,
+}
+
+impl Permitted {
+    /// The matched works.
+    pub fn works(&self) -> &NonEmpty<CoveredWork> {
+        &self.works
+    }
+
+    /// All leaves.
+    pub fn leaves(&self) -> impl Iterator<Item = &Leaf> {
+        self.works.iter().flat_map(|work| work.members.iter()).flat_map(|member| member.leaves.iter())
+    }
+
+    /// The entries that the permission rests on: sorted, distinct.
+    pub fn entries(&self) -> Vec<u64> {
+        sorted(self.leaves().map(|leaf| leaf.entry))
+    }
+
+    /// The conditions of all its grants: sorted, distinct.
+    pub fn conditions(&self) -> Vec<Condition> {
+        sorted(self.leaves().flat_map(|leaf| leaf.conditions.iter().copied()))
+    }
+
+    /// The digests of the terms of all its grants: sorted, distinct.
+    pub fn terms(&self) -> Vec<Sha256> {
+        sorted(self.leaves().filter_map(|leaf| leaf.terms))
+    }
+}
+
+/// A matched work, all of whose closure is covered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoveredWork {
+    /// The work.
+    pub work: WorkId,
+    /// Itself, its parts if asked for, and everything incorporated.
+    pub members: NonEmpty<CoveredMember>,
+}
+
+/// A member of a closure, all of whose holdings are covered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoveredMember {
+    /// The member.
+    pub work: WorkId,
+    /// One for each holding and each way in which the member was reached.
+    pub leaves: NonEmpty<Leaf>,
+}
+
+/// One holding, and the grant that covers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// The holding.
+    pub holding: HoldingId,
+    /// Its present holder.
+    pub holder: OrgId,
+    /// The grant.
+    pub grant: GrantId,
+    /// The grant's entry.
+    pub entry: u64,
+    /// Its conditions.
+    pub conditions: Vec<Condition>,
+    /// The digest of its terms.
+    pub terms: Option<Sha256>,
+}
+
+/// What is answered for one use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Permitted, with the proof.
+    Permitted(Permitted),
+    /// Not permitted, with at least one reason, sorted.
+    NotPermitted(NonEmpty<Reason>),
+}
+
+/// The answer for one use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UseDecision {
+    /// The use.
+    pub r#use: Use,
+    /// The answer.
+    pub outcome: Outcome,
+}
+
+/// The answer to one question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The version of the rules that gave it.
+    pub rule_version: u32,
+    /// As of which size of the log.
+    pub log_size: u64,
+    /// At which moment.
+    pub moment_ms: i64,
+    /// The matched works, canonical, sorted.
+    pub matched: Vec<WorkId>,
+    /// One for each use, in the order of the question; empty when the question could not be read.
+    pub uses: Vec<UseDecision>,
+    /// Reasons that concern the whole question; when there is one, nothing is permitted.
+    pub general: Vec<Reason>,
+    /// Facts that change nothing: sorted.
+    pub notes: Vec<Note>,
+    /// The earliest moment at which time alone could change the answer; `i64::MAX` when none could.
+    pub valid_until_ms: i64,
+}
+
+impl Decision {
+    /// Permitted only when there is at least one use, all are, and nothing general stands against it.
+    pub fn verdict(&self) -> Verdict {
+        let permits = |answer: &UseDecision| matches!(answer.outcome, Outcome::Permitted(_));
+        if self.general.is_empty() && !self.uses.is_empty() && self.uses.iter().all(permits) {
+            Verdict::Permitted
+        } else {
+            Verdict::NotPermitted
+        }
+    }
+
+    /// All reasons, general ones first.
+    pub fn reasons(&self) -> impl Iterator<Item = &Reason> {
+        let of_uses = self.uses.iter().flat_map(|answer| match &answer.outcome {
+            Outcome::Permitted(_) => [].iter(),
+            Outcome::NotPermitted(reasons) => reasons.iter(),
+        });
+        self.general.iter().chain(of_uses)
+    }
+}
+
+pub(super) fn sorted<T: Ord>(members: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut members: Vec<T> = members.into_iter().collect();
+    members.sort_unstable();
+    members.dedup();
+    members
+}
