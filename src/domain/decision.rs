@@ -250,10 +250,10 @@ pub struct Decision {
     pub moment_ms: i64,
     /// The matched works, canonical, sorted.
     pub matched: Vec<WorkId>,
-    /// One for each use, in the order of the question; empty when the question could not be read.
+    /// Why the question could not be read; then nothing else is answered.
+    pub unreadable: Option<Reason>,
+    /// One for each use, in the order of the question; empty when it could not be read.
     pub uses: Vec<UseDecision>,
-    /// Reasons that concern the whole question; when there is one, nothing is permitted.
-    pub general: Vec<Reason>,
     /// Facts that change nothing: sorted.
     pub notes: Vec<Note>,
     /// The earliest moment at which time alone could change the answer; `i64::MAX` when none could.
@@ -261,23 +261,23 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Permitted only when there is at least one use, all are, and nothing general stands against it.
+    /// Permitted only when the question could be read, there is at least one use, and all are permitted.
     pub fn verdict(&self) -> Verdict {
         let permits = |answer: &UseDecision| matches!(answer.outcome, Outcome::Permitted(_));
-        if self.general.is_empty() && !self.uses.is_empty() && self.uses.iter().all(permits) {
+        if self.unreadable.is_none() && !self.uses.is_empty() && self.uses.iter().all(permits) {
             Verdict::Permitted
         } else {
             Verdict::NotPermitted
         }
     }
 
-    /// All reasons, general ones first.
+    /// All reasons, in the order of the uses.
     pub fn reasons(&self) -> impl Iterator<Item = &Reason> {
         let of_uses = self.uses.iter().flat_map(|answer| match &answer.outcome {
             Outcome::Permitted(_) => [].iter(),
             Outcome::NotPermitted(reasons) => reasons.iter(),
         });
-        self.general.iter().chain(of_uses)
+        self.unreadable.iter().chain(of_uses)
     }
 }
 
