@@ -13,6 +13,8 @@
 //! | [`checkpoint`] | the signed head: C2SP `tlog-checkpoint` in a signed note, Ed25519 |
 
 pub mod canonical;
+pub mod checkpoint;
 pub mod digest;
 pub mod merkle;
+pub mod proof;
 pub mod tile;

@@ -1,10 +1,15 @@
 //! The log against independent implementations: what we make they accept, what they make we accept.
 
 mod canonical;
+mod checkpoint;
 mod merkle;
+mod proof;
 mod tile;
 
-use kyodaku::log::merkle::{Hash, leaf_hash};
+use std::collections::BTreeMap;
+
+use kyodaku::log::merkle::{HASH_BYTES, Hash, leaf_hash};
+use kyodaku::log::tile::{TileId, TileRef, TileWrite};
 
 /// The entry at `index`, different for every index.
 fn entry(index: u64) -> Vec<u8> {
@@ -41,5 +46,26 @@ impl Theirs {
 
     fn root(&self, size: u64) -> Hash {
         Hash(tlog_tiles::tree_hash(size, self).unwrap().0)
+    }
+}
+
+/// What a store does: one row a tile, replaced or extended.
+#[derive(Default)]
+struct Store(BTreeMap<TileId, Vec<u8>>);
+
+impl Store {
+    fn write(&mut self, writes: &[TileWrite]) {
+        for write in writes {
+            let row = self.0.entry(write.id).or_default();
+            assert_eq!(row.len(), usize::from(write.old_width) * HASH_BYTES, "{:?}", write.id);
+            row.extend_from_slice(write.appended());
+            assert_eq!(row, &write.data, "the old data is a prefix of the new");
+            assert_eq!(row.len(), usize::from(write.width()) * HASH_BYTES);
+        }
+    }
+
+    fn read(&self, tile: TileRef) -> Result<Vec<u8>, String> {
+        let row = self.0.get(&tile.id).ok_or(format!("no {tile}"))?;
+        Ok(row.get(..usize::from(tile.width) * HASH_BYTES).ok_or(format!("short {tile}"))?.to_vec())
     }
 }

@@ -1,34 +1,11 @@
-use std::collections::BTreeMap;
-
 use kyodaku::log::merkle::{EMPTY_ROOT, HASH_BYTES, MAX_SIZE, TreeHead, root_of};
 use kyodaku::log::tile::{
-    BundleError, MAX_ENTRY_BYTES, TileBuilder, TileError, TileId, TilePath, TileRef, TileSet, TileWrite,
-    decode_bundle, edge_tiles, encode_bundle, entries_path,
+    BundleError, MAX_ENTRY_BYTES, TileBuilder, TileError, TileId, TilePath, TileRef, TileSet, decode_bundle,
+    edge_tiles, encode_bundle, entries_path,
 };
 use proptest::prelude::*;
 
-use super::{Theirs, leaves};
-
-/// What a store does: one row a tile, replaced or extended.
-#[derive(Default)]
-struct Store(BTreeMap<TileId, Vec<u8>>);
-
-impl Store {
-    fn write(&mut self, writes: &[TileWrite]) {
-        for write in writes {
-            let row = self.0.entry(write.id).or_default();
-            assert_eq!(row.len(), usize::from(write.old_width) * HASH_BYTES, "{:?}", write.id);
-            row.extend_from_slice(write.appended());
-            assert_eq!(row, &write.data, "the old data is a prefix of the new");
-            assert_eq!(row.len(), usize::from(write.width()) * HASH_BYTES);
-        }
-    }
-
-    fn read(&self, tile: TileRef) -> Result<Vec<u8>, String> {
-        let row = self.0.get(&tile.id).ok_or(format!("no {tile}"))?;
-        Ok(row.get(..usize::from(tile.width) * HASH_BYTES).ok_or(format!("short {tile}"))?.to_vec())
-    }
-}
+use super::{Store, Theirs, leaves};
 
 /// Every tile of a tree of `size` leaves has the width and the bytes that `tlog_tiles` gives it.
 fn assert_equal_tiles(store: &Store, theirs: &Theirs, old: u64, size: u64) {

@@ -1,0 +1,166 @@
+//! The two halves of a log's key.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::{BASE64, HEXLOWER};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+
+use super::{Checkpoint, CheckpointError, MAX_NOTE_BYTES, note};
+use crate::log::digest::sha256;
+
+/// The signature type of Ed25519 in signed notes.
+const ED25519: u8 = 0x01;
+
+/// Why text or bytes are not a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// The name is empty or holds a blank, a control character or `+`.
+    #[error(
+        "the name of a log's key must not be empty and must not hold a blank, a control character or `+`"
+    )]
+    Name,
+    /// Not `name+hash+base64`.
+    #[error("a verifier key is written `name+<8 hexadecimal digits>+<base64>`")]
+    Form,
+    /// A key type other than Ed25519.
+    #[error("only Ed25519 keys (type 1) are known")]
+    Type,
+    /// The key's hash does not fit its name and bytes.
+    #[error("the key's hash does not fit its name and bytes; it was altered or cut")]
+    Id,
+    /// The bytes are not a point of the curve, or one with which anything can be signed.
+    #[error("the key's bytes are not a usable Ed25519 key")]
+    Point,
+}
+
+/// The public half, which anyone may know: written `name+hash+base64`, as witnesses and monitors read it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct VerifierKey {
+    name: String,
+    id: u32,
+    key: VerifyingKey,
+}
+
+impl VerifierKey {
+    /// The key `name` from its 32 public bytes.
+    pub fn new(name: &str, public: &[u8; 32]) -> Result<Self, KeyError> {
+        if !note::is_key_name(name) {
+            return Err(KeyError::Name);
+        }
+        let key = VerifyingKey::from_bytes(public).map_err(|_| KeyError::Point)?;
+        if key.is_weak() {
+            return Err(KeyError::Point);
+        }
+        Ok(Self { name: name.to_owned(), id: key_id(name, public), key })
+    }
+
+    /// The key's name: the origin of its log.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The first four bytes of SHA-256 over name, line end, type and public key, big-endian.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The 32 public bytes.
+    pub fn public_bytes(&self) -> &[u8; 32] {
+        self.key.as_bytes()
+    }
+
+    /// Whether `signature` is this key's over `text`, by the strict rules of Ed25519.
+    pub(super) fn verifies(&self, text: &[u8], signature: &[u8]) -> bool {
+        Signature::from_slice(signature)
+            .is_ok_and(|signature| self.key.verify_strict(text, &signature).is_ok())
+    }
+}
+
+fn key_id(name: &str, public: &[u8; 32]) -> u32 {
+    let hash = sha256(&[name.as_bytes(), b"\n", &[ED25519], public].concat());
+    let [a, b, c, d, ..] = hash.0;
+    u32::from_be_bytes([a, b, c, d])
+}
+
+impl fmt::Display for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = [&[ED25519][..], self.key.as_bytes()].concat();
+        write!(f, "{}+{:08x}+{}", self.name, self.id, BASE64.encode(&key))
+    }
+}
+
+impl fmt::Debug for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VerifierKey({self})")
+    }
+}
+
+impl FromStr for VerifierKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let mut parts = text.splitn(3, '+');
+        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(KeyError::Form);
+        };
+        let id = HEXLOWER.decode(id.as_bytes()).ok().and_then(|id| <[u8; 4]>::try_from(id).ok());
+        let id = id.map(u32::from_be_bytes).ok_or(KeyError::Form)?;
+        let key = BASE64.decode(key.as_bytes()).map_err(|_| KeyError::Form)?;
+        let (key_type, public) = key.split_first().ok_or(KeyError::Form)?;
+        if *key_type != ED25519 {
+            return Err(KeyError::Type);
+        }
+        let key = Self::new(name, public.try_into().map_err(|_| KeyError::Form)?)?;
+        if key.id == id { Ok(key) } else { Err(KeyError::Id) }
+    }
+}
+
+/// The secret half. Its memory is wiped when it is dropped, and it never shows itself.
+#[derive(Clone)]
+pub struct CheckpointSigner {
+    key: SigningKey,
+    verifier: VerifierKey,
+}
+
+impl CheckpointSigner {
+    /// The key of the log `origin` from its 32 secret bytes (the seed of RFC 8032).
+    pub fn from_seed(origin: &str, seed: &[u8; 32]) -> Result<Self, KeyError> {
+        let key = SigningKey::from_bytes(seed);
+        let verifier = VerifierKey::new(origin, key.verifying_key().as_bytes())?;
+        Ok(Self { key, verifier })
+    }
+
+    /// The log's origin: the key's name.
+    pub fn origin(&self) -> &str {
+        self.verifier.name()
+    }
+
+    /// The public half.
+    pub fn verifier_key(&self) -> &VerifierKey {
+        &self.verifier
+    }
+
+    /// The signed note of `checkpoint`.
+    ///
+    /// # Errors
+    /// When it is of another origin, or is not a checkpoint that could be read back.
+    pub fn sign(&self, checkpoint: &Checkpoint) -> Result<String, CheckpointError> {
+        if checkpoint.origin != self.origin() {
+            return Err(CheckpointError::Origin);
+        }
+        let text = checkpoint.to_text()?;
+        let signature = self.key.sign(text.as_bytes()).to_bytes();
+        let note = note::write(&text, self.origin(), self.verifier.id(), &signature);
+        if note.len() > MAX_NOTE_BYTES {
+            return Err(CheckpointError::Malformed("it is longer than 1,000,000 bytes"));
+        }
+        Ok(note)
+    }
+}
+
+impl fmt::Debug for CheckpointSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CheckpointSigner").field("verifier", &self.verifier).finish_non_exhaustive()
+    }
+}
