@@ -1,5 +1,6 @@
 //! One test binary: every story, on SQLite and on PostgreSQL.
 
+mod classify;
 mod log;
 mod store;
 mod world;
