@@ -1,1 +1,174 @@
-//! To be filled.
+//! The index: what the recorded acts amount to, in memory, as of any size of the log.
+//!
+//! It is folded from the log, entry by entry, and holds only what `admit` and `decide` read. Nothing in it is ever
+//! overwritten: each fact bears the entries at which it began and ended, so that the past is the same function with
+//! another argument ([`AsOf`]). Entries folded but not yet durable lie beyond the published size and can be undone.
+
+mod arena;
+mod as_of;
+mod fold;
+pub mod records;
+
+use arena::{Arena, Lists};
+
+pub use arena::Ix;
+pub use as_of::{AsOf, KeyMatch};
+pub use fold::FoldError;
+
+use super::ids::{
+    BindingKind, ClaimKind, DenialKind, DisputeKind, GrantKind, HoldingKind, Kind, LinkKind, MandateKind,
+    MembershipKind, ModelKind, OrgId, OrgKind, PersonKind, ReservationKind, TransferKind, WorkKind,
+};
+use records::{
+    Binding, Claim, Denial, Dispute, Grant, Holding, LayerLink, Mandate, Membership, Model, Org, PartLink,
+    Person, Record, Reservation, Transfer, Work,
+};
+
+/// The kind under which records that change no verdict share one arena.
+#[derive(Debug)]
+pub enum RecordKind {}
+
+impl Kind for RecordKind {
+    const PREFIX: &'static str = "rec";
+    const NOUN: &'static str = "a record";
+}
+
+macro_rules! index {
+    ($($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
+        /// The index. See the module's text.
+        #[derive(Default)]
+        pub struct Index {
+            size: u64,
+            head_ms: i64,
+            registry: Option<OrgId>,
+            rules: Vec<(u64, u32)>,
+            second_person: Vec<(u64, bool)>,
+            $($(#[$doc])* pub $field: $type,)*
+        }
+
+        /// A state of the index to which [`Index::undo`] can go back.
+        #[derive(Clone, Copy, Debug)]
+        pub struct Savepoint {
+            size: u64,
+            head_ms: i64,
+            had_registry: bool,
+            rules: usize,
+            second_person: usize,
+            $($field: usize,)*
+        }
+
+        impl Index {
+            /// Where the index is now. It stays good until [`Index::keep`].
+            pub fn savepoint(&self) -> Savepoint {
+                Savepoint {
+                    size: self.size,
+                    head_ms: self.head_ms,
+                    had_registry: self.registry.is_some(),
+                    rules: self.rules.len(),
+                    second_person: self.second_person.len(),
+                    $($field: self.$field.mark(),)*
+                }
+            }
+
+            /// Takes back everything folded since the savepoint.
+            pub fn undo(&mut self, to: Savepoint) {
+                self.size = to.size;
+                self.head_ms = to.head_ms;
+                if !to.had_registry {
+                    self.registry = None;
+                }
+                self.rules.truncate(to.rules);
+                self.second_person.truncate(to.second_person);
+                $(self.$field.undo_to(to.$field);)*
+            }
+
+            /// What is folded stays: it is durable.
+            pub fn keep(&mut self) {
+                $(self.$field.keep();)*
+            }
+        }
+    };
+}
+
+index! {
+    /// Organizations.
+    orgs: Arena<OrgKind, Org>,
+    /// People.
+    people: Arena<PersonKind, Person>,
+    /// Models.
+    models: Arena<ModelKind, Model>,
+    /// Memberships.
+    memberships: Arena<MembershipKind, Membership>,
+    /// Mandates.
+    mandates: Arena<MandateKind, Mandate>,
+    /// Works.
+    works: Arena<WorkKind, Work>,
+    /// Holdings.
+    holdings: Arena<HoldingKind, Holding>,
+    /// Bindings.
+    bindings: Arena<BindingKind, Binding>,
+    /// Links to layers.
+    layers: Arena<LinkKind, LayerLink>,
+    /// Links to wholes.
+    parts: Arena<LinkKind, PartLink>,
+    /// Transfers.
+    transfers: Arena<TransferKind, Transfer>,
+    /// Claims.
+    claims: Arena<ClaimKind, Claim>,
+    /// Disputes.
+    disputes: Arena<DisputeKind, Dispute>,
+    /// Grants.
+    grants: Arena<GrantKind, Grant>,
+    /// Denials.
+    denials: Arena<DenialKind, Denial>,
+    /// Reservations.
+    reservations: Arena<ReservationKind, Reservation>,
+    /// Records that change no verdict.
+    records: Arena<RecordKind, Record>,
+    /// Bindings by the fingerprint of their key.
+    by_key: Lists<u128, Ix<Binding>>,
+    /// ISCC bindings by the fingerprint of header and length, for near matches.
+    by_iscc: Lists<(u32, u32), Ix<Binding>>,
+    /// Reservations by the fingerprint of their key.
+    reserved_keys: Lists<u128, Ix<Reservation>>,
+    /// Reservations by work.
+    reserved_works: Lists<Ix<Work>, Ix<Reservation>>,
+    /// Memberships by member and association.
+    by_membership: Lists<(Ix<Org>, Ix<Org>), Ix<Membership>>,
+    /// Mandates by principal and agent.
+    by_mandate: Lists<(Ix<Org>, Ix<Org>), Ix<Mandate>>,
+    /// Holdings by every organization that ever held them.
+    by_holder: Lists<Ix<Org>, Ix<Holding>>,
+}
+
+impl Index {
+    /// An index of an empty log.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many entries are folded, durable or not.
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The time of the last entry, in milliseconds; 0 for an empty log.
+    pub const fn head_ms(&self) -> i64 {
+        self.head_ms
+    }
+
+    /// The party that stands for the installation; none before the first entry.
+    pub const fn registry(&self) -> Option<OrgId> {
+        self.registry
+    }
+
+    /// What the first `size` entries amount to.
+    pub fn as_of(&self, size: u64) -> AsOf<'_> {
+        AsOf::new(self, size.min(self.size))
+    }
+
+    /// What all folded entries amount to.
+    pub fn latest(&self) -> AsOf<'_> {
+        AsOf::new(self, self.size)
+    }
+}

@@ -1,0 +1,388 @@
+//! The index as of a size of the log: the questions that rules ask of it.
+//!
+//! Section 2 of `docs/rules.md` defines the words used here.
+
+use super::records::{
+    Completeness, Declarer, Denial, Grant, Holding, LayerLink, Mandate, NEVER, Org, OrgRef, PartLink,
+    Standing, Work,
+};
+use super::{Index, Ix};
+use crate::domain::act::{Power, Role};
+use crate::domain::ids::{OrgId, PersonId, WorkId};
+use crate::domain::key::Key;
+use crate::domain::scope::Scope;
+
+/// The index, of which only the entries below `size` are seen.
+#[derive(Clone, Copy)]
+pub struct AsOf<'a> {
+    /// The index.
+    pub index: &'a Index,
+    /// The size.
+    pub size: u64,
+}
+
+/// One way in which a key is tied to a work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyMatch {
+    /// The binding.
+    pub binding: Ix<super::records::Binding>,
+    /// Whether it only says where the item lies.
+    pub by_location: bool,
+}
+
+impl<'a> AsOf<'a> {
+    pub(super) const fn new(index: &'a Index, size: u64) -> Self {
+        Self { index, size }
+    }
+
+    /// Whether the entry is among those seen.
+    pub const fn seen(self, entry: u64) -> bool {
+        entry < self.size
+    }
+
+    /// The version of the rules; 0 before any is activated.
+    pub fn rule_version(self) -> u32 {
+        let active = self.index.rules.iter().rev().find(|(at, _)| self.seen(*at));
+        active.map_or(0, |(_, version)| *version)
+    }
+
+    /// Whether the registrar needs a second person.
+    pub fn second_person(self) -> bool {
+        let set = self.index.second_person.iter().rev().find(|(at, _)| self.seen(*at));
+        set.is_none_or(|(_, on)| *on)
+    }
+
+    // Organizations and people.
+
+    /// The place of a registered organization.
+    pub fn org(self, id: OrgId) -> Option<Ix<Org>> {
+        self.index.orgs.find(id).filter(|org| self.seen(self.index.orgs.at(*org).registered))
+    }
+
+    /// The id of an organization.
+    pub fn org_id(self, org: Ix<Org>) -> OrgId {
+        self.index.orgs.id(org)
+    }
+
+    /// The last verification, suspension or reinstatement.
+    pub fn standing(self, org: Ix<Org>) -> Option<(u64, Standing)> {
+        self.index.orgs.at(org).standing.iter().rev().find(|(at, _)| self.seen(*at)).copied()
+    }
+
+    /// Whether it is verified and not suspended.
+    pub fn in_good_standing(self, org: Ix<Org>) -> bool {
+        matches!(self.standing(org), Some((_, Standing::Good)))
+    }
+
+    /// The entry that suspended it, if it is suspended.
+    pub fn suspension(self, org: Ix<Org>) -> Option<u64> {
+        match self.standing(org) {
+            Some((at, Standing::Suspended)) => Some(at),
+            _ => None,
+        }
+    }
+
+    /// Whether it has the role.
+    pub fn has_role(self, org: Ix<Org>, role: Role) -> bool {
+        self.index.orgs.at(org).roles.contains(&role)
+    }
+
+    /// For whom a person stands.
+    pub fn stands_for(self, person: PersonId) -> Option<OrgRef> {
+        let person = self.index.people.at(self.index.people.find(person)?);
+        let standing =
+            person.stands_for.iter().find(|(_, since, until)| self.seen(*since) && !self.seen(*until));
+        standing.map(|(org, _, _)| *org)
+    }
+
+    /// The mandate, given first of those in force, under which the agent has this power over all these works.
+    pub fn mandate(
+        self,
+        principal: Ix<Org>,
+        agent: Ix<Org>,
+        power: Power,
+        works: &[Ix<Work>],
+        moment_ms: i64,
+    ) -> Option<Ix<Mandate>> {
+        let mandates = self.index.by_mandate.get((principal, agent)).iter().copied();
+        let mut in_force = mandates.filter(|ix| {
+            let mandate = self.index.mandates.at(*ix);
+            self.seen(mandate.given)
+                && !self.seen(mandate.ended)
+                && mandate.term.contains(moment_ms)
+                && mandate.powers.contains(&power)
+                && works.iter().all(|work| self.mandate_covers(mandate, *work))
+        });
+        in_force.next()
+    }
+
+    /// Whether the works of a mandate include this one.
+    pub fn mandate_covers(self, mandate: &Mandate, work: Ix<Work>) -> bool {
+        match &mandate.works {
+            Scope::Any => true,
+            Scope::Only(works) => self.names(works, self.canonical(work)),
+        }
+    }
+
+    /// Whether the membership is accepted and not ended.
+    pub fn is_member(self, member: Ix<Org>, association: Ix<Org>) -> bool {
+        self.index.by_membership.get((member, association)).iter().any(|ix| {
+            let membership = self.index.memberships.at(*ix);
+            self.seen(membership.accepted) && !self.seen(membership.ended)
+        })
+    }
+
+    // Works and who holds them.
+
+    /// The place of a registered work.
+    pub fn work(self, id: WorkId) -> Option<Ix<Work>> {
+        self.index.works.find(id).filter(|work| self.seen(self.index.works.at(*work).registered))
+    }
+
+    /// The id of a work.
+    pub fn work_id(self, work: Ix<Work>) -> WorkId {
+        self.index.works.id(work)
+    }
+
+    /// What the work was merged into, followed to the end.
+    pub fn canonical(self, mut work: Ix<Work>) -> Ix<Work> {
+        while let Some((at, into)) = self.index.works.at(work).merged_into {
+            if !self.seen(at) {
+                break;
+            }
+            work = into;
+        }
+        work
+    }
+
+    /// Whether a list of works names this one, by itself or by something merged into it.
+    pub fn names(self, list: &[WorkId], work: Ix<Work>) -> bool {
+        list.iter().any(|id| self.work(*id).is_some_and(|named| self.canonical(named) == work))
+    }
+
+    /// A canonical work and all that was merged into it.
+    pub fn records_of(self, work: Ix<Work>) -> Vec<Ix<Work>> {
+        let mut records = vec![work];
+        let mut next = 0;
+        while let Some(record) = records.get(next).copied() {
+            next += 1;
+            let absorbed = &self.index.works.at(record).absorbed;
+            records.extend(absorbed.iter().filter(|(at, _)| self.seen(*at)).map(|(_, work)| *work));
+        }
+        records
+    }
+
+    /// The standing holdings of a canonical work, oldest first.
+    pub fn holdings(self, work: Ix<Work>) -> Vec<Ix<Holding>> {
+        let records = self.records_of(work);
+        let holdings = records.iter().flat_map(|record| &self.index.works.at(*record).holdings);
+        let mut standing: Vec<_> =
+            holdings.copied().filter(|holding| self.holding_stands(*holding)).collect();
+        standing.sort_unstable();
+        standing
+    }
+
+    /// Whether a holding was asserted and neither rejected nor relinquished.
+    pub fn holding_stands(self, holding: Ix<Holding>) -> bool {
+        let holding = self.index.holdings.at(holding);
+        self.seen(holding.asserted) && !self.seen(holding.ended)
+    }
+
+    /// Whether a holding is confirmed.
+    pub fn is_confirmed(self, holding: Ix<Holding>) -> bool {
+        self.seen(self.index.holdings.at(holding).confirmed)
+    }
+
+    /// Who holds it now.
+    pub fn holder(self, holding: Ix<Holding>) -> Option<Ix<Org>> {
+        self.holder_before(holding, self.size)
+    }
+
+    /// Who held it just after this entry; nobody if it was asserted later.
+    pub fn holder_after(self, holding: Ix<Holding>, entry: u64) -> Option<Ix<Org>> {
+        self.holder_before(holding, entry.saturating_add(1).min(self.size))
+    }
+
+    fn holder_before(self, holding: Ix<Holding>, size: u64) -> Option<Ix<Org>> {
+        let holders = &self.index.holdings.at(holding).holders;
+        holders.iter().rev().find(|(at, _)| *at < size).map(|(_, org)| *org)
+    }
+
+    /// Whether the organization holds the canonical work, confirmed or not.
+    pub fn is_holder(self, org: Ix<Org>, work: Ix<Work>) -> bool {
+        self.holdings(work).into_iter().any(|holding| self.holder(holding) == Some(org))
+    }
+
+    /// Whether it holds a confirmed holding of the canonical work.
+    pub fn is_confirmed_holder(self, org: Ix<Org>, work: Ix<Work>) -> bool {
+        let mut holdings = self.holdings(work).into_iter();
+        holdings.any(|holding| self.holder(holding) == Some(org) && self.is_confirmed(holding))
+    }
+
+    /// Whether any holding of the canonical work is confirmed.
+    pub fn has_confirmed_holding(self, work: Ix<Work>) -> bool {
+        self.holdings(work).into_iter().any(|holding| self.is_confirmed(holding))
+    }
+
+    // Completeness.
+
+    /// Whether the list of holders of a canonical work counts.
+    pub fn roster_complete(self, work: Ix<Work>) -> bool {
+        !self.holdings(work).is_empty() && self.is_declared(&self.index.works.at(work).roster, work)
+    }
+
+    /// Whether the list of layers of a canonical work counts.
+    pub fn layers_complete(self, work: Ix<Work>) -> bool {
+        self.is_declared(&self.index.works.at(work).layering, work)
+    }
+
+    fn is_declared(self, list: &Completeness, work: Ix<Work>) -> bool {
+        let changed = list.changed.iter().rev().find(|at| self.seen(**at)).copied().unwrap_or(NEVER);
+        let declared: Vec<_> =
+            list.declared.iter().filter(|(at, _)| self.seen(*at) && *at >= changed).copied().collect();
+        if declared.iter().any(|(_, by)| *by == Declarer::Registrar) {
+            return true;
+        }
+        let holdings = self.holdings(work);
+        let is_declared = |holding: Ix<Holding>| {
+            declared.iter().any(|(at, by)| match by {
+                Declarer::Holder(org) => self.holder_after(holding, *at) == Some(*org),
+                Declarer::Registrar => true,
+            })
+        };
+        !holdings.is_empty() && holdings.into_iter().all(is_declared)
+    }
+
+    // Structure.
+
+    /// The standing layer links of a canonical work.
+    pub fn layer_links(self, work: Ix<Work>) -> Vec<Ix<LayerLink>> {
+        let mut links = Vec::new();
+        for record in self.records_of(work) {
+            links.extend(self.index.works.at(record).layers.iter().copied().filter(|link| {
+                let link = self.index.layers.at(*link);
+                self.seen(link.linked) && !self.seen(link.removed)
+            }));
+        }
+        links
+    }
+
+    /// Whether a part link stands, effective or not.
+    pub fn part_link_stands(self, link: Ix<PartLink>) -> bool {
+        let link = self.index.parts.at(link);
+        self.seen(link.linked) && !self.seen(link.removed)
+    }
+
+    /// Whether a part link stands and both sides have assented.
+    pub fn part_link_effective(self, link: Ix<PartLink>) -> bool {
+        let assents = &self.index.parts.at(link).assents;
+        self.part_link_stands(link)
+            && assents.iter().any(|assent| self.seen(assent.good_on_part))
+            && assents.iter().any(|assent| self.seen(assent.good_on_whole))
+    }
+
+    /// The effective links from a canonical work to its wholes.
+    pub fn parent_links(self, work: Ix<Work>) -> Vec<Ix<PartLink>> {
+        self.part_links(work, |record| &record.parents)
+    }
+
+    /// The effective links from a canonical work to its parts.
+    pub fn child_links(self, work: Ix<Work>) -> Vec<Ix<PartLink>> {
+        self.part_links(work, |record| &record.children)
+    }
+
+    fn part_links(self, work: Ix<Work>, side: impl Fn(&Work) -> &Vec<Ix<PartLink>>) -> Vec<Ix<PartLink>> {
+        let mut links = Vec::new();
+        for record in self.records_of(work) {
+            links.extend(
+                side(self.index.works.at(record))
+                    .iter()
+                    .copied()
+                    .filter(|link| self.part_link_effective(*link)),
+            );
+        }
+        links
+    }
+
+    /// The canonical works that this one is transitively part of, without itself.
+    pub fn ancestors(self, work: Ix<Work>) -> Vec<Ix<Work>> {
+        self.reach(work, |at| {
+            let links = self.parent_links(at);
+            links.into_iter().map(|link| self.canonical(self.index.parts.at(link).whole)).collect()
+        })
+    }
+
+    /// The canonical works that are transitively part of this one, without itself.
+    pub fn descendants(self, work: Ix<Work>) -> Vec<Ix<Work>> {
+        self.reach(work, |at| {
+            let links = self.child_links(at);
+            links.into_iter().map(|link| self.canonical(self.index.parts.at(link).part)).collect()
+        })
+    }
+
+    fn reach(self, work: Ix<Work>, step: impl Fn(Ix<Work>) -> Vec<Ix<Work>>) -> Vec<Ix<Work>> {
+        let mut found = vec![work];
+        let mut known: hashbrown::HashSet<Ix<Work>> = std::iter::once(work).collect();
+        let mut next = 0;
+        while let Some(at) = found.get(next).copied() {
+            next += 1;
+            for other in step(at) {
+                if known.insert(other) {
+                    found.push(other);
+                }
+            }
+        }
+        found.remove(0);
+        found
+    }
+
+    // Consent and refusal.
+
+    /// The grants recorded on this very work.
+    pub fn grants(self, work: Ix<Work>) -> impl Iterator<Item = (Ix<Grant>, &'a Grant)> {
+        let grants = self.index.works.at(work).grants.iter();
+        grants
+            .map(move |ix| (*ix, self.index.grants.at(*ix)))
+            .filter(move |(_, grant)| self.seen(grant.recorded))
+    }
+
+    /// The denials on a canonical work that rest on a holding which stands and from which they were not lifted.
+    pub fn denials(self, work: Ix<Work>) -> Vec<&'a Denial> {
+        let mut standing = Vec::new();
+        for record in self.records_of(work) {
+            let denials = self.index.works.at(record).denials.iter().map(|ix| self.index.denials.at(*ix));
+            standing.extend(denials.filter(|denial| self.denial_stands(denial)));
+        }
+        standing
+    }
+
+    /// Whether a denial is recorded and rests on something.
+    pub fn denial_stands(self, denial: &Denial) -> bool {
+        let mut holdings = denial.holdings.iter();
+        self.seen(denial.recorded)
+            && holdings.any(|(holding, lifted)| !self.seen(*lifted) && self.holding_stands(*holding))
+    }
+
+    // Keys.
+
+    /// The bindings of a key that are neither rejected nor dropped before they were confirmed; for a URL, also those of
+    /// every registered prefix that covers it.
+    pub fn key_matches(self, key: &Key) -> Vec<KeyMatch> {
+        let mut matches = Vec::new();
+        self.add_matches(key, &mut matches);
+        for prefix in key.covering_prefixes() {
+            self.add_matches(&prefix, &mut matches);
+        }
+        matches
+    }
+
+    fn add_matches(self, key: &Key, matches: &mut Vec<KeyMatch>) {
+        for ix in self.index.by_key.get(key.fingerprint()) {
+            let binding = self.index.bindings.at(*ix);
+            let dropped = self.seen(binding.removed) && !self.seen(binding.confirmed);
+            if self.seen(binding.asserted) && !self.seen(binding.rejected) && !dropped {
+                matches.push(KeyMatch { binding: *ix, by_location: key.is_location() });
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Grants, denials, reservations.
+
+use super::{FoldError, Folded, Step};
+use crate::domain::act::{Act, DenialRecorded, GrantRecorded, Power, ReservationRecorded, ReservedSubject};
+use crate::domain::index::records::{Denial, Grant, Mandate, NEVER, Org, Reservation, Term, Work};
+use crate::domain::index::{Index, Ix};
+use crate::domain::scope::Scope;
+
+impl Index {
+    pub(super) fn apply_consent(&mut self, step: Step<'_>) -> Folded {
+        match &step.entry.act {
+            Act::GrantRecorded(act) => self.record_grant(step, act),
+            Act::GrantRevoked(act) => {
+                let grant = self.grants.find(act.grant).ok_or_else(|| step.unknown(act.grant))?;
+                let effective_ms = act.from.at(step.entry.at_ms);
+                self.grants.change(grant).revoked.push((step.at, effective_ms));
+                Ok(())
+            }
+            Act::DenialRecorded(act) => self.record_denial(step, act),
+            Act::DenialWithdrawn(act) => {
+                let denial = self.denials.find(act.denial).ok_or_else(|| step.unknown(act.denial))?;
+                let principal = self.principal(step)?;
+                let holders: Vec<_> =
+                    self.denials.at(denial).holdings.iter().map(|(h, _)| self.latest().holder(*h)).collect();
+                for ((_, lifted), holder) in self.denials.change(denial).holdings.iter_mut().zip(holders) {
+                    if holder == Some(principal) && *lifted == NEVER {
+                        *lifted = step.at;
+                    }
+                }
+                Ok(())
+            }
+            Act::ReservationRecorded(act) => self.record_reservation(step, act),
+            Act::ReservationWithdrawn(act) => {
+                let ix =
+                    self.reservations.find(act.reservation).ok_or_else(|| step.unknown(act.reservation))?;
+                self.reservations.change(ix).withdrawn = step.at;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn record_grant(&mut self, step: Step<'_>, act: &GrantRecorded) -> Folded {
+        let work = self.works.find(act.work).ok_or_else(|| step.unknown(act.work))?;
+        let grantor = self.principal(step)?;
+        let recorder = self.party(step)?;
+        let mandate = if grantor == recorder {
+            None
+        } else {
+            Some(self.grant_mandate(step, work, grantor, recorder).ok_or_else(|| step.unknown(act.grant))?)
+        };
+        let at_ms = step.entry.at_ms;
+        let grant = Grant {
+            work,
+            grantor,
+            recorder,
+            mandate,
+            recorded: step.at,
+            term: Term { from_ms: act.from.at(at_ms), until_ms: act.until.at() },
+            covers: act.covers,
+            as_layer_of: act.as_layer_of.clone(),
+            by_location: act.by_location,
+            uses: Grant::uses_of(act),
+            developers: act.developers.clone(),
+            models: act.models.clone(),
+            territories: act.territories.clone(),
+            revocable: act.revocable,
+            conditions: act.conditions.clone(),
+            terms: act.terms,
+            revoked: Vec::new(),
+        };
+        let ix = self.grants.push(act.grant, grant);
+        self.works.change(work).grants.push(ix);
+        Ok(())
+    }
+
+    /// The mandate that a grant by an agent rests on: the one in force that was given first.
+    fn grant_mandate(
+        &self,
+        step: Step<'_>,
+        work: Ix<Work>,
+        principal: Ix<Org>,
+        agent: Ix<Org>,
+    ) -> Option<Ix<Mandate>> {
+        self.latest().mandate(principal, agent, Power::Grant, &[work], step.entry.at_ms)
+    }
+
+    fn record_denial(&mut self, step: Step<'_>, act: &DenialRecorded) -> Folded {
+        let work = self.works.find(act.work).ok_or_else(|| step.unknown(act.work))?;
+        let principal = self.principal(step)?;
+        let recorder = self.party(step)?;
+        let seen = self.latest();
+        let holdings = seen.holdings(seen.canonical(work)).into_iter();
+        let holdings =
+            holdings.filter(|holding| seen.holder(*holding) == Some(principal)).map(|h| (h, NEVER)).collect();
+        let denial = Denial {
+            work,
+            principal,
+            recorder,
+            recorded: step.at,
+            holdings,
+            term: Term {
+                from_ms: act.from.map_or(i64::MIN, |from| from.at(step.entry.at_ms)),
+                until_ms: act.until.map_or(i64::MAX, |until| until.at()),
+            },
+            parts: act.parts.unwrap_or(true),
+            uses: act.uses.clone().unwrap_or(Scope::Any),
+            developers: act.developers.clone().unwrap_or(Scope::Any),
+            models: act.models.clone().unwrap_or(Scope::Any),
+            territories: act.territories.clone().unwrap_or(Scope::Any),
+        };
+        let ix = self.denials.push(act.denial, denial);
+        self.works.change(work).denials.push(ix);
+        Ok(())
+    }
+
+    fn record_reservation(&mut self, step: Step<'_>, act: &ReservationRecorded) -> Result<(), FoldError> {
+        let by = self.party(step)?;
+        let work = match &act.subject {
+            ReservedSubject::Work(id) => Some(self.works.find(*id).ok_or_else(|| step.unknown(*id))?),
+            ReservedSubject::Key(_) => None,
+        };
+        let reservation =
+            Reservation { by, form: act.form, signal: act.signal, recorded: step.at, withdrawn: NEVER };
+        let ix = self.reservations.push(act.reservation, reservation);
+        match (&act.subject, work) {
+            (ReservedSubject::Key(key), _) => self.reserved_keys.push(key.fingerprint(), ix),
+            (ReservedSubject::Work(_), Some(work)) => self.reserved_works.push(work, ix),
+            (ReservedSubject::Work(_), None) => {}
+        }
+        Ok(())
+    }
+}
