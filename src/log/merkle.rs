@@ -120,9 +120,7 @@ pub fn node_hash(left: Hash, right: Hash) -> Hash {
 /// The root of the tree over `leaves` (leaf hashes, in order).
 pub fn root_of(leaves: &[Hash]) -> Hash {
     let mut frontier = Frontier::new();
-    for leaf in leaves {
-        frontier.push(*leaf);
-    }
+    frontier.extend(leaves);
     frontier.root()
 }
 
@@ -233,5 +231,13 @@ impl Frontier {
             return Err(wrong);
         };
         Self::from_roots(u64::from_be_bytes(*size), roots.iter().copied().map(Hash).collect())
+    }
+}
+
+impl<'a> Extend<&'a Hash> for Frontier {
+    fn extend<I: IntoIterator<Item = &'a Hash>>(&mut self, leaves: I) {
+        for leaf in leaves {
+            self.push(*leaf);
+        }
     }
 }

@@ -19,6 +19,13 @@ enum Act {
     WorkRegistered { parts: Vec<i64>, complete: bool },
 }
 
+#[derive(Serialize)]
+struct Twice {
+    a: u8,
+    #[serde(flatten)]
+    rest: BTreeMap<String, u8>,
+}
+
 fn text<T: Serialize>(value: &T) -> String {
     String::from_utf8(to_canonical(value).unwrap()).unwrap()
 }
@@ -62,7 +69,7 @@ fn integers_beyond_two_to_the_53_are_refused_not_rounded() {
     assert!(refused(to_canonical(&i64::MIN)));
     assert!(refused(to_canonical(&u128::MAX)));
     assert!(refused(to_canonical(&i128::MIN)));
-    assert!(refused(to_canonical(&BTreeMap::from([(u64::MAX, ())]))));
+    assert!(refused(to_canonical(&BTreeMap::from([(u64::MAX, true)]))));
     let error = to_canonical(&(MAX_INTEGER + 1)).unwrap_err().to_string();
     assert!(error.contains("`9007199254740993`"), "{error}");
 }
@@ -82,12 +89,6 @@ fn raw_json_and_strange_keys_are_refused() {
     assert!(matches!(to_canonical(&raw), Err(CanonicalError::Raw)));
     assert!(to_canonical(&HashMap::from([(vec![1], 2)])).is_err());
 
-    #[derive(Serialize)]
-    struct Twice {
-        a: u8,
-        #[serde(flatten)]
-        rest: BTreeMap<String, u8>,
-    }
     let twice = Twice { a: 1, rest: BTreeMap::from([("a".to_owned(), 2)]) };
     assert!(to_canonical(&twice).is_err());
 }

@@ -55,9 +55,9 @@ fn a_checkpoint_has_the_published_form_and_is_read_back() {
 fn other_readers_accept_our_checkpoints() {
     let extended = Checkpoint { extensions: vec!["window 7".into()], ..checkpoint() };
     let bytes = signer().sign(&extended).unwrap();
-    let verifier = StandardVerifier::new(&signer().verifier_key().to_string()).unwrap();
+    let key = StandardVerifier::new(&signer().verifier_key().to_string()).unwrap();
     let note = Note::from_bytes(bytes.as_bytes()).unwrap();
-    let (verified, unverified) = note.verify(&VerifierList::new(vec![Box::new(verifier)])).unwrap();
+    let (verified, unverified) = note.verify(&VerifierList::new(vec![Box::new(key)])).unwrap();
     assert_eq!((verified.len(), unverified.len()), (1, 0));
     let theirs = tlog_tiles::Checkpoint::from_bytes(note.text()).unwrap();
     assert_eq!(theirs.origin(), ORIGIN);

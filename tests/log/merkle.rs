@@ -112,10 +112,10 @@ proptest! {
         let all = leaves(size + more);
         let (first, rest) = all.split_at(usize::try_from(size).unwrap());
         let mut frontier = Frontier::new();
-        first.iter().for_each(|leaf| frontier.push(*leaf));
+        frontier.extend(first);
         let mut read = Frontier::from_bytes(&frontier.to_bytes()).unwrap();
         prop_assert_eq!(&read, &frontier);
-        rest.iter().for_each(|leaf| read.push(*leaf));
+        read.extend(rest);
         prop_assert_eq!(read.head(), TreeHead { size: size + more, root: root_of(&all) });
     }
 
