@@ -4,10 +4,31 @@
 //! A [`Db`] is one of the two; a [`Tx`] is a transaction that may write. Functions that take a [`Db`] read and see
 //! everything committed before the call; functions that take a [`Tx`] belong to the caller's transaction and are
 //! undone with it. Nothing writes outside a [`Tx`].
+//!
+//! | module | what it keeps |
+//! |---|---|
+//! | [`heads`], [`entries`], [`tiles`], [`append`] | the append-only logs: `acts`, and one `checks/<node>` a process |
+//! | [`high_water`] | the file outside the database that a restored older database is held against |
+//! | [`payloads`] | what people typed: erasable, outside the log |
+//! | [`idempotency`] | answers already given to a key |
+//! | [`catalogue`] | what people browse; can be rebuilt from the log |
+//! | [`accounts`], [`proposals`], [`challenges`] | people and keys, what waits for a second person, proofs of control |
 
+pub mod accounts;
+pub mod append;
+pub mod catalogue;
+pub mod challenges;
 pub mod db;
+pub mod entries;
 mod error;
+pub mod heads;
+pub mod high_water;
+pub mod idempotency;
+pub mod payloads;
+pub mod proposals;
 pub mod sql;
+pub mod tiles;
 
+pub use append::append;
 pub use db::{Db, Engine, Tx};
 pub use error::StoreError;

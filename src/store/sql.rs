@@ -80,4 +80,16 @@ macro_rules! text_entry {
 pub(in crate::store) use {text_const, text_entry, texts};
 
 /// Every text, by the file that declares it.
-pub const ALL: &[(&str, Texts)] = &[("db", super::db::TEXTS)];
+pub const ALL: &[(&str, Texts)] = &[
+    ("accounts", super::accounts::TEXTS),
+    ("catalogue", super::catalogue::TEXTS),
+    ("catalogue/orgs", super::catalogue::ORG_TEXTS),
+    ("challenges", super::challenges::TEXTS),
+    ("db", super::db::TEXTS),
+    ("entries", super::entries::TEXTS),
+    ("heads", super::heads::TEXTS),
+    ("idempotency", super::idempotency::TEXTS),
+    ("payloads", super::payloads::TEXTS),
+    ("proposals", super::proposals::TEXTS),
+    ("tiles", super::tiles::TEXTS),
+];

@@ -1,0 +1,297 @@
+//! What people browse: titles, lists, histories. No decision reads any of it, and all of it can be rebuilt from the
+//! log and the payloads.
+//!
+//! Lists are pages: `after` is the last key of the page before (nothing for the first), and a page shorter than
+//! `limit` is the last.
+
+use super::db::{Db, Tx, on_db, on_tx, to_db};
+use super::error::StoreError;
+use super::sql::texts;
+
+mod orgs;
+
+pub(super) use orgs::TEXTS as ORG_TEXTS;
+pub use orgs::{Model, Org, model, models, org, orgs, put_model, put_org};
+
+texts! {
+    PUT_WORK = "INSERT INTO catalog_works (work, kind, title, title_lang, reading, registrant, state, \
+        registered_idx, registered_ms, updated_idx) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+        ON CONFLICT (work) DO UPDATE SET kind = excluded.kind, title = excluded.title, \
+        title_lang = excluded.title_lang, reading = excluded.reading, registrant = excluded.registrant, \
+        state = excluded.state, updated_idx = excluded.updated_idx";
+    WORK = "SELECT work, kind, title, title_lang, reading, registrant, state, registered_idx, registered_ms, \
+        updated_idx FROM catalog_works WHERE work = $1";
+    WORKS = "SELECT work, kind, title, title_lang, reading, registrant, state, registered_idx, registered_ms, \
+        updated_idx FROM catalog_works WHERE work > $1 ORDER BY work LIMIT $2";
+    PARTY_WORKS = "SELECT work, kind, title, title_lang, reading, registrant, state, registered_idx, registered_ms, \
+        updated_idx FROM catalog_works WHERE work IN (SELECT work FROM catalog_party_works \
+        WHERE party = $1 AND work > $2 GROUP BY work ORDER BY work LIMIT $3) ORDER BY work";
+    CLEAR_TITLES = "DELETE FROM catalog_titles WHERE work = $1";
+    PUT_TITLE = "INSERT INTO catalog_titles (work, seq, text, lang, reading, search_key) \
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    TITLES = "SELECT work, text, lang, reading, search_key FROM catalog_titles WHERE work = $1 ORDER BY seq";
+    FIND_TITLES = "SELECT work, text, lang, reading, search_key FROM catalog_titles \
+        WHERE search_key >= $1 AND search_key < $2 AND (search_key, work) > ($3, $4) \
+        ORDER BY search_key, work LIMIT $5";
+    PUT_PARTY = "INSERT INTO catalog_party_works (party, work, relation, idx) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (party, work, relation) DO UPDATE SET idx = excluded.idx";
+    REMOVE_PARTY = "DELETE FROM catalog_party_works WHERE party = $1 AND work = $2 AND relation = $3";
+    PARTIES = "SELECT party, relation FROM catalog_party_works WHERE work = $1 ORDER BY party, relation";
+    PUT_HISTORY = "INSERT INTO catalog_history (subject, idx, type, at_ms, party) VALUES ($1, $2, $3, $4, $5) \
+        ON CONFLICT (subject, idx) DO NOTHING";
+    HISTORY = "SELECT subject, idx, type, at_ms, party FROM catalog_history WHERE subject = $1 AND idx < $2 \
+        ORDER BY idx DESC LIMIT $3";
+    PARTY_HISTORY = "SELECT subject, idx, type, at_ms, party FROM catalog_history WHERE party = $1 AND idx < $2 \
+        ORDER BY idx DESC LIMIT $3";
+    PUT_META = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    META = "SELECT value FROM meta WHERE name = $1";
+}
+
+/// A work, as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Work {
+    /// Its id.
+    pub work: String,
+    /// What kind of work.
+    pub kind: String,
+    /// Its main title; none after an erasure.
+    pub title: Option<String>,
+    /// The BCP 47 tag of the title's language.
+    pub title_lang: Option<String>,
+    /// How the title is read (kana), for sorting.
+    pub reading: Option<String>,
+    /// The organization that registered it.
+    pub registrant: String,
+    /// A word for its state.
+    pub state: String,
+    /// The entry that registered it.
+    #[sqlx(try_from = "i64")]
+    pub registered_idx: u64,
+    /// When that was.
+    pub registered_ms: i64,
+    /// The last entry that changed what stands here.
+    #[sqlx(try_from = "i64")]
+    pub updated_idx: u64,
+}
+
+/// One title of a work.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Title {
+    /// Whose title.
+    pub work: String,
+    /// As it is written.
+    pub text: String,
+    /// The BCP 47 tag of its language.
+    pub lang: Option<String>,
+    /// How it is read.
+    pub reading: Option<String>,
+    /// What is compared when somebody searches.
+    pub search_key: String,
+}
+
+/// One line of a history.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct HistoryLine {
+    /// The work or organization to which it happened.
+    pub subject: String,
+    /// The entry.
+    #[sqlx(rename = "idx", try_from = "i64")]
+    pub index: u64,
+    /// The type of its act.
+    #[sqlx(rename = "type")]
+    pub kind: String,
+    /// When.
+    pub at_ms: i64,
+    /// Who acted.
+    pub party: String,
+}
+
+/// Writes a work over what stood there; the entry that registered it stays the first one.
+pub async fn put_work(tx: &mut Tx, work: &Work) -> Result<(), StoreError> {
+    let (registered, updated) = (to_db(work.registered_idx)?, to_db(work.updated_idx)?);
+    on_tx!(tx, conn => sqlx::query(PUT_WORK)
+        .bind(&work.work)
+        .bind(&work.kind)
+        .bind(work.title.as_deref())
+        .bind(work.title_lang.as_deref())
+        .bind(work.reading.as_deref())
+        .bind(&work.registrant)
+        .bind(&work.state)
+        .bind(registered)
+        .bind(work.registered_ms)
+        .bind(updated)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+/// The work `id`.
+pub async fn work(db: &Db, id: &str) -> Result<Option<Work>, StoreError> {
+    Ok(on_db!(db, pool => sqlx::query_as(WORK).bind(id).fetch_optional(pool).await)?)
+}
+
+/// All works, by id, which is also the order of registration.
+pub async fn works(db: &Db, after: Option<&str>, limit: u32) -> Result<Vec<Work>, StoreError> {
+    let after = after.unwrap_or_default();
+    Ok(on_db!(db, pool => sqlx::query_as(WORKS).bind(after).bind(i64::from(limit)).fetch_all(pool).await)?)
+}
+
+/// The works to which `party` stands in any relation, each once, by id.
+pub async fn party_works(
+    db: &Db,
+    party: &str,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<Work>, StoreError> {
+    Ok(on_db!(db, pool => sqlx::query_as(PARTY_WORKS)
+        .bind(party)
+        .bind(after.unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(pool)
+        .await)?)
+}
+
+/// Replaces the titles of the work `id`, which is there already. Each [`Title::work`] is `id`.
+pub async fn put_titles(tx: &mut Tx, id: &str, titles: &[Title]) -> Result<(), StoreError> {
+    on_tx!(tx, conn => {
+        sqlx::query(CLEAR_TITLES).bind(id).execute(&mut *conn).await?;
+        for (seq, title) in (0_i64..).zip(titles) {
+            sqlx::query(PUT_TITLE)
+                .bind(id)
+                .bind(seq)
+                .bind(&title.text)
+                .bind(title.lang.as_deref())
+                .bind(title.reading.as_deref())
+                .bind(&title.search_key)
+                .execute(&mut *conn)
+                .await?;
+        }
+    });
+    Ok(())
+}
+
+/// The titles of a work, in the order in which they were put.
+pub async fn titles(db: &Db, id: &str) -> Result<Vec<Title>, StoreError> {
+    Ok(on_db!(db, pool => sqlx::query_as(TITLES).bind(id).fetch_all(pool).await)?)
+}
+
+/// Titles whose search key begins with `prefix`, by key and work; `after` is the last key and work of the page
+/// before.
+pub async fn find_titles(
+    db: &Db,
+    prefix: &str,
+    after: Option<(&str, &str)>,
+    limit: u32,
+) -> Result<Vec<Title>, StoreError> {
+    let (key, work) = after.unwrap_or_default();
+    // The last character that there is: every longer key sorts before it.
+    let end = format!("{prefix}\u{10FFFF}");
+    Ok(on_db!(db, pool => sqlx::query_as(FIND_TITLES)
+        .bind(prefix)
+        .bind(end)
+        .bind(key)
+        .bind(work)
+        .bind(i64::from(limit))
+        .fetch_all(pool)
+        .await)?)
+}
+
+/// Notes since entry `index` that `party` stands to `work` as `relation` says (`registrant`, `holder`, …).
+pub async fn put_party(
+    tx: &mut Tx,
+    party: &str,
+    work: &str,
+    relation: &str,
+    index: u64,
+) -> Result<(), StoreError> {
+    let index = to_db(index)?;
+    on_tx!(tx, conn => sqlx::query(PUT_PARTY)
+        .bind(party)
+        .bind(work)
+        .bind(relation)
+        .bind(index)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+/// Forgets that `party` stands to `work` as `relation` says.
+pub async fn remove_party(tx: &mut Tx, party: &str, work: &str, relation: &str) -> Result<(), StoreError> {
+    on_tx!(tx, conn => sqlx::query(REMOVE_PARTY)
+        .bind(party)
+        .bind(work)
+        .bind(relation)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+/// Every party of a work with its relation.
+pub async fn parties(db: &Db, work: &str) -> Result<Vec<(String, String)>, StoreError> {
+    Ok(on_db!(db, pool => sqlx::query_as(PARTIES).bind(work).fetch_all(pool).await)?)
+}
+
+/// Adds a line to a history; a line for the same subject and entry stands already or is added once.
+pub async fn put_history(tx: &mut Tx, line: &HistoryLine) -> Result<(), StoreError> {
+    let index = to_db(line.index)?;
+    on_tx!(tx, conn => sqlx::query(PUT_HISTORY)
+        .bind(&line.subject)
+        .bind(index)
+        .bind(&line.kind)
+        .bind(line.at_ms)
+        .bind(&line.party)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+/// What happened to a work or an organization, the newest first, before entry `before`.
+pub async fn history(
+    db: &Db,
+    subject: &str,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<HistoryLine>, StoreError> {
+    read_history(db, HISTORY, subject, before, limit).await
+}
+
+/// What `party` did, the newest first, before entry `before`; an act with several subjects has several lines.
+pub async fn party_history(
+    db: &Db,
+    party: &str,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<HistoryLine>, StoreError> {
+    read_history(db, PARTY_HISTORY, party, before, limit).await
+}
+
+async fn read_history(
+    db: &Db,
+    text: &'static str,
+    whose: &str,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<HistoryLine>, StoreError> {
+    let before = before.map_or(Ok(i64::MAX), to_db)?;
+    Ok(on_db!(db, pool => sqlx::query_as(text)
+        .bind(whose)
+        .bind(before)
+        .bind(i64::from(limit))
+        .fetch_all(pool)
+        .await)?)
+}
+
+/// Sets a value of the installation.
+pub async fn put_meta(tx: &mut Tx, name: &str, value: &str) -> Result<(), StoreError> {
+    on_tx!(tx, conn => sqlx::query(PUT_META).bind(name).bind(value).execute(conn).await.map(drop))?;
+    Ok(())
+}
+
+/// A value of the installation.
+pub async fn meta(db: &Db, name: &str) -> Result<Option<String>, StoreError> {
+    Ok(on_db!(db, pool => sqlx::query_scalar(META).bind(name).fetch_optional(pool).await)?)
+}

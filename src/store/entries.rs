@@ -1,0 +1,99 @@
+//! The entries of a log, stored and given back verbatim.
+
+use std::ops::Range;
+
+use futures_util::stream::{self, Stream};
+
+use super::db::{Db, Tx, from_db, on_db, to_db};
+use super::error::StoreError;
+use super::sql::texts;
+
+/// How many entries a page of [`stream`] reads at once.
+const PAGE: u64 = 1_000;
+
+texts! {
+    /// Row by row within the transaction on SQLite; one statement for all on PostgreSQL.
+    INSERT = "INSERT INTO entries (log, idx, at_ms, bytes) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO entries (log, idx, at_ms, bytes) \
+         SELECT $1, $2 + n - 1, $3, bytes FROM unnest($4::bytea[]) WITH ORDINALITY AS batch (bytes, n)";
+    RANGE = "SELECT idx, at_ms, bytes FROM entries WHERE log = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";
+}
+
+/// One entry of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// Its place, counted from 0.
+    pub index: u64,
+    /// When it was appended.
+    pub at_ms: i64,
+    /// Its bytes, as they were hashed.
+    pub bytes: Vec<u8>,
+}
+
+/// Writes `entries` at `first` and after.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    log: &str,
+    first: u64,
+    entries: &[impl AsRef<[u8]>],
+    at_ms: i64,
+) -> Result<(), StoreError> {
+    let first = to_db(first)?;
+    match tx {
+        Tx::Sqlite(tx) => {
+            for (index, entry) in (first..).zip(entries) {
+                let insert =
+                    sqlx::query(INSERT.sqlite).bind(log).bind(index).bind(at_ms).bind(entry.as_ref());
+                insert.execute(&mut **tx).await?;
+            }
+        }
+        Tx::Postgres(tx) => {
+            let entries: Vec<&[u8]> = entries.iter().map(AsRef::as_ref).collect();
+            let insert = sqlx::query(INSERT.postgres).bind(log).bind(first).bind(at_ms).bind(entries);
+            insert.execute(&mut **tx).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The entries of `range`, all of them: a caller takes the end from a head it has read.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when one is missing.
+pub async fn read(db: &Db, log: &str, range: Range<u64>) -> Result<Vec<StoredEntry>, StoreError> {
+    if range.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (from, until) = (to_db(range.start)?, to_db(range.end)?);
+    let rows: Vec<(i64, i64, Vec<u8>)> = on_db!(db, pool => sqlx::query_as(RANGE)
+        .bind(log)
+        .bind(from)
+        .bind(until)
+        .fetch_all(pool)
+        .await)?;
+    if rows.len() as u64 != range.end - range.start {
+        let found = rows.len();
+        return Err(StoreError::Corrupt(format!(
+            "log `{log}` has {found} entries from {from} to {until}: some are missing"
+        )));
+    }
+    rows.into_iter()
+        .map(|(index, at_ms, bytes)| Ok(StoredEntry { index: from_db(index)?, at_ms, bytes }))
+        .collect()
+}
+
+/// As [`read`], for ranges of any length: pages of 1,000 entries, in order, each read when the one before is used
+/// up. Ends after the first error.
+pub fn stream<'a>(
+    db: &'a Db,
+    log: &'a str,
+    range: Range<u64>,
+) -> impl Stream<Item = Result<Vec<StoredEntry>, StoreError>> + Send + 'a {
+    stream::try_unfold(range.start, move |from| async move {
+        if from >= range.end {
+            return Ok(None);
+        }
+        let until = range.end.min(from + PAGE);
+        Ok(Some((read(db, log, from..until).await?, until)))
+    })
+}

@@ -1,0 +1,173 @@
+//! The head row of each log: its size, its tree's frontier, and the signed checkpoint that covers all of it.
+
+use super::db::{Db, Tx, from_db, on_db, on_tx, to_db};
+use super::error::StoreError;
+use super::sql::texts;
+use crate::log::checkpoint::{Checkpoint, CheckpointError, CheckpointSigner};
+use crate::log::merkle::{Frontier, Hash, TreeHead};
+
+/// The name of the log on which every decision rests.
+pub const ACTS: &str = "acts";
+
+/// The name of the log of checks that the process `node` answered.
+pub fn checks_log(node: &str) -> String {
+    format!("checks/{node}")
+}
+
+texts! {
+    READ = "SELECT origin, size, root, frontier, at_ms, checkpoint FROM logs WHERE log = $1";
+    READ_TREE = "SELECT size, root FROM logs WHERE log = $1";
+    LIST = "SELECT log, size, root FROM logs ORDER BY log";
+    /// On SQLite the transaction holds the writer's lock already.
+    LOCK = "SELECT origin, size, root, frontier, at_ms, checkpoint FROM logs WHERE log = $1",
+        "SELECT origin, size, root, frontier, at_ms, checkpoint FROM logs WHERE log = $1 FOR UPDATE";
+    CREATE = "INSERT INTO logs (log, origin, size, root, frontier, at_ms, checkpoint) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (log) DO NOTHING";
+    COMPARE_AND_SWAP = "UPDATE logs SET size = $1, root = $2, frontier = $3, at_ms = $4, checkpoint = $5 \
+        WHERE log = $6 AND size = $7 AND root = $8";
+}
+
+type Row = (String, i64, Vec<u8>, Vec<u8>, i64, String);
+
+/// The head of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The log's name in the database: [`ACTS`] or [`checks_log`].
+    pub log: String,
+    /// The log's public name, which its checkpoints bear.
+    pub origin: String,
+    /// The tree over all entries.
+    pub frontier: Frontier,
+    /// When the last entry was appended.
+    pub at_ms: i64,
+    /// The signed note over this size and root.
+    pub checkpoint: String,
+}
+
+impl Head {
+    /// The number of entries.
+    pub fn size(&self) -> u64 {
+        self.frontier.size()
+    }
+
+    /// Size and root.
+    pub fn tree(&self) -> TreeHead {
+        self.frontier.head()
+    }
+
+    fn of_row(log: &str, row: Row) -> Result<Self, StoreError> {
+        let (origin, size, root, frontier, at_ms, checkpoint) = row;
+        let frontier = Frontier::from_bytes(&frontier)
+            .map_err(|error| StoreError::Corrupt(format!("the head of log `{log}`: {error}")))?;
+        if frontier.head() != tree(log, size, &root)? {
+            return Err(StoreError::Corrupt(format!("the head of log `{log}` disagrees with its frontier")));
+        }
+        Ok(Self { log: log.to_owned(), origin, frontier, at_ms, checkpoint })
+    }
+}
+
+fn tree(log: &str, size: i64, root: &[u8]) -> Result<TreeHead, StoreError> {
+    let root = Hash::try_from(root)
+        .map_err(|_| StoreError::Corrupt(format!("the root of log `{log}` is not 32 bytes")))?;
+    Ok(TreeHead { size: from_db(size)?, root })
+}
+
+/// The head of `log`, or none if there is no such log; everything acknowledged before the call is in it.
+pub async fn read(db: &Db, log: &str) -> Result<Option<Head>, StoreError> {
+    let row: Option<Row> = on_db!(db, pool => sqlx::query_as(READ).bind(log).fetch_optional(pool).await)?;
+    row.map(|row| Head::of_row(log, row)).transpose()
+}
+
+/// Only size and root of `log`: the cheapest question to the database that shows whether there is news.
+pub async fn read_tree(db: &Db, log: &str) -> Result<Option<TreeHead>, StoreError> {
+    let row: Option<(i64, Vec<u8>)> =
+        on_db!(db, pool => sqlx::query_as(READ_TREE).bind(log).fetch_optional(pool).await)?;
+    row.map(|(size, root)| tree(log, size, &root)).transpose()
+}
+
+/// As [`read_tree`], within a transaction; takes no lock.
+pub async fn read_tree_in(tx: &mut Tx, log: &str) -> Result<Option<TreeHead>, StoreError> {
+    let row: Option<(i64, Vec<u8>)> =
+        on_tx!(tx, conn => sqlx::query_as(READ_TREE).bind(log).fetch_optional(conn).await)?;
+    row.map(|(size, root)| tree(log, size, &root)).transpose()
+}
+
+/// Every log with its size and root, by name.
+pub async fn list(db: &Db) -> Result<Vec<(String, TreeHead)>, StoreError> {
+    let rows: Vec<(String, i64, Vec<u8>)> = on_db!(db, pool => sqlx::query_as(LIST).fetch_all(pool).await)?;
+    rows.into_iter().map(|(log, size, root)| Ok((tree(&log, size, &root)?, log))).map(swap).collect()
+}
+
+fn swap(found: Result<(TreeHead, String), StoreError>) -> Result<(String, TreeHead), StoreError> {
+    found.map(|(tree, log)| (log, tree))
+}
+
+/// Reads the head of `log` and keeps all others from appending until the transaction ends.
+pub async fn lock(tx: &mut Tx, log: &str) -> Result<Option<Head>, StoreError> {
+    let text = LOCK.of(tx.engine());
+    let row: Option<Row> = on_tx!(tx, conn => sqlx::query_as(text).bind(log).fetch_optional(conn).await)?;
+    row.map(|row| Head::of_row(log, row)).transpose()
+}
+
+/// Locks the head of `log`, after making the log, empty and signed, if there is none yet. Its origin is the
+/// signer's name; an existing log keeps its own.
+pub async fn lock_or_create(
+    tx: &mut Tx,
+    log: &str,
+    signer: &CheckpointSigner,
+    at_ms: i64,
+) -> Result<Head, StoreError> {
+    if let Some(head) = lock(tx, log).await? {
+        return Ok(head);
+    }
+    let frontier = Frontier::new();
+    let checkpoint = sign(signer, frontier.head())?;
+    let (root, bytes) = (frontier.root(), frontier.to_bytes());
+    on_tx!(tx, conn => sqlx::query(CREATE)
+        .bind(log)
+        .bind(signer.origin())
+        .bind(0_i64)
+        .bind(root.as_ref())
+        .bind(bytes)
+        .bind(at_ms)
+        .bind(&checkpoint)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    // Another process may have been faster; its log is the one.
+    let head = lock(tx, log).await?;
+    head.ok_or_else(|| StoreError::Corrupt(format!("log `{log}` vanished while it was made")))
+}
+
+/// Replaces the head `expected` by `next`.
+///
+/// # Errors
+/// [`StoreError::HeadMoved`] when the stored head is another one.
+pub(super) async fn compare_and_swap(tx: &mut Tx, expected: &Head, next: &Head) -> Result<(), StoreError> {
+    let (size, before) = (to_db(next.size())?, to_db(expected.size())?);
+    let (root, frontier, root_before) =
+        (next.frontier.root(), next.frontier.to_bytes(), expected.frontier.root());
+    let changed = on_tx!(tx, conn => sqlx::query(COMPARE_AND_SWAP)
+        .bind(size)
+        .bind(root.as_ref())
+        .bind(frontier)
+        .bind(next.at_ms)
+        .bind(&next.checkpoint)
+        .bind(&next.log)
+        .bind(before)
+        .bind(root_before.as_ref())
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?;
+    match changed {
+        1 => Ok(()),
+        _ => Err(StoreError::HeadMoved { log: expected.log.clone(), expected: expected.size() }),
+    }
+}
+
+/// The signed note over `tree`, under the signer's own name.
+pub(super) fn sign(signer: &CheckpointSigner, tree: TreeHead) -> Result<String, StoreError> {
+    signer
+        .sign(&Checkpoint::new(signer.origin(), tree))
+        .map_err(|error: CheckpointError| StoreError::Program(format!("cannot sign a checkpoint: {error}")))
+}

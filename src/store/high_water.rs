@@ -1,0 +1,128 @@
+//! The high-water mark: what this installation has published, kept outside the database and its backups.
+//!
+//! A database restored from an older backup is a perfectly good database of a log that is too short: to append to it
+//! would fork a published history. So the size and root of each log are written to a file after each commit, and a
+//! database that does not contain what the file says is refused at start.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::db::Db;
+use super::error::StoreError;
+use super::{heads, tiles};
+use crate::log::merkle::TreeHead;
+
+/// The file's name in the data folder.
+pub const FILE_NAME: &str = "high-water";
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Marks {
+    /// Size and root, by log.
+    logs: BTreeMap<String, TreeHead>,
+}
+
+/// The marks, and the file they are in. One process at a time writes a file.
+#[derive(Debug)]
+pub struct HighWater {
+    folder: PathBuf,
+    marks: Marks,
+}
+
+impl HighWater {
+    /// Reads the marks in `folder`, which must exist; there are none yet if it has no such file.
+    ///
+    /// # Errors
+    /// [`StoreError::HighWater`] when the file is there and unreadable: a mark that cannot be read is not "no mark".
+    pub async fn open(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(FILE_NAME);
+        let marks = match tokio::fs::read(&path).await {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+                StoreError::HighWater(format!(
+                    "the high-water mark `{}` is unreadable: {error}",
+                    path.display()
+                ))
+            })?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Marks::default(),
+            Err(error) => return Err(file_error(&path, error)),
+        };
+        Ok(Self { folder: folder.to_owned(), marks })
+    }
+
+    /// The mark of `log`.
+    pub fn mark(&self, log: &str) -> Option<TreeHead> {
+        self.marks.logs.get(log).copied()
+    }
+
+    /// Refuses a database that lacks a part of what was published from here.
+    ///
+    /// # Errors
+    /// [`StoreError::HighWater`] when a marked log is missing, is shorter, or had another root at that size.
+    pub async fn check(&self, db: &Db) -> Result<(), StoreError> {
+        for (log, mark) in &self.marks.logs {
+            let stored = heads::read_tree(db, log).await?.unwrap_or(TreeHead::EMPTY);
+            let (size, marked) = (stored.size, mark.size);
+            if size < marked {
+                return Err(self.refusal(&format!(
+                    "log `{log}` has {size} entries here, and {marked} were published: the database is an older copy"
+                )));
+            }
+            let root = if size == marked { stored.root } else { tiles::root_at(db, log, marked).await? };
+            if root != mark.root {
+                return Err(self.refusal(&format!(
+                    "log `{log}` had another root at size {marked} when it was published: the database has another \
+                     history"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Raises the mark of each log in `heads` and returns when the disk has it. Marks never sink: a lower head is
+    /// passed over. Call it after the commit and before anything of it is published.
+    pub async fn raise(&mut self, heads: &[(&str, TreeHead)]) -> Result<(), StoreError> {
+        let mut marks = self.marks.clone();
+        for (log, head) in heads {
+            let mark = marks.logs.entry((*log).to_owned()).or_insert(TreeHead::EMPTY);
+            if head.size > mark.size {
+                *mark = *head;
+            }
+        }
+        if marks == self.marks {
+            return Ok(());
+        }
+        let path = self.folder.join(FILE_NAME);
+        let bytes = serde_json::to_vec(&marks).map_err(|error| StoreError::Program(error.to_string()))?;
+        let (folder, target) = (self.folder.clone(), path.clone());
+        tokio::task::spawn_blocking(move || replace(&folder, &target, &bytes))
+            .await
+            .map_err(|error| StoreError::Program(error.to_string()))?
+            .map_err(|error| file_error(&path, error))?;
+        self.marks = marks;
+        Ok(())
+    }
+
+    fn refusal(&self, why: &str) -> StoreError {
+        StoreError::HighWater(format!(
+            "{why} (mark in `{}`); restore the newest database, or start a new log origin",
+            self.folder.join(FILE_NAME).display()
+        ))
+    }
+}
+
+/// Replaces a file so that after a power cut either the old or the new one is there, whole.
+fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let temporary = path.with_extension("new");
+    let mut file = std::fs::File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&temporary, path)?;
+    std::fs::File::open(folder)?.sync_all()
+}
+
+fn file_error(path: &Path, error: std::io::Error) -> StoreError {
+    StoreError::File { path: path.display().to_string(), error }
+}

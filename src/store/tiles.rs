@@ -1,0 +1,165 @@
+//! The tree of a log as C2SP hash tiles, one row a tile, and the checkpoints that were signed over it.
+
+use super::db::{Db, Tx, from_db, on_db, on_tx, to_db};
+use super::error::StoreError;
+use super::sql::texts;
+use crate::log::merkle::{Frontier, HASH_BYTES, Hash, TreeHead};
+use crate::log::tile::{TILE_HEIGHT, TileId, TileRef, TileSet, edge_tiles};
+
+texts! {
+    /// Appends to a tile without reading it; the new length tells whether it was what the tree says.
+    GROW = "INSERT INTO tiles (log, level, idx, data) VALUES ($1, $2, $3, $4) ON CONFLICT (log, level, idx) \
+            DO UPDATE SET data = CAST(tiles.data || excluded.data AS BLOB) RETURNING length(data)",
+        "INSERT INTO tiles (log, level, idx, data) VALUES ($1, $2, $3, $4) ON CONFLICT (log, level, idx) \
+            DO UPDATE SET data = tiles.data || excluded.data RETURNING length(data)::bigint";
+    READ = "SELECT data FROM tiles WHERE log = $1 AND level = $2 AND idx = $3";
+    INSERT_CHECKPOINT = "INSERT INTO checkpoints (log, size, root, note, at_ms) VALUES ($1, $2, $3, $4, $5)";
+    COVERING = "SELECT size, root, note, at_ms FROM checkpoints WHERE log = $1 AND size >= $2 \
+        ORDER BY size LIMIT 1";
+}
+
+/// A signed checkpoint of a log, kept for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCheckpoint {
+    /// The size and root that it signs.
+    pub tree: TreeHead,
+    /// The signed note.
+    pub note: String,
+    /// When it was signed.
+    pub at_ms: i64,
+}
+
+/// What an append adds to one tile.
+#[derive(Debug)]
+pub(super) struct Growth {
+    id: TileId,
+    /// The tile's bytes when this is done.
+    length: usize,
+    /// The new hashes.
+    data: Vec<u8>,
+}
+
+/// Appends `leaves` to the tree, and says by how much which tiles grow, in the order of level and index.
+pub(super) fn grow(frontier: &mut Frontier, leaves: impl Iterator<Item = Hash>) -> Vec<Growth> {
+    let mut growths: Vec<Growth> = Vec::new();
+    for leaf in leaves {
+        let at = frontier.size();
+        frontier.push_with(leaf, |height, node| {
+            if !height.is_multiple_of(TILE_HEIGHT) {
+                return;
+            }
+            // Node number within its level, whose low bits are its place in the tile.
+            let place = at >> height;
+            let id = TileId { level: (height / TILE_HEIGHT) as u8, index: place >> TILE_HEIGHT };
+            let length = HASH_BYTES * ((place % (1 << TILE_HEIGHT)) as usize + 1);
+            match growths.iter_mut().rev().find(|growth| growth.id == id) {
+                Some(growth) => {
+                    growth.data.extend_from_slice(&node.0);
+                    growth.length = length;
+                }
+                None => growths.push(Growth { id, length, data: node.0.to_vec() }),
+            }
+        });
+    }
+    growths.sort_unstable_by_key(|growth| growth.id);
+    growths
+}
+
+pub(super) async fn write(tx: &mut Tx, log: &str, growths: Vec<Growth>) -> Result<(), StoreError> {
+    let text = GROW.of(tx.engine());
+    for Growth { id, length, data } in growths {
+        let index = to_db(id.index)?;
+        let stored: i64 = on_tx!(tx, conn => sqlx::query_scalar(text)
+            .bind(log)
+            .bind(i64::from(id.level))
+            .bind(index)
+            .bind(data)
+            .fetch_one(conn)
+            .await)?;
+        if from_db(stored)? != length as u64 {
+            return Err(StoreError::Corrupt(format!(
+                "tile {index} of level {} of log `{log}` has {stored} bytes and not {length}",
+                id.level
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The first `width` hashes of a tile, 32 bytes each; none if the tile is not there or is not that wide yet.
+pub async fn read_one(db: &Db, log: &str, tile: TileRef) -> Result<Option<Vec<u8>>, StoreError> {
+    let index = to_db(tile.id.index)?;
+    let data: Option<Vec<u8>> = on_db!(db, pool => sqlx::query_scalar(READ)
+        .bind(log)
+        .bind(i64::from(tile.id.level))
+        .bind(index)
+        .fetch_optional(pool)
+        .await)?;
+    let length = usize::from(tile.width) * HASH_BYTES;
+    Ok(data.filter(|data| data.len() >= length).map(|mut data| {
+        data.truncate(length);
+        data
+    }))
+}
+
+/// Reads tiles for a proof. A tile that is missing is left out, which the proof's maker reports.
+pub async fn read(
+    db: &Db,
+    log: &str,
+    tiles: impl IntoIterator<Item = TileRef>,
+) -> Result<TileSet, StoreError> {
+    let mut set = TileSet::new();
+    for tile in tiles {
+        if let Some(data) = read_one(db, log, tile).await? {
+            set.insert(tile.id, data);
+        }
+    }
+    Ok(set)
+}
+
+/// The root that the log had at `size`, from its tiles.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when the log is shorter, or a tile is missing.
+pub async fn root_at(db: &Db, log: &str, size: u64) -> Result<Hash, StoreError> {
+    let tiles = read(db, log, edge_tiles(size)).await?;
+    tiles.root(size).map_err(|error| StoreError::Corrupt(format!("log `{log}`: {error}")))
+}
+
+pub(super) async fn insert_checkpoint(
+    tx: &mut Tx,
+    log: &str,
+    tree: TreeHead,
+    note: &str,
+    at_ms: i64,
+) -> Result<(), StoreError> {
+    let size = to_db(tree.size)?;
+    on_tx!(tx, conn => sqlx::query(INSERT_CHECKPOINT)
+        .bind(log)
+        .bind(size)
+        .bind(tree.root.as_ref())
+        .bind(note)
+        .bind(at_ms)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+/// The first checkpoint that covers a log of `size` entries; none if nothing that long was signed.
+pub async fn checkpoint_covering(
+    db: &Db,
+    log: &str,
+    size: u64,
+) -> Result<Option<StoredCheckpoint>, StoreError> {
+    let size = to_db(size)?;
+    let row: Option<(i64, Vec<u8>, String, i64)> =
+        on_db!(db, pool => sqlx::query_as(COVERING).bind(log).bind(size).fetch_optional(pool).await)?;
+    row.map(|(size, root, note, at_ms)| {
+        let root = Hash::try_from(root.as_slice()).map_err(|_| {
+            StoreError::Corrupt(format!("a checkpoint's root in log `{log}` is not 32 bytes"))
+        })?;
+        Ok(StoredCheckpoint { tree: TreeHead { size: from_db(size)?, root }, note, at_ms })
+    })
+    .transpose()
+}
