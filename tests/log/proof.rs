@@ -212,6 +212,21 @@ fn altered_consistency_proofs_are_refused() {
     }
 }
 
+/// The hashes of a proof must be as many as the sizes need, even where they lead to the roots.
+#[test]
+fn proofs_of_a_tree_of_another_size_are_refused() {
+    for (real, stated) in [(2, 4), (2, 3), (4, 2), (4, 8), (8, 4)] {
+        let (old, real) = (head(1), head(real));
+        let stated = TreeHead { size: stated, ..real };
+        let wrong = |found| Err(ProofError::Length { found });
+        let proof = consistency(1, real.size);
+        assert_eq!(verify_consistency(old, real, &proof), Ok(()));
+        assert_eq!(verify_consistency(old, stated, &proof), wrong(proof.len()));
+        let proof = inclusion(0, real.size);
+        assert_eq!(verify_inclusion(stated, 0, leaf_hash(&entry(0)), &proof), wrong(proof.len()));
+    }
+}
+
 #[test]
 fn the_empty_tree_and_the_same_tree_need_no_proof_and_take_none() {
     let (empty, five, other) = (head(0), head(5), TreeHead { size: 5, root: head(6).root });
