@@ -1,4 +1,64 @@
-//! The answer. See `docs/rules.md`.
+//! The answer: may this developer use this item so?
+//!
+//! [`decide`] is pure. It reads the entries below a size and takes the moment as an argument; the default is *not
+//! permitted*, and the only way to *permitted* is a [`Permitted`](super::decision::Permitted) tree in which no list is
+//! empty. `docs/rules.md` says exactly what each version of the rules means. In short, version 1:
+//!
+//! - **R1** Confirmed, not claimed: only confirmed holdings and bindings support a permit; asserted ones can only tighten.
+//! - **R2** Unanimity: every standing holder of everything in the closure must grant; the roster must be declared complete.
+//! - **R3** Mandates are tested when the act is recorded; a grant survives the mandate's end if the mandate says so.
+//! - **R4** Transfers keep earlier grants and denials; suspension stops grants from its entry on.
+//! - **R5** Claims by outsiders suspend for 14 days, once; disputes until settled.
+//! - **R6** The registrar can never grant or deny (see `admit`).
+//! - **R7** Closure: a work, its layers, and the layers of its ancestors, transitively.
+//! - **R8** Grants are exact: one grant covers one leaf whole; two are never spliced.
+//! - **R9** Denial overrides.
+//! - **R10** Every match counts; titles never.
+//! - **R11** Nothing widens by structure.
+//! - **R12** Prior: a grant counts from its entry on, and a revocation as the grant's own terms allow.
+//! - **R13** Opt-outs are not consent; neither is their absence or withdrawal.
+
+mod v1;
+
+use super::decision::{Decision, Reason, ReasonCode, sorted};
+use super::index::Index;
+use super::question::{MAX_KEYS, Question};
 
 /// The versions of the rules that this program knows.
 pub const KNOWN_RULES: &[u32] = &[1];
+
+/// Answers a question from the entries below `size`, at a moment in milliseconds since 1970.
+///
+/// A size beyond the index is taken as all of it. Before any rules are activated nothing is permitted.
+pub fn decide(index: &Index, size: u64, moment_ms: i64, question: &Question) -> Decision {
+    let seen = index.as_of(size);
+    let rule_version = seen.rule_version();
+    let mut decision = Decision {
+        rule_version,
+        log_size: seen.size,
+        moment_ms,
+        matched: Vec::new(),
+        unreadable: None,
+        uses: Vec::new(),
+        notes: Vec::new(),
+        valid_until_ms: i64::MAX,
+    };
+    if rule_version != 1 || !is_readable(question) {
+        decision.unreadable = Some(Reason {
+            code: ReasonCode::Unreadable,
+            because: None,
+            work: None,
+            ask: Vec::new(),
+            entries: Vec::new(),
+        });
+        return decision;
+    }
+    v1::answer(seen, question, &mut decision);
+    decision
+}
+
+/// A question names one or more uses, each once, and one to [`MAX_KEYS`] keys.
+fn is_readable(question: &Question) -> bool {
+    let distinct = sorted(question.uses.iter().copied()).len() == question.uses.len();
+    !question.uses.is_empty() && distinct && (1..=MAX_KEYS).contains(&question.subject.len())
+}

@@ -118,9 +118,6 @@ pub struct Reason {
     /// The entries that it rests on: sorted, distinct; empty where it rests on an absence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entries: Vec<u64>,
-    /// Whether it shows a grant that does not cover the developer who asks: such a reason is the parties' secret.
-    #[serde(skip)]
-    pub secret: bool,
 }
 
 /// One note.

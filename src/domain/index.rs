@@ -6,7 +6,7 @@
 
 mod arena;
 mod as_of;
-mod fold;
+pub(super) mod fold;
 pub mod records;
 
 use arena::{Arena, Lists};

@@ -7,6 +7,8 @@ mod consent;
 mod parties;
 mod works;
 
+pub(in crate::domain) use works::iscc_class;
+
 use super::records::{NEVER, Org, OrgRef, Record};
 use super::{Index, Ix, RecordKind};
 use crate::domain::act::Act;

@@ -4,7 +4,7 @@ use super::{FoldError, Folded, Step};
 use crate::domain::act::{Act, DenialRecorded, GrantRecorded, Power, ReservationRecorded, ReservedSubject};
 use crate::domain::index::records::{Denial, Grant, Mandate, NEVER, Org, Reservation, Term, Work};
 use crate::domain::index::{Index, Ix};
-use crate::domain::scope::Scope;
+use crate::domain::scope::{Scope, Until};
 
 impl Index {
     pub(super) fn apply_consent(&mut self, step: Step<'_>) -> Folded {
@@ -101,7 +101,7 @@ impl Index {
             holdings,
             term: Term {
                 from_ms: act.from.map_or(i64::MIN, |from| from.at(step.entry.at_ms)),
-                until_ms: act.until.map_or(i64::MAX, |until| until.at()),
+                until_ms: act.until.map_or(i64::MAX, Until::at),
             },
             parts: act.parts.unwrap_or(true),
             uses: act.uses.clone().unwrap_or(Scope::Any),

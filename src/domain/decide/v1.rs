@@ -1,0 +1,203 @@
+//! Version 1 of the rules. Never changed once a log has activated it: a new meaning is a new version.
+
+mod closure;
+mod contest;
+mod coverage;
+mod denial;
+mod matching;
+mod near;
+mod notes;
+mod standing;
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use self::closure::{Member, Place};
+use self::matching::Matched;
+use crate::domain::act::Role;
+use crate::domain::decision::{
+    CoveredMember, CoveredWork, Decision, NonEmpty, Outcome, Permitted, Reason, ReasonCode, UseDecision,
+    sorted,
+};
+use crate::domain::ids::{OrgId, WorkId};
+use crate::domain::index::AsOf;
+use crate::domain::question::Question;
+use crate::domain::uses::Use;
+
+/// A question, what is seen of the index, and the moment.
+struct Asked<'a> {
+    seen: AsOf<'a>,
+    moment_ms: i64,
+    question: &'a Question,
+    valid_until_ms: Cell<i64>,
+}
+
+impl Asked<'_> {
+    /// Notes a moment at which something that the answer looked at begins or ends.
+    fn boundary(&self, moment_ms: i64) {
+        if moment_ms > self.moment_ms && moment_ms < self.valid_until_ms.get() {
+            self.valid_until_ms.set(moment_ms);
+        }
+    }
+}
+
+/// What stands against a work by itself, before it is said whether it is the matched work, a layer or a part.
+#[derive(Clone, Debug)]
+struct Block {
+    code: ReasonCode,
+    ask: Vec<OrgId>,
+    entries: Vec<u64>,
+}
+
+/// One reason for each code, cause and work.
+#[derive(Default)]
+struct Reasons(BTreeMap<(ReasonCode, Option<ReasonCode>, Option<WorkId>), (Vec<OrgId>, Vec<u64>)>);
+
+impl Reasons {
+    fn add(&mut self, code: ReasonCode, because: Option<ReasonCode>, work: Option<WorkId>, block: &Block) {
+        let (ask, entries) = self.0.entry((code, because, work)).or_default();
+        ask.extend(&block.ask);
+        entries.extend(&block.entries);
+    }
+
+    fn add_plain(&mut self, code: ReasonCode) {
+        self.add(code, None, None, &Block { code, ask: Vec::new(), entries: Vec::new() });
+    }
+
+    /// A block of a member of a closure, as seen from the matched work.
+    fn add_block(&mut self, place: Place, work: WorkId, block: &Block) {
+        match place {
+            Place::Matched => self.add(block.code, None, Some(work), block),
+            Place::Part => self.add(ReasonCode::PartNotPermitted, Some(block.code), Some(work), block),
+            Place::Layer => self.add(ReasonCode::LayerNotPermitted, Some(block.code), Some(work), block),
+        }
+    }
+
+    fn list(self) -> Vec<Reason> {
+        let reasons = self.0.into_iter().map(|((code, because, work), (ask, entries))| Reason {
+            code,
+            because,
+            work,
+            ask: sorted(ask),
+            entries: sorted(entries),
+        });
+        reasons.collect()
+    }
+}
+
+/// A matched work with its closure.
+struct Subject {
+    matched: Matched,
+    members: Vec<Member>,
+    blocks: Vec<Block>,
+}
+
+pub(super) fn answer(seen: AsOf<'_>, question: &Question, decision: &mut Decision) {
+    let asked = Asked { seen, moment_ms: decision.moment_ms, question, valid_until_ms: Cell::new(i64::MAX) };
+    let subjects: Vec<Subject> = matching::matches(&asked).into_iter().map(|m| subject(&asked, m)).collect();
+    decision.matched = sorted(subjects.iter().map(|subject| seen.work_id(subject.matched.work)));
+    decision.uses = question
+        .uses
+        .iter()
+        .map(|leaf| UseDecision { r#use: *leaf, outcome: outcome(&asked, *leaf, &subjects) })
+        .collect();
+    decision.notes = notes::notes(&asked, &subjects);
+    decision.valid_until_ms = asked.valid_until_ms.get();
+}
+
+fn subject(asked: &Asked<'_>, matched: Matched) -> Subject {
+    let mut blocks = matched.blocks.clone();
+    let members = match closure::members(asked, matched.work) {
+        Ok(members) => members,
+        Err(block) => {
+            blocks.push(block);
+            Vec::new()
+        }
+    };
+    Subject { matched, members, blocks }
+}
+
+/// R10: every match must permit; and the developer and its model must be who they are said to be.
+fn outcome(asked: &Asked<'_>, leaf: Use, subjects: &[Subject]) -> Outcome {
+    let mut reasons = Reasons::default();
+    judge_developer(asked, &mut reasons);
+    if subjects.is_empty() {
+        reasons.add_plain(ReasonCode::NotRegistered);
+    }
+    near::judge(asked, leaf, subjects, &mut reasons);
+    let mut works = Vec::with_capacity(subjects.len());
+    for subject in subjects {
+        let work = asked.seen.work_id(subject.matched.work);
+        for block in &subject.blocks {
+            reasons.add_block(Place::Matched, work, block);
+        }
+        let members = judge_members(asked, leaf, subject, &mut reasons);
+        if let Some(members) = NonEmpty::new(members) {
+            works.push(CoveredWork { work, members });
+        }
+    }
+    // A refused member leaves a reason and no leaf; both are looked at, so that forgetting one can't permit.
+    let whole = works.len() == subjects.len()
+        && works
+            .iter()
+            .zip(subjects)
+            .all(|(work, subject)| work.members.iter().len() == subject.members.len());
+    match (NonEmpty::new(reasons.list()), NonEmpty::new(works)) {
+        (Some(reasons), _) => Outcome::NotPermitted(reasons),
+        (None, Some(works)) if whole => Outcome::Permitted(Permitted { works }),
+        (None, _) => refusal_without_reason(),
+    }
+}
+
+/// Unreachable by the rules; and if it is reached, the answer is still no.
+fn refusal_without_reason() -> Outcome {
+    let mut reasons = Reasons::default();
+    reasons.add_plain(ReasonCode::Unreadable);
+    match NonEmpty::new(reasons.list()) {
+        Some(reasons) => Outcome::NotPermitted(reasons),
+        None => refusal_without_reason(),
+    }
+}
+
+fn judge_developer(asked: &Asked<'_>, reasons: &mut Reasons) {
+    let developer = asked.seen.org(asked.question.developer);
+    let good = developer
+        .filter(|org| asked.seen.has_role(*org, Role::AiDeveloper) && asked.seen.in_good_standing(*org));
+    if good.is_none() {
+        reasons.add_plain(ReasonCode::DeveloperUnverified);
+    }
+    if let Some(id) = asked.question.model {
+        let models = &asked.seen.index.models;
+        let stands = models.find(id).map(|ix| models.at(ix)).is_some_and(|model| {
+            asked.seen.seen(model.registered)
+                && !asked.seen.seen(model.retired)
+                && Some(model.developer) == developer
+        });
+        if !stands {
+            reasons.add_plain(ReasonCode::ModelNotCovered);
+        }
+    }
+}
+
+/// R2: everything in the closure, every holding of it.
+fn judge_members(
+    asked: &Asked<'_>,
+    leaf: Use,
+    subject: &Subject,
+    reasons: &mut Reasons,
+) -> Vec<CoveredMember> {
+    let mut covered = Vec::with_capacity(subject.members.len());
+    for member in &subject.members {
+        let work = asked.seen.work_id(member.work);
+        let mut blocks = denial::blocks(asked, leaf, member);
+        let leaves = coverage::leaves(asked, leaf, subject.matched.by_location, member, &mut blocks);
+        let is_free = blocks.is_empty() && member.blocks.is_empty();
+        for block in member.blocks.iter().chain(&blocks) {
+            reasons.add_block(member.place, work, block);
+        }
+        if let (true, Some(leaves)) = (is_free, NonEmpty::new(leaves)) {
+            covered.push(CoveredMember { work, leaves });
+        }
+    }
+    covered
+}

@@ -1,0 +1,119 @@
+//! R5: claims by others, bindings that are claims, and disputes.
+
+use super::{Asked, Block};
+use crate::domain::decision::{ReasonCode, sorted};
+use crate::domain::ids::OrgId;
+use crate::domain::index::Ix;
+use crate::domain::index::records::{Org, Work};
+
+/// How long a claim suspends, in milliseconds: 14 days.
+pub(super) const CLAIM_MS: i64 = 14 * 24 * 60 * 60 * 1_000;
+
+/// One claim on a work, in whatever form.
+struct Contest {
+    claimant: Ix<Org>,
+    entry: u64,
+    at_ms: i64,
+    /// Whether it is that claimant's first.
+    first: bool,
+}
+
+/// The claims that suspend a canonical work now, and the disputes about it.
+pub(super) fn blocks(asked: &Asked<'_>, work: Ix<Work>) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let suspending: Vec<Contest> =
+        contests(asked, work).into_iter().filter(|contest| suspends(asked, contest)).collect();
+    if !suspending.is_empty() {
+        let ask: Vec<OrgId> = suspending.iter().map(|contest| asked.seen.org_id(contest.claimant)).collect();
+        let entries = suspending.iter().map(|contest| contest.entry).collect();
+        blocks.push(Block { code: ReasonCode::Claimed, ask, entries });
+    }
+    let disputes = asked
+        .seen
+        .records_of(work)
+        .into_iter()
+        .flat_map(|record| &asked.seen.index.works.at(record).disputes);
+    let open = disputes.map(|ix| asked.seen.index.disputes.at(*ix));
+    let open = open.filter(|dispute| asked.seen.seen(dispute.opened) && !asked.seen.seen(dispute.settled));
+    let entries: Vec<u64> = open.map(|dispute| dispute.opened).collect();
+    if !entries.is_empty() {
+        blocks.push(Block { code: ReasonCode::Disputed, ask: Vec::new(), entries });
+    }
+    blocks
+}
+
+/// The entries of claims on a canonical work that suspend nothing (any more).
+pub(super) fn noted(asked: &Asked<'_>, work: Ix<Work>) -> Vec<u64> {
+    let contests = contests(asked, work).into_iter();
+    sorted(contests.filter(|contest| !suspends(asked, contest)).map(|contest| contest.entry))
+}
+
+fn suspends(asked: &Asked<'_>, contest: &Contest) -> bool {
+    let until_ms = contest.at_ms.saturating_add(CLAIM_MS);
+    if !contest.first || asked.seen.suspension(contest.claimant).is_some() || asked.moment_ms >= until_ms {
+        return false;
+    }
+    asked.boundary(until_ms);
+    true
+}
+
+fn contests(asked: &Asked<'_>, work: Ix<Work>) -> Vec<Contest> {
+    let mut contests = claims(asked, work);
+    contests.extend(bindings(asked, work));
+    contests
+}
+
+fn claims(asked: &Asked<'_>, work: Ix<Work>) -> Vec<Contest> {
+    let seen = asked.seen;
+    let records = seen.records_of(work);
+    let made: Vec<_> = records
+        .iter()
+        .flat_map(|record| &seen.index.works.at(*record).claims)
+        .map(|ix| seen.index.claims.at(*ix))
+        .filter(|claim| seen.seen(claim.made))
+        .collect();
+    let is_first =
+        |claimant, entry| !made.iter().any(|other| other.claimant == claimant && other.made < entry);
+    let standing = made.iter().filter(|claim| !seen.seen(claim.withdrawn));
+    standing
+        .map(|claim| Contest {
+            claimant: claim.claimant,
+            entry: claim.made,
+            at_ms: claim.made_ms,
+            first: is_first(claim.claimant, claim.made),
+        })
+        .collect()
+}
+
+/// Bindings of this work's keys to other works, asserted beside a confirmed one.
+fn bindings(asked: &Asked<'_>, work: Ix<Work>) -> Vec<Contest> {
+    let seen = asked.seen;
+    let mut contests = Vec::new();
+    for own in seen.records_of(work).into_iter().flat_map(|record| &seen.index.works.at(record).bindings) {
+        let own = seen.index.bindings.at(*own);
+        let dropped = seen.seen(own.removed) && !seen.seen(own.confirmed);
+        let contesting = own.contests && !seen.seen(own.confirmed);
+        if !seen.seen(own.asserted) || seen.seen(own.rejected) || dropped || contesting {
+            continue;
+        }
+        let bucket =
+            seen.index.by_key.get(own.key.fingerprint()).iter().map(|ix| seen.index.bindings.at(*ix));
+        let bucket: Vec<_> = bucket.filter(|other| other.contests && seen.seen(other.asserted)).collect();
+        for other in &bucket {
+            let ended =
+                [other.confirmed, other.rejected, other.removed].into_iter().any(|entry| seen.seen(entry));
+            if ended || seen.canonical(other.work) == work {
+                continue;
+            }
+            contests.push(Contest {
+                claimant: other.by,
+                entry: other.asserted,
+                at_ms: other.asserted_ms,
+                first: !bucket
+                    .iter()
+                    .any(|earlier| earlier.by == other.by && earlier.asserted < other.asserted),
+            });
+        }
+    }
+    contests
+}

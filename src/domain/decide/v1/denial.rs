@@ -1,0 +1,48 @@
+//! R9: a standing denial overrides every grant.
+
+use super::closure::Member;
+use super::{Asked, Block};
+use crate::domain::decision::ReasonCode;
+use crate::domain::index::Ix;
+use crate::domain::index::records::{Denial, Work};
+use crate::domain::scope::Scope;
+use crate::domain::uses::Use;
+
+/// The denials on a member, or on its ancestors with their parts, that speak of this question.
+pub(super) fn blocks(asked: &Asked<'_>, leaf: Use, member: &Member) -> Vec<Block> {
+    let denials = applying(asked, leaf, member.work, &member.ancestors);
+    if denials.is_empty() {
+        return Vec::new();
+    }
+    let ask = denials.iter().map(|denial| asked.seen.org_id(denial.principal)).collect();
+    let entries = denials.iter().map(|denial| denial.recorded).collect();
+    vec![Block { code: ReasonCode::Denied, ask, entries }]
+}
+
+/// The denials that stop this use of a canonical work now.
+pub(super) fn applying<'a>(
+    asked: &Asked<'a>,
+    leaf: Use,
+    work: Ix<Work>,
+    ancestors: &[Ix<Work>],
+) -> Vec<&'a Denial> {
+    let own = asked.seen.denials(work).into_iter();
+    let above =
+        ancestors.iter().flat_map(|ancestor| asked.seen.denials(*ancestor)).filter(|denial| denial.parts);
+    own.chain(above).filter(|denial| applies(asked, leaf, denial)).collect()
+}
+
+fn applies(asked: &Asked<'_>, leaf: Use, denial: &Denial) -> bool {
+    asked.boundary(denial.term.from_ms);
+    asked.boundary(denial.term.until_ms);
+    denial.term.contains(asked.moment_ms)
+        && denial.includes(leaf)
+        && means(&denial.developers, Some(&asked.question.developer))
+        && means(&denial.models, asked.question.model.as_ref())
+        && means(&denial.territories, asked.question.territory.as_ref())
+}
+
+/// A question that leaves something unstated may mean what is denied.
+fn means<T: Ord>(scope: &Scope<T>, stated: Option<&T>) -> bool {
+    stated.is_none() || scope.covers(stated)
+}

@@ -1,0 +1,48 @@
+//! R1, R2, R5, R7: what stands against a work whatever the use.
+
+use super::{Asked, Block, contest};
+use crate::domain::decision::ReasonCode;
+use crate::domain::ids::OrgId;
+use crate::domain::index::Ix;
+use crate::domain::index::records::{Holding, Work};
+
+/// What stands against a canonical work by itself.
+pub(super) fn blocks(
+    asked: &Asked<'_>,
+    work: Ix<Work>,
+    ancestors: &[Ix<Work>],
+    holdings: &[Ix<Holding>],
+) -> Vec<Block> {
+    let seen = asked.seen;
+    let holders = holders(asked, holdings);
+    let mut blocks = Vec::new();
+    let mut block = |code, entries: Vec<u64>| blocks.push(Block { code, ask: holders.clone(), entries });
+
+    let withdrawn = seen.index.works.at(work).withdrawn;
+    if seen.seen(withdrawn) {
+        block(ReasonCode::Withdrawn, vec![withdrawn]);
+    }
+    if holdings.is_empty() {
+        block(ReasonCode::NoHolder, Vec::new());
+    }
+    let unconfirmed = holdings.iter().filter(|holding| !seen.is_confirmed(**holding));
+    let unconfirmed: Vec<u64> =
+        unconfirmed.map(|holding| seen.index.holdings.at(*holding).asserted).collect();
+    if !unconfirmed.is_empty() {
+        block(ReasonCode::HolderUnconfirmed, unconfirmed);
+    }
+    if !seen.roster_complete(work) {
+        block(ReasonCode::RosterIncomplete, Vec::new());
+    }
+    if !std::iter::once(&work).chain(ancestors).all(|each| seen.layers_complete(*each)) {
+        block(ReasonCode::LayersIncomplete, Vec::new());
+    }
+    blocks.extend(contest::blocks(asked, work));
+    blocks
+}
+
+/// The present holders of these holdings.
+pub(super) fn holders(asked: &Asked<'_>, holdings: &[Ix<Holding>]) -> Vec<OrgId> {
+    let holders = holdings.iter().filter_map(|holding| asked.seen.holder(*holding));
+    holders.map(|org| asked.seen.org_id(org)).collect()
+}
