@@ -1,1 +1,23 @@
 //! Floor 4: the face for machines.
+//!
+//! A request passes: the accept loop ([`server`]), the envelope (request id, trace line, headers, panics: [`envelope`]),
+//! the table of [`routes`], the [`gate`] (who is asking, and may they), the extractors ([`extract`]), a handler of a
+//! few lines, and leaves as a [`reply`] or a [`problem`].
+
+pub mod app;
+pub mod envelope;
+pub mod etag;
+pub mod extract;
+pub mod gate;
+pub mod page;
+pub mod pages;
+pub mod problem;
+pub mod reply;
+pub mod routes;
+pub mod server;
+pub mod status;
+pub mod text;
+
+pub use app::App;
+pub use problem::{Code, Problem};
+pub use reply::Reply;

@@ -4,6 +4,9 @@
 #![cfg(test)]
 
 mod classify;
+mod contract;
+mod floors;
+mod http;
 mod log;
 mod store;
 mod world;

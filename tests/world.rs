@@ -10,6 +10,8 @@
 //! makes two tests, `a_work_is_remembered::sqlite` and `a_work_is_remembered::postgres`, each on a database of its
 //! own. PostgreSQL is one private cluster for the test process, started from the machine's binaries.
 
+pub(crate) mod client;
+pub(crate) mod contract;
 mod postgres;
 
 use kyodaku::clock::Clock;

@@ -1,0 +1,126 @@
+//! Around every answer: a request id, a line in the log, headers that are safe by default, and a problem in place of
+//! a panic.
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::app::App;
+use super::gate::CalledBy;
+use super::problem;
+use crate::clock::{Clock, stopwatch};
+use crate::domain::ids::{Id, Kind};
+
+/// The header that names a request, in and out.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const MAX_REQUEST_ID: usize = 64;
+
+/// The id of the running request; in every request's extensions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(String);
+
+impl RequestId {
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The caller's own id when it is 1 to 64 letters, digits, `-` or `_`, so that it can stand in a log line as it
+    /// is; a new one otherwise.
+    fn of(headers: &HeaderMap, clock: &Clock) -> Self {
+        let theirs = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
+        let plain = |id: &&str| {
+            (1..=MAX_REQUEST_ID).contains(&id.len())
+                && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        match theirs.filter(plain) {
+            Some(id) => Self(id.to_owned()),
+            None => Self(Id::<AnyRequest>::new(clock.new_uuid()).to_string()),
+        }
+    }
+}
+
+/// The kind of a request's id.
+#[derive(Debug)]
+enum AnyRequest {}
+
+impl Kind for AnyRequest {
+    const PREFIX: &'static str = "rid";
+    const NOUN: &'static str = "an HTTP request";
+}
+
+/// Puts a whole router into the envelope.
+pub fn wrap(app: &App, router: Router) -> Router {
+    router.layer(CatchPanicLayer::custom(problem::from_panic)).layer(from_fn_with_state(app.clone(), around))
+}
+
+async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let id = RequestId::of(request.headers(), app.clock());
+    let method = request.method().clone();
+    // The template, not the path: what people put into a path or a query may be a secret.
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    request.extensions_mut().insert(id.clone());
+    let started = stopwatch();
+    let response = next.run(request).await;
+    let org = response.extensions().get::<CalledBy>().map(|by| by.0.to_string());
+    let mut response = problem::finish(response, id.as_str());
+    tracing::info!(
+        target: "kyodaku::http",
+        request_id = id.as_str(),
+        method = method.as_str(),
+        route = matched.as_ref().map_or("-", MatchedPath::as_str),
+        status = response.status().as_u16(),
+        elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        org = org.as_deref().unwrap_or("-"),
+        "answered"
+    );
+    safe_headers(response.headers_mut());
+    if let Ok(value) = HeaderValue::try_from(id.as_str()) {
+        response.headers_mut().insert(X_REQUEST_ID, value);
+    }
+    response
+}
+
+/// Sets what a handler did not set itself.
+fn safe_headers(headers: &mut HeaderMap) {
+    const DEFAULTS: [(HeaderName, &str); 6] = [
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        ),
+        (REFERRER_POLICY, "no-referrer"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    for (name, value) in DEFAULTS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id_for(sent: &[u8]) -> String {
+        let mut headers = HeaderMap::new();
+        headers.insert(X_REQUEST_ID, HeaderValue::from_bytes(sent).unwrap());
+        RequestId::of(&headers, &Clock::manual(1_700_000_000_000)).0
+    }
+
+    #[test]
+    fn a_plain_id_is_kept_and_any_other_replaced() {
+        assert_eq!(id_for(b"abc-DEF_9"), "abc-DEF_9");
+        for bad in [&b""[..], b"a b", b"a\"b", "許".as_bytes(), &[b'a'; 65]] {
+            let id = id_for(bad);
+            assert!(id.starts_with("rid_") && id.len() == 30, "{id}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! How a handler receives what was sent: every extractor answers a [`Problem`](super::problem::Problem) that names
+//! all broken places. Handlers take no other extractor of bodies, queries or paths.
+
+pub mod body;
+pub mod headers;
+pub mod params;
+
+pub use body::{BodyLimit, Submitted, ValidJson};
+pub use headers::{AtLeast, IdempotencyKey, IfMatch};
+pub use params::{ValidPath, ValidQuery};

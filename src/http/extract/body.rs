@@ -1,0 +1,270 @@
+//! JSON bodies.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::request::Parts;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use sha2::{Digest, Sha256};
+use validator::Validate;
+
+use super::headers::IdempotencyKey;
+use crate::http::problem::{Code, FieldError, Problem, pointer};
+use crate::http::text;
+
+/// What a body may take at most; the gate puts the route's into each request.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimit {
+    /// The largest body that is read, in bytes.
+    pub bytes: usize,
+    /// How long the whole body may take to arrive.
+    pub arrival: Duration,
+}
+
+impl Default for BodyLimit {
+    fn default() -> Self {
+        Self { bytes: 65_536, arrival: Duration::from_secs(15) }
+    }
+}
+
+/// A JSON body that was read into `T` and passed `T::validate`.
+///
+/// `T` must be `#[serde(deny_unknown_fields)]`; repeated fields are refused by serde. Do not put a field-level rule
+/// beside `#[validate(nested)]` on one field: validator panics when both fail.
+///
+/// Answers 415 for another content type, 413 above the route's limit, 408 when the body takes too long to arrive,
+/// 400 for what is not JSON, 422 with pointers for what breaks a rule.
+#[derive(Clone, Debug)]
+pub struct ValidJson<T>(pub T);
+
+impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for ValidJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = read_json(&parts, body).await?;
+        parse(&bytes).map(Self)
+    }
+}
+
+/// An act that was submitted once, however often it is sent: a [`ValidJson`] body with its idempotency key. Every
+/// POST that writes takes this.
+#[derive(Clone, Debug)]
+pub struct Submitted<T> {
+    /// The key of the header `Idempotency-Key`.
+    pub key: IdempotencyKey,
+    /// SHA-256 over method, path and body: the same key with another digest is another request (422).
+    pub digest: [u8; 32],
+    /// The body.
+    pub body: T,
+}
+
+impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for Submitted<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let key = IdempotencyKey::from_request_parts(&mut parts, state).await?;
+        let bytes = read_json(&parts, body).await?;
+        let digest = Sha256::new()
+            .chain_update(parts.method.as_str())
+            .chain_update([0])
+            .chain_update(parts.uri.path())
+            .chain_update([0])
+            .chain_update(&bytes)
+            .finalize();
+        Ok(Self { key, digest: digest.into(), body: parse(&bytes)? })
+    }
+}
+
+/// Reads one JSON text into `T` and validates it: what [`ValidJson`] does once it has the bytes.
+pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let (read, bad_texts) = text::collecting(|| serde_path_to_error::deserialize(&mut reader));
+    let value: T = read.map_err(|error| unreadable(&error))?;
+    reader.end().map_err(|error| not_json(&error))?;
+    value
+        .validate()
+        .map_err(|errors| Problem::invalid(Code::InvalidBody, pointer::from_validator(&errors)))?;
+    if bad_texts > 0 {
+        return Err(Problem::new(Code::InvalidBody).detail("a text holds a character that is not allowed"));
+    }
+    Ok(value)
+}
+
+fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let inner = error.inner();
+    if inner.classify() != Category::Data {
+        return not_json(inner);
+    }
+    let message = inner.to_string();
+    let position = format!(" at line {} column {}", inner.line(), inner.column());
+    let place: FieldError = pointer::from_serde(error.path(), message.trim_end_matches(&position));
+    Problem::invalid(Code::InvalidBody, vec![place])
+}
+
+fn not_json(error: &serde_json::Error) -> Problem {
+    Problem::new(Code::InvalidJson).detail(error.to_string())
+}
+
+async fn read_json(parts: &Parts, body: Body) -> Result<Bytes, Problem> {
+    require_json(&parts.headers)?;
+    let limit = parts.extensions.get::<BodyLimit>().copied().unwrap_or_default();
+    let announced =
+        parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit.bytes) {
+        return Err(too_large(limit.bytes));
+    }
+    let arrived = tokio::time::timeout(limit.arrival, Limited::new(body, limit.bytes).collect()).await;
+    match arrived {
+        // The rest of a slow body cannot be told from the next request: the connection ends here.
+        Err(_) => Err(Problem::new(Code::RequestTimeout)
+            .detail(format!("the body took longer than {} seconds to arrive", limit.arrival.as_secs()))
+            .header(CONNECTION, axum::http::HeaderValue::from_static("close"))),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit.bytes)),
+        Ok(Err(_)) => Err(Problem::new(Code::MalformedRequest).detail("the body broke off")),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+    }
+}
+
+fn too_large(limit_bytes: usize) -> Problem {
+    Problem::new(Code::BodyTooLarge).detail(format!("this operation reads at most {limit_bytes} bytes"))
+}
+
+/// `application/json` or `application/*+json`, in UTF-8, not compressed.
+fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let refuse = |detail: String| Err(Problem::new(Code::UnsupportedMediaType).detail(detail));
+    if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+        return refuse("a `Content-Encoding` is not read here".to_owned());
+    }
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return refuse("send exactly one `Content-Type: application/json`".to_owned());
+    };
+    let text = value.to_str().unwrap_or("").to_ascii_lowercase();
+    let (essence, parameters) = text.split_once(';').unwrap_or((&text, ""));
+    let essence = essence.trim();
+    let is_json =
+        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+    if !is_json {
+        return refuse(format!("`{essence}` is not read here"));
+    }
+    let charset = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("charset="));
+    match charset.map(|name| name.trim_matches('"')) {
+        None | Some("utf-8" | "utf8" | "us-ascii") => Ok(()),
+        Some(other) => refuse(format!("the charset `{other}` is not read here")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::text::{Label, Title};
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize, Validate)]
+    #[serde(deny_unknown_fields)]
+    struct Wire {
+        #[validate(nested)]
+        title: Title,
+        #[validate(nested)]
+        parts: Vec<Part>,
+        #[validate(range(min = 1, max = 9))]
+        count: u8,
+    }
+
+    #[derive(Debug, Deserialize, Validate)]
+    #[serde(deny_unknown_fields)]
+    struct Part {
+        #[validate(nested)]
+        label: Option<Label>,
+    }
+
+    #[derive(Debug, Deserialize, Validate)]
+    #[serde(deny_unknown_fields)]
+    struct Forgetful {
+        #[serde(rename = "title")]
+        _title: Title,
+    }
+
+    fn places(body: &str) -> (Code, Vec<(String, String)>) {
+        let problem = parse::<Wire>(body.as_bytes()).unwrap_err();
+        let errors = problem.errors().iter().map(|e| (e.pointer.clone(), e.code.to_string())).collect();
+        (problem.code(), errors)
+    }
+
+    fn one(pointer: &str, code: &str) -> (Code, Vec<(String, String)>) {
+        (Code::InvalidBody, vec![(pointer.to_owned(), code.to_owned())])
+    }
+
+    #[test]
+    fn a_good_body_is_read() {
+        let body = r#"{"title":"A","parts":[{"label":"x"},{}],"count":3}"#;
+        let wire: Wire = parse(body.as_bytes()).unwrap();
+        assert_eq!((wire.title.as_str(), wire.parts.len(), wire.count), ("A", 2, 3));
+        assert_eq!(wire.parts[0].label.as_ref().unwrap().as_str(), "x");
+    }
+
+    #[test]
+    fn all_broken_rules_are_told_at_once_with_their_places() {
+        let body = r#"{"title":"a\u0000","parts":[{},{"label":"\u202e"}],"count":10}"#;
+        let (code, errors) = places(body);
+        assert_eq!(code, Code::InvalidBody);
+        let pointers: Vec<_> =
+            errors.iter().map(|(pointer, code)| (pointer.as_str(), code.as_str())).collect();
+        assert_eq!(
+            pointers,
+            [
+                ("/count", "range"),
+                ("/parts/1/label", "forbidden_character"),
+                ("/title", "forbidden_character")
+            ]
+        );
+    }
+
+    #[test]
+    fn unknown_missing_and_repeated_fields_are_refused_by_name() {
+        assert_eq!(
+            places(r#"{"title":"A","parts":[],"count":1,"extra/x":1}"#),
+            one("/extra~1x", "unknown_field")
+        );
+        assert_eq!(places(r#"{"title":"A","parts":[]}"#), one("/count", "missing_field"));
+        assert_eq!(
+            places(r#"{"title":"A","title":"B","parts":[],"count":1}"#),
+            one("/title", "duplicate_field")
+        );
+        assert_eq!(
+            places(r#"{"title":"A","parts":[{"lable":"x"}],"count":1}"#),
+            one("/parts/0/lable", "unknown_field")
+        );
+        assert_eq!(
+            places(r#"{"title":"A","parts":[{"label":4}],"count":1}"#),
+            one("/parts/0/label", "wrong_type")
+        );
+        assert_eq!(places(r#"{"title":"A","parts":[],"count":999}"#), one("/count", "invalid_value"));
+    }
+
+    #[test]
+    fn what_is_not_json_is_told_apart() {
+        for body in ["", "{", "{}}", "nul", "[1,]", "\u{FEFF}{}", "{\"title\":\"\u{1}\"}", &"[".repeat(5000)]
+        {
+            let code = parse::<Wire>(body.as_bytes()).unwrap_err().code();
+            assert!(matches!(code, Code::InvalidJson | Code::InvalidBody), "{body}");
+        }
+        let trailing = r#"{"title":"A","parts":[],"count":1} x"#;
+        assert_eq!(parse::<Wire>(trailing.as_bytes()).unwrap_err().code(), Code::InvalidJson);
+        assert_eq!(parse::<Wire>(b"{\"title\":\"\xff\"}").unwrap_err().code(), Code::InvalidJson);
+    }
+
+    #[test]
+    fn a_forgotten_nested_rule_does_not_let_a_bad_text_through() {
+        let problem = parse::<Forgetful>(br#"{"title":"a\u202eb"}"#).unwrap_err();
+        assert_eq!((problem.code(), problem.errors().len()), (Code::InvalidBody, 0));
+        assert!(parse::<Forgetful>(br#"{"title":"ab"}"#).is_ok());
+    }
+}

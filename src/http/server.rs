@@ -1,0 +1,210 @@
+//! The accept loop: hyper-util with a timer, because a loop without one keeps half-sent headers open for ever.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
+use futures_util::FutureExt;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::ServiceExt;
+
+/// The limits of the accept loop. Bodies and handlers have theirs in the table of routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a client may take to send the head of a request, the first byte included.
+    pub header_read: Duration,
+    /// How many connections are served at once; others wait in the system's queue.
+    pub connections: usize,
+    /// How long running requests may take to end once the server was told to stop.
+    pub grace: Duration,
+    /// The most header fields of one request.
+    pub header_fields: usize,
+    /// The most bytes of the head of one request.
+    pub head_bytes: usize,
+    /// How many requests one HTTP/2 connection may have running.
+    pub streams: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_read: Duration::from_secs(10),
+            connections: 4096,
+            grace: Duration::from_secs(30),
+            header_fields: 64,
+            head_bytes: 32 * 1024,
+            streams: 128,
+        }
+    }
+}
+
+/// How the server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every running request was answered.
+    Clean,
+    /// The time of grace ran out with this many connections still open; they were cut.
+    Cut(usize),
+}
+
+/// Serves `router` on `listener` until `stop` resolves, then finishes what is running, within `limits.grace`.
+///
+/// The caller's address is in each request as `ConnectInfo<SocketAddr>`.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+) -> Ended {
+    let mut stop = std::pin::pin!(stop.fuse());
+    let free = Arc::new(Semaphore::new(limits.connections));
+    let graceful = GracefulShutdown::new();
+    let builder = Arc::new(builder(&limits));
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stop => break,
+            accepted = accept(&listener, &free) => accepted,
+        };
+        match accepted {
+            Ok((stream, peer, permit)) => {
+                let one = Connection { builder: Arc::clone(&builder), router: router.clone(), peer, permit };
+                tokio::spawn(one.serve(stream, limits.header_read, graceful.watcher()));
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::error!(target: "kyodaku::http", %error, "cannot accept connections, trying again");
+                // Out of file descriptors, most likely: give running requests time to end.
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+    drop(listener);
+    finish(graceful, limits.grace).await
+}
+
+async fn finish(graceful: GracefulShutdown, grace: Duration) -> Ended {
+    let left = graceful.count();
+    tracing::info!(target: "kyodaku::http", connections = left, "stopping");
+    tokio::select! {
+        () = graceful.shutdown() => Ended::Clean,
+        () = tokio::time::sleep(grace) => Ended::Cut(left),
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    free: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(free).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, permit))
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_read)
+        .max_headers(limits.header_fields)
+        .max_buf_size(limits.head_bytes.max(8192));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(20))
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX));
+    builder
+}
+
+struct Connection {
+    builder: Arc<auto::Builder<TokioExecutor>>,
+    router: Router,
+    peer: SocketAddr,
+    permit: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream, header_read: Duration, watcher: Watcher) {
+        // Small answers should leave at once; a socket that refuses the option still works.
+        let _ = stream.set_nodelay(true);
+        let asked = Arc::new(AtomicBool::new(false));
+        let service = {
+            let (router, peer, asked) = (self.router, self.peer, Arc::clone(&asked));
+            hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+                asked.store(true, Ordering::Relaxed);
+                answer(router.clone(), peer, request)
+            })
+        };
+        let connection =
+            self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let mut served = std::pin::pin!(watcher.watch(connection));
+        // Telling HTTP/1 from HTTP/2 by the first bytes has no time limit in hyper-util, so the first request has one.
+        let first = tokio::select! {
+            result = &mut served => Some(result),
+            () = tokio::time::sleep(header_read) => None,
+        };
+        let result = match first {
+            Some(result) => result,
+            None if asked.load(Ordering::Relaxed) => served.await,
+            None => return,
+        };
+        if let Err(error) = result {
+            tracing::debug!(target: "kyodaku::http", %error, "a connection ended early");
+        }
+        drop(self.permit);
+    }
+}
+
+async fn answer(
+    router: Router,
+    peer: SocketAddr,
+    request: hyper::Request<Incoming>,
+) -> Result<Response, Infallible> {
+    let mut request: Request = request.map(axum::body::Body::new);
+    request.extensions_mut().insert(ConnectInfo(peer));
+    router.oneshot(request).await
+}
+
+/// Resolves when the process is told to stop: SIGTERM or Ctrl-C.
+pub async fn stop_signal() {
+    let interrupt = async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::error!(target: "kyodaku::http", %error, "cannot listen for Ctrl-C");
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        let terminate = async {
+            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+                Ok(mut signal) => _ = signal.recv().await,
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = interrupt => {}
+            () = terminate => {}
+        }
+    }
+    #[cfg(not(unix))]
+    interrupt.await;
+}

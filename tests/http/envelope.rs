@@ -1,0 +1,138 @@
+//! What stands around every answer.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use kyodaku::http::gate::{Access, Scope};
+use kyodaku::http::problem::Code;
+use kyodaku::http::routes::{Route, table};
+use kyodaku::http::{Problem, Reply};
+
+use super::double;
+use crate::world::client::{Answer, Client};
+
+async fn boom() -> Result<Reply, Problem> {
+    panic!("the secret of the handler")
+}
+
+async fn never() -> Result<Reply, Problem> {
+    std::future::pending().await
+}
+
+async fn cached() -> Result<Reply, Problem> {
+    let keep = axum::http::HeaderValue::from_static("max-age=1");
+    Ok(Reply::ok(&1)?.header(axum::http::header::CACHE_CONTROL, keep))
+}
+
+async fn ask(path: &str) -> Answer {
+    let client = Client::new(double::router(vec![
+        Route::get("/boom", "boom", Access::Public, boom),
+        Route::get("/never", "never", Access::Public, never).time(Duration::from_millis(20)),
+        Route::get("/cached", "cached", Access::Public, cached),
+    ]));
+    client.send_unchecked(Request::get(path).body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_panic_is_a_500_that_says_nothing() {
+    let answer = ask("/boom").await;
+    assert_eq!((answer.status.as_u16(), answer.problem()), (500, "internal".to_owned()));
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    assert!(!text.contains("secret") && !text.contains("detail"), "{text}");
+    assert!(text.contains("request_id"), "{text}");
+}
+
+#[tokio::test]
+async fn a_handler_that_takes_too_long_is_a_503() {
+    let answer = ask("/never").await;
+    assert_eq!((answer.status.as_u16(), answer.problem()), (503, "timed_out".to_owned()));
+    assert_eq!(answer.headers["retry-after"], "1");
+}
+
+#[tokio::test]
+async fn an_unknown_path_and_a_wrong_method_are_problems() {
+    let client = Client::new(double::router(table()));
+    assert_eq!(client.get("/v1/nothing").await.problem(), "not_found");
+    assert_eq!(client.get("/%ff/..//x").await.problem(), "not_found");
+    let request = client.request(Method::DELETE, "/v1/status").body(Body::empty()).unwrap();
+    let answer = client.send(request).await;
+    assert_eq!((answer.status.as_u16(), answer.problem()), (405, "method_not_allowed".to_owned()));
+    assert_eq!(answer.headers["allow"], "GET,HEAD");
+}
+
+#[tokio::test]
+async fn every_answer_has_safe_headers_unless_the_handler_set_its_own() {
+    for path in ["/boom", "/cached", "/nothing"] {
+        let answer = ask(path).await;
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+        assert!(
+            answer.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'")
+        );
+        let expected = if path == "/cached" { "max-age=1" } else { "no-store" };
+        assert_eq!(answer.headers["cache-control"], expected, "{path}");
+        assert_eq!(answer.headers.get_all("cache-control").iter().count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_request_id_is_the_callers_own_only_when_it_is_plain() {
+    let client = Client::new(double::router(table()));
+    for (sent, kept) in [("job-17_A", true), ("a b", false), ("<script>", false)] {
+        let request = client.request(Method::GET, "/nothing").header("x-request-id", sent);
+        let answer = client.send(request.body(Body::empty()).unwrap()).await;
+        let id = answer.headers["x-request-id"].to_str().unwrap();
+        assert_eq!(id == sent, kept, "{id}");
+        assert!(kept || id.starts_with("rid_"), "{id}");
+        assert_eq!(answer.json::<serde_json::Value>()["request_id"], id);
+    }
+}
+
+#[tokio::test]
+async fn every_problem_has_a_page_that_says_how_to_fix_it() {
+    let client = Client::new(double::router(table()));
+    let list = client.get("/problems").await;
+    for code in Code::ALL {
+        let page = client.get(&format!("/problems/{}", code.as_str())).await;
+        assert_eq!(page.status, 200);
+        let text = String::from_utf8(page.body.to_vec()).unwrap();
+        assert!(text.contains(code.fix()) && text.contains(code.title()), "{text}");
+        assert!(String::from_utf8_lossy(&list.body).contains(code.as_str()));
+    }
+    assert_eq!(client.get("/problems/none").await.problem(), "not_found");
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// One thread, so that the subscriber of this test alone sees these lines.
+#[tokio::test(flavor = "current_thread")]
+async fn the_log_names_the_route_and_no_secret() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let cached = Route::get("/one/{name}", "one", Access::Any(Scope::Read), cached);
+    let client = Client::new(double::router(vec![cached])).with_key(double::DEVELOPER);
+    for path in ["/one/PATHSECRET?token=QUERYSECRET", "/none/PATHSECRET?token=QUERYSECRET"] {
+        client.send_unchecked(client.request(Method::GET, path).body(Body::empty()).unwrap()).await;
+    }
+    drop(guard);
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("route=\"/one/{name}\"") && text.contains("status=200"), "{text}");
+    assert!(text.contains("org_") && text.contains("status=404"), "{text}");
+    assert!(!text.contains("SECRET") && !text.contains(double::DEVELOPER), "{text}");
+}

@@ -1,0 +1,153 @@
+//! The accept loop against clients that are slow, silent, many, or late.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kyodaku::http::gate::Access;
+use kyodaku::http::routes::Route;
+use kyodaku::http::server::{Ended, Limits, serve};
+use kyodaku::http::{Problem, Reply};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+
+use super::double;
+
+const SHORT: Duration = Duration::from_millis(150);
+/// Far longer than any limit under test: reached only when the server does not act.
+const LONG: Duration = Duration::from_secs(20);
+
+struct Running {
+    address: SocketAddr,
+    entered: Arc<Notify>,
+    leave: Arc<Notify>,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<Ended>,
+}
+
+async fn start(limits: Limits) -> Running {
+    let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (told, waited) = (entered.clone(), leave.clone());
+    let slow = async move || -> Result<Reply, Problem> {
+        told.notify_one();
+        waited.notified().await;
+        Reply::ok(&"done")
+    };
+    let quick = async || -> Result<Reply, Problem> { Reply::ok(&"quick") };
+    let router = double::router(vec![
+        Route::get("/slow", "slow", Access::Public, slow),
+        Route::get("/quick", "quick", Access::Public, quick),
+    ]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let ended = tokio::spawn(serve(listener, router, limits, async {
+        let _ = stopped.await;
+    }));
+    Running { address, entered, leave, stop, ended }
+}
+
+async fn connect(address: SocketAddr, sent: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(sent).await.unwrap();
+    stream
+}
+
+/// Everything until the server closes; fails when it does not.
+async fn until_closed(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let read = tokio::time::timeout(LONG, stream.read_to_end(&mut bytes)).await;
+    // A reset is an end too.
+    let _ = read.expect("the server closes the connection");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").into_bytes()
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_arrive_whole_ends_the_connection() {
+    let running = start(Limits { header_read: SHORT, ..Limits::default() }).await;
+    // Silent; the beginning of the HTTP/2 preface, which the version check would wait on for ever; half a head.
+    for half in
+        [&b""[..], b"P", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r", b"GET /quick HTTP/1.1\r\nHost: x\r\nX-A: "]
+    {
+        let mut stream = connect(running.address, half).await;
+        let answer = until_closed(&mut stream).await;
+        assert!(!answer.contains("200"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_kept_alive_in_silence_ends() {
+    let running = start(Limits { header_read: SHORT, ..Limits::default() }).await;
+    let mut stream = connect(running.address, b"GET /quick HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(until_closed(&mut stream).await.contains("\"quick\""));
+}
+
+#[tokio::test]
+async fn the_time_for_a_head_does_not_limit_a_running_request() {
+    let running = start(Limits { header_read: SHORT, ..Limits::default() }).await;
+    let mut slow = connect(running.address, &get("/slow")).await;
+    running.entered.notified().await;
+    // Another connection outlasts the limit meanwhile.
+    until_closed(&mut connect(running.address, b"GET ").await).await;
+    running.leave.notify_one();
+    assert!(until_closed(&mut slow).await.contains("\"done\""));
+}
+
+#[tokio::test]
+async fn both_versions_of_http_are_spoken() {
+    let running = start(Limits::default()).await;
+    assert!(until_closed(&mut connect(running.address, &get("/quick")).await).await.contains("200 OK"));
+    // The preface and an empty SETTINGS frame; the server answers with its own SETTINGS.
+    let mut h2 = connect(running.address, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    let mut frame = [0_u8; 9];
+    tokio::time::timeout(LONG, h2.read_exact(&mut frame)).await.unwrap().unwrap();
+    assert_eq!(frame[3], 4);
+}
+
+#[tokio::test]
+async fn stopping_finishes_what_runs_and_takes_nothing_new() {
+    let running = start(Limits::default()).await;
+    let mut slow = connect(running.address, &get("/slow")).await;
+    running.entered.notified().await;
+    running.stop.send(()).unwrap();
+    // The listener closes: from some moment on, nobody is let in.
+    let refused = async {
+        while TcpStream::connect(running.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LONG, refused).await.expect("new connections are refused");
+    assert!(!running.ended.is_finished());
+    running.leave.notify_one();
+    assert!(until_closed(&mut slow).await.contains("\"done\""));
+    assert_eq!(running.ended.await.unwrap(), Ended::Clean);
+}
+
+#[tokio::test]
+async fn stopping_waits_no_longer_than_the_time_of_grace() {
+    let running = start(Limits { grace: SHORT, ..Limits::default() }).await;
+    let _slow = connect(running.address, &get("/slow")).await;
+    running.entered.notified().await;
+    running.stop.send(()).unwrap();
+    assert_eq!(tokio::time::timeout(LONG, running.ended).await.unwrap().unwrap(), Ended::Cut(1));
+}
+
+#[tokio::test]
+async fn no_more_connections_are_served_than_the_limit() {
+    let running = start(Limits { connections: 1, ..Limits::default() }).await;
+    let mut first = connect(running.address, &get("/slow")).await;
+    running.entered.notified().await;
+    let mut second = connect(running.address, &get("/quick")).await;
+    let mut byte = [0_u8; 1];
+    let early = tokio::time::timeout(SHORT, second.read(&mut byte)).await;
+    assert!(early.is_err(), "the second was served beside the first");
+    running.leave.notify_one();
+    assert!(until_closed(&mut first).await.contains("\"done\""));
+    assert!(until_closed(&mut second).await.contains("\"quick\""));
+}

@@ -1,0 +1,88 @@
+//! A client of the router that holds every response against `openapi.yaml`.
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use serde::de::DeserializeOwned;
+use tower::ServiceExt;
+
+use super::contract::Contract;
+
+/// Sends requests to a router, in this process.
+#[derive(Clone)]
+pub(crate) struct Client {
+    router: Router,
+    key: Option<String>,
+}
+
+/// A response, wholly received, and as documented.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> T {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// The code of the problem that was answered; panics on anything else.
+    pub(crate) fn problem(&self) -> String {
+        self.json::<serde_json::Value>()["code"].as_str().expect("a problem").to_owned()
+    }
+}
+
+impl Client {
+    /// A client without credentials.
+    pub(crate) fn new(router: Router) -> Self {
+        Self { router, key: None }
+    }
+
+    /// The same with an API key.
+    pub(crate) fn with_key(&self, key: &str) -> Self {
+        Self { router: self.router.clone(), key: Some(key.to_owned()) }
+    }
+
+    /// A request with this client's credentials, to be finished by the caller.
+    pub(crate) fn request(&self, method: Method, uri: &str) -> axum::http::request::Builder {
+        let request = Request::builder().method(method).uri(uri);
+        match &self.key {
+            Some(key) => request.header("authorization", format!("Bearer {key}")),
+            None => request,
+        }
+    }
+
+    /// GET.
+    pub(crate) async fn get(&self, uri: &str) -> Answer {
+        self.send(self.request(Method::GET, uri).body(Body::empty()).expect("a request")).await
+    }
+
+    /// Sends a request; panics when the response is not as documented.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        let answer = self.send_unchecked(request).await;
+        let contract = Contract::shared();
+        let content_type = answer.headers.get(CONTENT_TYPE).map(|value| value.to_str().expect("plain text"));
+        let template = contract.template_of(&path);
+        let checked =
+            contract.check_response(&method, template, answer.status.as_u16(), content_type, &answer.body);
+        if let Err(fault) = checked {
+            panic!("{method} {path}: {fault}\n{}", String::from_utf8_lossy(&answer.body));
+        }
+        assert!(answer.headers.contains_key("x-request-id"), "{method} {path}: no request id");
+        answer
+    }
+
+    /// Sends a request to a route that is not in the description.
+    pub(crate) async fn send_unchecked(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.expect("a router does not fail");
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, 64 << 20).await.expect("a whole body");
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+}
