@@ -64,6 +64,13 @@ async fn an_unknown_path_and_a_wrong_method_are_problems() {
 }
 
 #[tokio::test]
+async fn head_is_answered_like_get_without_a_body() {
+    let client = Client::new(double::router(table()));
+    let answer = client.send(client.request(Method::HEAD, "/v1/status").body(Body::empty()).unwrap()).await;
+    assert_eq!((answer.status.as_u16(), answer.body.len()), (200, 0));
+}
+
+#[tokio::test]
 async fn every_answer_has_safe_headers_unless_the_handler_set_its_own() {
     for path in ["/boom", "/cached", "/nothing"] {
         let answer = ask(path).await;

@@ -104,7 +104,8 @@ impl Contract {
         content_type: Option<&str>,
         body: &[u8],
     ) -> Result<(), String> {
-        let method = if method == "HEAD" { "get" } else { &method.to_lowercase() };
+        let head = method == "HEAD";
+        let method = if head { "get" } else { &method.to_lowercase() };
         let operation = template.and_then(|template| self.doc["paths"][template].get(method));
         let (place, response) = match (template, operation) {
             (None, _) => ("NotFound".to_owned(), (status == 404).then(|| self.shared_response("NotFound"))),
@@ -130,6 +131,9 @@ impl Contract {
             return Err(format!("{place}: content type `{essence}` is not documented"));
         };
         let key = format!("{place} {essence}");
+        if head {
+            return if body.is_empty() { Ok(()) } else { Err(format!("{key}: a body in answer to HEAD")) };
+        }
         let schema = media.get("schema").ok_or_else(|| format!("{key}: no schema"))?;
         self.check_body(&key, schema, essence, body)
     }
