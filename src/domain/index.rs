@@ -6,6 +6,7 @@
 
 mod arena;
 mod as_of;
+mod concerns;
 pub(super) mod fold;
 pub mod records;
 

@@ -11,14 +11,13 @@ use super::sql::texts;
 mod orgs;
 
 pub(super) use orgs::TEXTS as ORG_TEXTS;
-pub use orgs::{Model, Org, model, models, org, orgs, put_model, put_org};
+pub use orgs::{Model, Org, model, models, org, orgs, put_model, put_org, set_model_state, set_org_state};
 
 texts! {
     PUT_WORK = "INSERT INTO catalog_works (work, kind, title, title_lang, reading, registrant, state, \
         registered_idx, registered_ms, updated_idx) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
         ON CONFLICT (work) DO UPDATE SET kind = excluded.kind, title = excluded.title, \
-        title_lang = excluded.title_lang, reading = excluded.reading, registrant = excluded.registrant, \
-        state = excluded.state, updated_idx = excluded.updated_idx";
+        title_lang = excluded.title_lang, reading = excluded.reading, updated_idx = excluded.updated_idx";
     WORK = "SELECT work, kind, title, title_lang, reading, registrant, state, registered_idx, registered_ms, \
         updated_idx FROM catalog_works WHERE work = $1";
     WORKS = "SELECT work, kind, title, title_lang, reading, registrant, state, registered_idx, registered_ms, \
@@ -26,6 +25,7 @@ texts! {
     PARTY_WORKS = "SELECT work, kind, title, title_lang, reading, registrant, state, registered_idx, registered_ms, \
         updated_idx FROM catalog_works WHERE work IN (SELECT work FROM catalog_party_works \
         WHERE party = $1 AND work > $2 GROUP BY work ORDER BY work LIMIT $3) ORDER BY work";
+    SET_WORK_STATE = "UPDATE catalog_works SET state = $1, updated_idx = $2 WHERE work = $3";
     CLEAR_TITLES = "DELETE FROM catalog_titles WHERE work = $1";
     PUT_TITLE = "INSERT INTO catalog_titles (work, seq, text, lang, reading, search_key) \
         VALUES ($1, $2, $3, $4, $5, $6)";
@@ -106,7 +106,7 @@ pub struct HistoryLine {
     pub party: String,
 }
 
-/// Writes a work over what stood there; the entry that registered it stays the first one.
+/// Writes a work, or its new kind and title over the old ones: registrant, state and registration stay.
 pub async fn put_work(tx: &mut Tx, work: &Work) -> Result<(), StoreError> {
     let (registered, updated) = (to_db(work.registered_idx)?, to_db(work.updated_idx)?);
     on_tx!(tx, conn => sqlx::query(PUT_WORK)
@@ -123,6 +123,13 @@ pub async fn put_work(tx: &mut Tx, work: &Work) -> Result<(), StoreError> {
         .execute(conn)
         .await
         .map(drop))?;
+    Ok(())
+}
+
+/// Sets the word for the state of the work `id`.
+pub async fn set_work_state(tx: &mut Tx, id: &str, state: &str, index: u64) -> Result<(), StoreError> {
+    let index = to_db(index)?;
+    on_tx!(tx, conn => sqlx::query(SET_WORK_STATE).bind(state).bind(index).bind(id).execute(conn).await.map(drop))?;
     Ok(())
 }
 

@@ -14,6 +14,8 @@ texts! {
         WHERE org > $1 ORDER BY org LIMIT $2";
     ORGS_IN_STATE = "SELECT org, name, roles, state, registered_idx, registered_ms, updated_idx FROM catalog_orgs \
         WHERE state = $1 AND org > $2 ORDER BY org LIMIT $3";
+    SET_ORG_STATE = "UPDATE catalog_orgs SET state = $1, updated_idx = $2 WHERE org = $3";
+    SET_MODEL_STATE = "UPDATE catalog_models SET state = $1, updated_idx = $2 WHERE model = $3";
     PUT_MODEL = "INSERT INTO catalog_models (model, developer, name, state, registered_idx, registered_ms, \
         updated_idx) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (model) DO UPDATE SET name = excluded.name, \
         state = excluded.state, updated_idx = excluded.updated_idx";
@@ -79,6 +81,20 @@ pub async fn put_org(tx: &mut Tx, org: &Org) -> Result<(), StoreError> {
         .execute(conn)
         .await
         .map(drop))?;
+    Ok(())
+}
+
+/// Sets the word for the state of the organization `id`.
+pub async fn set_org_state(tx: &mut Tx, id: &str, state: &str, index: u64) -> Result<(), StoreError> {
+    let index = to_db(index)?;
+    on_tx!(tx, conn => sqlx::query(SET_ORG_STATE).bind(state).bind(index).bind(id).execute(conn).await.map(drop))?;
+    Ok(())
+}
+
+/// Sets the word for the state of the model `id`.
+pub async fn set_model_state(tx: &mut Tx, id: &str, state: &str, index: u64) -> Result<(), StoreError> {
+    let index = to_db(index)?;
+    on_tx!(tx, conn => sqlx::query(SET_MODEL_STATE).bind(state).bind(index).bind(id).execute(conn).await.map(drop))?;
     Ok(())
 }
 

@@ -1,0 +1,176 @@
+//! What an entry means to the tables that people browse.
+//!
+//! No decision reads these tables. They are written in the transaction that appends the entry, and can be rebuilt from
+//! the log and the payloads by the same function.
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::domain::act::{Act, WorkKind};
+use crate::domain::entry::Entry;
+use crate::domain::ids::WorkId;
+use crate::domain::index::Index;
+use crate::domain::payload::{Payload, Title};
+use crate::store::catalogue::{self as tables, HistoryLine};
+use crate::store::{StoreError, Tx};
+
+/// One change of the tables.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A work and its titles.
+    Work(tables::Work, Vec<tables::Title>),
+    /// The state of a work.
+    WorkState(String, &'static str, u64),
+    /// An organization.
+    Org(tables::Org),
+    /// The state of an organization.
+    OrgState(String, &'static str, u64),
+    /// A model.
+    Model(tables::Model),
+    /// The state of a model.
+    ModelState(String, &'static str, u64),
+    /// Somebody stands to a work in a relation.
+    Party(String, String, &'static str, u64),
+    /// A line of a history.
+    History(HistoryLine),
+}
+
+/// Writes the changes.
+pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<(), StoreError> {
+    for change in changes {
+        match change {
+            Change::Work(work, titles) => {
+                tables::put_work(tx, work).await?;
+                tables::put_titles(tx, &work.work, titles).await?;
+            }
+            Change::WorkState(work, state, index) => tables::set_work_state(tx, work, state, *index).await?,
+            Change::Org(org) => tables::put_org(tx, org).await?,
+            Change::OrgState(org, state, index) => tables::set_org_state(tx, org, state, *index).await?,
+            Change::Model(model) => tables::put_model(tx, model).await?,
+            Change::ModelState(model, state, index) => {
+                tables::set_model_state(tx, model, state, *index).await?
+            }
+            Change::Party(party, work, relation, index) => {
+                tables::put_party(tx, party, work, relation, *index).await?;
+            }
+            Change::History(line) => tables::put_history(tx, line).await?,
+        }
+    }
+    Ok(())
+}
+
+/// The changes that an entry makes. The index has folded it already. A payload that was erased is not there.
+pub fn changes(index: &Index, at: u64, entry: &Entry, payload: Option<&Payload>) -> Vec<Change> {
+    let mut changes = of_act(at, entry, payload);
+    let works = index.works_of(&entry.act);
+    let subjects = works.iter().map(ToString::to_string).chain(entry.parties.iter().map(ToString::to_string));
+    changes.extend(subjects.map(|subject| {
+        Change::History(HistoryLine {
+            subject,
+            index: at,
+            kind: entry.act.code().to_owned(),
+            at_ms: entry.at_ms,
+            party: entry.party.to_string(),
+        })
+    }));
+    changes
+}
+
+fn of_act(at: u64, entry: &Entry, payload: Option<&Payload>) -> Vec<Change> {
+    match &entry.act {
+        Act::OrgRegistered(act) => {
+            let roles: Vec<String> = act.roles.iter().map(word).collect();
+            vec![Change::Org(tables::Org {
+                org: act.org.to_string(),
+                name: match payload {
+                    Some(Payload::Org { name }) => Some(name.clone()),
+                    _ => None,
+                },
+                roles: roles.join(" "),
+                state: "registered".to_owned(),
+                registered_idx: at,
+                registered_ms: entry.at_ms,
+                updated_idx: at,
+            })]
+        }
+        Act::OrgVerified(act) => vec![Change::OrgState(act.org.to_string(), "verified", at)],
+        Act::OrgSuspended(act) => vec![Change::OrgState(act.org.to_string(), "suspended", at)],
+        Act::OrgReinstated(act) => vec![Change::OrgState(act.org.to_string(), "verified", at)],
+        Act::ModelRegistered(act) => vec![Change::Model(tables::Model {
+            model: act.model.to_string(),
+            developer: entry.party.to_string(),
+            name: match payload {
+                Some(Payload::Model { name }) => Some(name.clone()),
+                _ => None,
+            },
+            state: "registered".to_owned(),
+            registered_idx: at,
+            registered_ms: entry.at_ms,
+            updated_idx: at,
+        })],
+        Act::ModelRetired(act) => vec![Change::ModelState(act.model.to_string(), "retired", at)],
+        Act::WorkRegistered(act) => {
+            let registrant = entry.principal().to_string();
+            let mut changes = vec![work(at, entry, act.work, act.kind, &registrant, payload)];
+            changes.push(Change::Party(registrant, act.work.to_string(), "registrant", at));
+            changes.extend(act.holders.iter().map(|holding| {
+                Change::Party(holding.holder.to_string(), act.work.to_string(), "holder", at)
+            }));
+            changes
+        }
+        Act::WorkAmended(act) => {
+            vec![work(at, entry, act.work, act.kind, &entry.principal().to_string(), payload)]
+        }
+        Act::WorkWithdrawn(act) => vec![Change::WorkState(act.work.to_string(), "withdrawn", at)],
+        Act::WorksMerged(act) => vec![Change::WorkState(act.duplicate.to_string(), "merged", at)],
+        Act::HoldingAsserted(act) => {
+            vec![Change::Party(act.holder.to_string(), act.work.to_string(), "holder", at)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn work(
+    at: u64,
+    entry: &Entry,
+    id: WorkId,
+    kind: WorkKind,
+    registrant: &str,
+    payload: Option<&Payload>,
+) -> Change {
+    let titles: &[Title] = match payload {
+        Some(Payload::Work { titles, .. }) => titles,
+        _ => &[],
+    };
+    let main = titles.first();
+    let row = tables::Work {
+        work: id.to_string(),
+        kind: word(&kind),
+        title: main.map(|title| title.text.clone()),
+        title_lang: main.map(|title| title.lang.clone()),
+        reading: main.and_then(|title| title.reading.clone()),
+        registrant: registrant.to_owned(),
+        state: "registered".to_owned(),
+        registered_idx: at,
+        registered_ms: entry.at_ms,
+        updated_idx: at,
+    };
+    let titles = titles.iter().map(|title| tables::Title {
+        work: id.to_string(),
+        text: title.text.clone(),
+        lang: Some(title.lang.clone()),
+        reading: title.reading.clone(),
+        search_key: search_key(&title.text),
+    });
+    Change::Work(row, titles.collect())
+}
+
+/// The form in which titles are searched: NFKC, lower case, white space folded. It finds; it never decides (R10).
+pub fn search_key(text: &str) -> String {
+    let folded: String = text.nfkc().flat_map(char::to_lowercase).collect();
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The word that a unit variant has on the wire.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|word| word.as_str().map(ToOwned::to_owned)).unwrap_or_default()
+}

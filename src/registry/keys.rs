@@ -1,0 +1,59 @@
+//! The signing keys: one 32-byte seed in hexadecimal a file, readable by the owner alone.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER;
+
+use crate::clock;
+use crate::log::checkpoint::{CheckpointSigner, KeyError};
+
+/// Why a signing key can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SigningKeyError {
+    /// The file can't be read or made.
+    #[error("the signing key `{path}` can't be read or made: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file holds something else.
+    #[error("the signing key `{0}` does not hold 64 hexadecimal digits")]
+    NotKey(PathBuf),
+    /// The origin can't be the name of a key.
+    #[error("`{0}` can't name a log: {1}")]
+    Origin(String, KeyError),
+}
+
+/// The signer of a log, from the key in `path`; the key is made when there is none.
+pub fn signer(path: &Path, origin: &str) -> Result<CheckpointSigner, SigningKeyError> {
+    let seed = match std::fs::read_to_string(path) {
+        Ok(text) => parse(path, &text)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(path)?,
+        Err(source) => return Err(SigningKeyError::File { path: path.to_owned(), source }),
+    };
+    CheckpointSigner::from_seed(origin, &seed)
+        .map_err(|error| SigningKeyError::Origin(origin.to_owned(), error))
+}
+
+fn parse(path: &Path, text: &str) -> Result<[u8; 32], SigningKeyError> {
+    let bytes = HEXLOWER.decode(text.trim_end().as_bytes()).ok();
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| SigningKeyError::NotKey(path.to_owned()))
+}
+
+fn make(path: &Path) -> Result<[u8; 32], SigningKeyError> {
+    let seed = clock::random::<32>();
+    let write = || {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path)?;
+        writeln!(file, "{}", HEXLOWER.encode(&seed))?;
+        file.sync_all()
+    };
+    write().map_err(|source| SigningKeyError::File { path: path.to_owned(), source })?;
+    Ok(seed)
+}

@@ -1,0 +1,191 @@
+//! One node: opening it, asking it, telling it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::keys::{SigningKeyError, signer};
+use super::sequencer::{Body, Sequencer, Submission, SubmitError, Submitted};
+use super::shared::{FollowError, SharedIndex};
+use crate::clock::Clock;
+use crate::domain::act::{LogOpened, RulesActivated};
+use crate::domain::decide::KNOWN_RULES;
+use crate::domain::ids::OrgId;
+use crate::domain::index::AsOf;
+use crate::log::checkpoint::CheckpointSigner;
+use crate::store::high_water::HighWater;
+use crate::store::{Db, StoreError};
+
+/// What a node needs to know before it opens.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `sqlite:PATH` or `postgres://…`.
+    pub database_url: String,
+    /// The folder of keys and the high-water mark. Several nodes on one database share the keys.
+    pub data_dir: PathBuf,
+    /// The origin of the act log: a schema-less URL that names this registry for ever.
+    pub origin: String,
+    /// The name of this process among those on the same database; its journal bears it.
+    pub node: String,
+}
+
+/// Why a node can't open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data folder.
+    #[error("the data folder `{path}` can't be used: {source}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The signing keys.
+    #[error(transparent)]
+    Key(#[from] SigningKeyError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log.
+    #[error(transparent)]
+    Follow(#[from] FollowError),
+    /// The first entries could not be written.
+    #[error("the log can't be begun: {0}")]
+    Begin(String),
+    /// The log bears another name.
+    #[error("the log in this database is `{found}`, and the settings say `{expected}`")]
+    Origin {
+        /// What the settings say.
+        expected: String,
+        /// What the log says.
+        found: String,
+    },
+}
+
+/// One node; cloning shares it.
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    clock: Clock,
+    settings: Settings,
+    shared: Arc<SharedIndex>,
+    sequencer: Sequencer,
+    journal_signer: CheckpointSigner,
+    log_signer: CheckpointSigner,
+}
+
+impl Registry {
+    /// Opens a node: makes the data folder and the keys if there are none, brings the tables up to date, refuses a
+    /// database that is older than what was published, begins the log if it is empty, and folds it.
+    pub async fn open(settings: Settings, clock: Clock) -> Result<Self, OpenError> {
+        make_folder(&settings.data_dir)?;
+        let log_signer = signer(&settings.data_dir.join("act-log.key"), &settings.origin)?;
+        let journal_origin = format!("{}/checks/{}", settings.origin, settings.node);
+        let journal_signer = signer(&settings.data_dir.join("journal.key"), &journal_origin)?;
+        let db = Db::connect(&settings.database_url).await?;
+        let high_water = HighWater::open(&settings.data_dir).await?;
+        high_water.check(&db).await?;
+        refuse_other_origin(&db, &settings.origin).await?;
+        let shared = Arc::new(SharedIndex::new(high_water));
+        shared.catch_up(&db).await?;
+        let sequencer = Sequencer::start(db.clone(), Arc::clone(&shared), log_signer.clone(), clock.clone());
+        let registry =
+            Self(Arc::new(Inner { db, clock, settings, shared, sequencer, journal_signer, log_signer }));
+        registry.begin().await?;
+        Ok(registry)
+    }
+
+    /// Writes the first two entries of an empty log.
+    async fn begin(&self) -> Result<(), OpenError> {
+        if self.0.shared.published() > 0 {
+            return Ok(());
+        }
+        let registry = OrgId::new(self.0.clock.new_uuid());
+        let opened = LogOpened { origin: self.0.settings.origin.clone(), registry, continues: None };
+        let version = KNOWN_RULES.last().copied().unwrap_or_default();
+        let acts = vec![(opened.into(), None), (RulesActivated { version }.into(), None)];
+        let submission = Submission {
+            party: registry,
+            on_behalf_of: None,
+            by: Vec::new(),
+            acts,
+            once: None,
+            body: Body::none(),
+        };
+        match self.submit(submission).await {
+            Ok(_) => Ok(()),
+            // Another node was faster; its log is the one.
+            Err(SubmitError::Refused(_)) if self.0.shared.published() > 0 => Ok(()),
+            Err(SubmitError::Refused(refusals)) => Err(OpenError::Begin(
+                refusals.into_iter().map(|refusal| refusal.detail).collect::<Vec<_>>().join("; "),
+            )),
+            Err(error) => Err(OpenError::Begin(error.to_string())),
+        }
+    }
+
+    /// Records acts, all or none. When this returns they are committed, signed, marked and folded.
+    pub async fn submit(&self, submission: Submission) -> Result<Submitted, SubmitError> {
+        self.0.sequencer.submit(submission).await
+    }
+
+    /// Asks the index, after it has caught up with everything acknowledged before this call. The question is answered
+    /// under a lock that writers wait for: ask and go.
+    pub async fn read<T>(&self, ask: impl FnOnce(AsOf<'_>) -> T) -> Result<T, FollowError> {
+        let size = self.0.shared.catch_up(&self.0.db).await?;
+        Ok(ask(self.0.shared.read().as_of(size)))
+    }
+
+    /// The database.
+    pub fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// The settings that the node was opened with.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The shared index.
+    pub fn shared(&self) -> &Arc<SharedIndex> {
+        &self.0.shared
+    }
+
+    /// The signer of this node's check journal.
+    pub(super) fn journal_signer(&self) -> &CheckpointSigner {
+        &self.0.journal_signer
+    }
+
+    /// The public key that verifies the act log's checkpoints, in the form of C2SP signed-note.
+    pub fn verifier_key(&self) -> String {
+        self.0.log_signer.verifier_key().to_string()
+    }
+
+    /// The party that stands for the installation.
+    pub fn installation(&self) -> Option<OrgId> {
+        self.0.shared.read().registry()
+    }
+
+    /// Now, as checks see it: the later of the clock and the head of the log, in milliseconds.
+    pub fn moment_ms(&self) -> i64 {
+        self.0.clock.now_ms().max(self.0.shared.head_ms())
+    }
+}
+
+fn make_folder(path: &Path) -> Result<(), OpenError> {
+    std::fs::create_dir_all(path).map_err(|source| OpenError::Folder { path: path.to_owned(), source })
+}
+
+async fn refuse_other_origin(db: &Db, expected: &str) -> Result<(), OpenError> {
+    match crate::store::heads::read(db, crate::store::heads::ACTS).await? {
+        Some(head) if head.origin != expected => {
+            Err(OpenError::Origin { expected: expected.to_owned(), found: head.origin })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,405 @@
+//! The one way in which the act log grows.
+//!
+//! Commands queue to one task. It takes a batch, locks the head row, catches its index up to it, admits each command
+//! in turn, appends those admitted in one transaction, and only then answers. A caller that goes away changes nothing
+//! of that: what was taken up is finished.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::catalogue;
+use super::shared::{FollowError, SharedIndex, Writer};
+use crate::clock::{self, Clock};
+use crate::domain::act::Act;
+use crate::domain::admit::Refusal;
+use crate::domain::command::{Command, Proposed, record};
+use crate::domain::entry::{Entry, MAX_ENTRY_BYTES, Salt};
+use crate::domain::ids::{OrgId, PersonId};
+use crate::domain::key::Sha256;
+use crate::domain::payload::Payload;
+use crate::log::canonical::to_canonical;
+use crate::log::checkpoint::CheckpointSigner;
+use crate::log::digest::salted;
+use crate::store::heads::Head;
+use crate::store::{Db, StoreError, Tx, append, heads, idempotency, payloads};
+
+/// The most commands that wait; more are told to come back.
+pub const QUEUE: usize = 1_024;
+/// The most commands in one commit.
+pub const BATCH: usize = 256;
+/// The greatest step forward of the clock that is believed: a year. A clock that far off would date entries wrongly for ever.
+pub const MAX_STEP_MS: i64 = 365 * 24 * 60 * 60 * 1_000;
+
+/// What is asked to be recorded, in one piece.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// Who acts.
+    pub party: OrgId,
+    /// For whom.
+    pub on_behalf_of: Option<OrgId>,
+    /// The persons.
+    pub by: Vec<PersonId>,
+    /// What, each with what people read of it.
+    pub acts: Vec<(Act, Option<Payload>)>,
+    /// Under which key a repetition is recognized.
+    pub once: Option<Once>,
+    /// Makes the answer from what was recorded; it is kept with the key.
+    pub body: Body,
+}
+
+/// How a repeated command is recognized (the header `Idempotency-Key`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// The key, of the party's choice.
+    pub key: String,
+    /// The operation.
+    pub operation: &'static str,
+    /// The SHA-256 of the request.
+    pub digest: [u8; 32],
+}
+
+/// Makes the status and the body of an answer from what was recorded.
+#[derive(Clone)]
+pub struct Body(Arc<dyn Fn(&Recorded) -> (u16, String) + Send + Sync>);
+
+impl Body {
+    /// An answer made by this function.
+    pub fn new(make: impl Fn(&Recorded) -> (u16, String) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+
+    /// No answer is needed: the caller is this program.
+    pub fn none() -> Self {
+        Self::new(|_| (200, String::new()))
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Body(…)")
+    }
+}
+
+/// What was recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The index of the first entry.
+    pub first: u64,
+    /// How many entries.
+    pub count: u64,
+    /// When.
+    pub at_ms: i64,
+}
+
+impl Recorded {
+    /// The size of the log that holds it all: what to give as `at_least` to see it.
+    pub const fn log_size(self) -> u64 {
+        self.first + self.count
+    }
+}
+
+/// The answer to a submission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// What was recorded; none when a repetition got the answer that was given before.
+    pub recorded: Option<Recorded>,
+    /// The status of the answer.
+    pub status: u16,
+    /// The body of the answer.
+    pub body: String,
+}
+
+/// Why nothing was recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The rules refuse it.
+    #[error("the rules refuse it")]
+    Refused(Vec<Refusal>),
+    /// The key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// Too much waits.
+    #[error("too many commands wait")]
+    Busy,
+    /// The clock of this machine can't be right.
+    #[error("the clock of this machine is more than a year ahead of the last entry")]
+    Clock,
+    /// The database, or this node. Whether it was recorded may be unknown: repeat it with the same key.
+    #[error("the log can't be written: {0}")]
+    Unavailable(String),
+}
+
+impl From<FollowError> for SubmitError {
+    fn from(error: FollowError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<StoreError> for SubmitError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+type Answer = Result<Submitted, SubmitError>;
+
+struct Job {
+    submission: Submission,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The entrance of the queue; cloning shares it. The task ends when the last one is dropped.
+#[derive(Clone)]
+pub struct Sequencer(mpsc::Sender<Job>);
+
+impl Sequencer {
+    /// Starts the task.
+    pub fn start(db: Db, shared: Arc<SharedIndex>, signer: CheckpointSigner, clock: Clock) -> Self {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let worker = Worker { db, shared, signer, clock };
+        tokio::spawn(worker.run(receiver));
+        Self(sender)
+    }
+
+    /// Records a submission, or says why not. Dropping the future does not undo it.
+    pub async fn submit(&self, submission: Submission) -> Answer {
+        let (answer, reply) = oneshot::channel();
+        self.0.try_send(Job { submission, answer }).map_err(|_| SubmitError::Busy)?;
+        reply.await.map_err(|_| SubmitError::Unavailable("the sequencer has stopped".to_owned()))?
+    }
+}
+
+struct Worker {
+    db: Db,
+    shared: Arc<SharedIndex>,
+    signer: CheckpointSigner,
+    clock: Clock,
+}
+
+impl Worker {
+    async fn run(self, mut queue: mpsc::Receiver<Job>) {
+        let mut jobs = Vec::with_capacity(BATCH);
+        while queue.recv_many(&mut jobs, BATCH).await > 0 {
+            let submissions: Vec<&Submission> = jobs.iter().map(|job| &job.submission).collect();
+            let answers = match self.batch(&submissions).await {
+                Ok(answers) => answers,
+                // One command that the tables refuse must not take its neighbours with it.
+                Err(error) if !error.is_transient() && jobs.len() > 1 => self.one_by_one(&submissions).await,
+                Err(error) => submissions.iter().map(|_| Err(error.answer())).collect(),
+            };
+            for (job, answer) in jobs.drain(..).zip(answers) {
+                // Nobody may be waiting any more; what is recorded is recorded.
+                drop(job.answer.send(answer));
+            }
+        }
+    }
+
+    async fn one_by_one(&self, submissions: &[&Submission]) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(submissions.len());
+        for submission in submissions {
+            answers.push(match self.batch(&[*submission]).await {
+                Ok(mut alone) => alone.pop().unwrap_or(Err(SubmitError::Busy)),
+                Err(error) => Err(error.answer()),
+            });
+        }
+        answers
+    }
+
+    /// Records a batch in one transaction. On an error nothing of it is folded; whether the database has it is known
+    /// at the next look.
+    async fn batch(&self, submissions: &[&Submission]) -> Result<Vec<Answer>, BatchError> {
+        let mut tx = self.db.begin().await?;
+        let head = heads::lock_or_create(&mut tx, heads::ACTS, &self.signer, self.clock.now_ms()).await?;
+        let mut writer = self.shared.permit().await;
+        self.shared.follow(&self.db, &mut writer, head.tree()).await?;
+        let savepoint = self.shared.write().savepoint();
+        let done = self.record_all(tx, &head, &mut writer, submissions).await;
+        if done.is_err() {
+            self.shared.write().undo(savepoint);
+        }
+        done
+    }
+
+    async fn record_all(
+        &self,
+        mut tx: Tx,
+        head: &Head,
+        writer: &mut Writer,
+        submissions: &[&Submission],
+    ) -> Result<Vec<Answer>, BatchError> {
+        let now_ms = self.clock.now_ms();
+        let at_ms = now_ms.max(self.shared.head_ms());
+        if head.size() > 0 && now_ms.saturating_sub(self.shared.head_ms()) > MAX_STEP_MS {
+            return Ok(submissions.iter().map(|_| Err(SubmitError::Clock)).collect());
+        }
+        let mut bytes = Vec::new();
+        let mut answers = Vec::with_capacity(submissions.len());
+        for submission in submissions {
+            answers.push(self.record_one(&mut tx, submission, at_ms, &mut bytes).await?);
+        }
+        if bytes.is_empty() {
+            tx.rollback().await?;
+            return Ok(answers);
+        }
+        let next = append(&mut tx, head, &bytes, &self.signer, at_ms).await?;
+        tx.commit().await?;
+        // From here on it is recorded. A mark that can't be raised keeps it unpublished, and the answer unknown.
+        self.shared.publish(writer, next.frontier).await?;
+        Ok(answers)
+    }
+
+    /// Admits and folds one submission and writes what belongs to it, except the entries themselves.
+    async fn record_one(
+        &self,
+        tx: &mut Tx,
+        submission: &Submission,
+        at_ms: i64,
+        bytes: &mut Vec<Vec<u8>>,
+    ) -> Result<Answer, BatchError> {
+        if let Some(answer) = repeated(tx, submission, at_ms).await? {
+            return Ok(answer);
+        }
+        let prepared = match prepare(submission) {
+            Ok(prepared) => prepared,
+            Err(refusal) => return Ok(Err(SubmitError::Refused(vec![refusal]))),
+        };
+        let (first, entries, written) = match self.admit(&prepared.command, at_ms) {
+            Ok(admitted) => admitted,
+            Err(refusals) => return Ok(Err(SubmitError::Refused(refusals))),
+        };
+        for (index, payload) in (first..).zip(&prepared.payloads) {
+            if let Some((salt, body)) = payload {
+                payloads::insert(tx, index, salt, body).await?;
+            }
+        }
+        for ((index, entry), (_, payload)) in (first..).zip(&entries).zip(&submission.acts) {
+            let changes = catalogue::changes(&self.shared.read(), index, entry, payload.as_ref());
+            catalogue::write(tx, &changes).await?;
+        }
+        bytes.extend(written);
+        let recorded = Recorded { first, count: entries.len() as u64, at_ms };
+        let (status, body) = (submission.body.0)(&recorded);
+        if let Some(once) = &submission.once {
+            let answer = idempotency::Answer {
+                operation: once.operation.to_owned(),
+                body_digest: once.digest,
+                status,
+                response: body.clone(),
+                at_ms,
+            };
+            idempotency::insert(tx, &submission.party.to_string(), &once.key, &answer).await?;
+        }
+        Ok(Ok(Submitted { recorded: Some(recorded), status, body }))
+    }
+
+    /// Admits and folds a command; the index is unchanged when it is refused.
+    fn admit(&self, command: &Command, at_ms: i64) -> Result<(u64, Vec<Entry>, Vec<Vec<u8>>), Vec<Refusal>> {
+        let mut index = self.shared.write();
+        let savepoint = index.savepoint();
+        let first = index.size();
+        let entries = record(&mut index, command, at_ms, || Salt(clock::random()))?;
+        let mut written = Vec::with_capacity(entries.len());
+        for (position, entry) in entries.iter().enumerate() {
+            match to_canonical(entry) {
+                Ok(bytes) if bytes.len() <= MAX_ENTRY_BYTES => written.push(bytes),
+                other => {
+                    index.undo(savepoint);
+                    let what = other.map_or_else(
+                        |error| error.to_string(),
+                        |bytes| format!("it has {} bytes", bytes.len()),
+                    );
+                    let detail = format!(
+                        "the act is too large to record ({what}; the limit is {MAX_ENTRY_BYTES}): split it"
+                    );
+                    return Err(vec![Refusal::of_command(detail).in_act(position)]);
+                }
+            }
+        }
+        Ok((first, entries, written))
+    }
+}
+
+/// A command with the payloads as they will be stored: salt and body.
+struct Prepared {
+    command: Command,
+    payloads: Vec<Option<([u8; 32], String)>>,
+}
+
+fn prepare(submission: &Submission) -> Result<Prepared, Refusal> {
+    let mut acts = Vec::with_capacity(submission.acts.len());
+    let mut payloads = Vec::with_capacity(submission.acts.len());
+    for (position, (act, payload)) in submission.acts.iter().enumerate() {
+        let stored = match payload {
+            None => None,
+            Some(payload) => {
+                let body = to_canonical(payload).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+                let body = body.ok_or_else(|| {
+                    Refusal::of_command("the description can't be written as JSON".to_owned())
+                        .in_act(position)
+                })?;
+                Some((clock::random::<32>(), body))
+            }
+        };
+        let digest = stored.as_ref().map(|(salt, body)| Sha256(salted(salt, body.as_bytes()).0));
+        acts.push(Proposed { act: act.clone(), payload: digest });
+        payloads.push(stored);
+    }
+    let command = Command {
+        party: submission.party,
+        on_behalf_of: submission.on_behalf_of,
+        by: submission.by.clone(),
+        acts,
+    };
+    Ok(Prepared { command, payloads })
+}
+
+async fn repeated(tx: &mut Tx, submission: &Submission, at_ms: i64) -> Result<Option<Answer>, StoreError> {
+    let Some(once) = &submission.once else { return Ok(None) };
+    let found = idempotency::find_in(tx, &submission.party.to_string(), &once.key, at_ms).await?;
+    Ok(found.map(|before| {
+        if before.operation == once.operation && before.body_digest == once.digest {
+            Ok(Submitted { recorded: None, status: before.status, body: before.response })
+        } else {
+            Err(SubmitError::KeyReused)
+        }
+    }))
+}
+
+/// Why a whole batch failed.
+#[derive(Debug)]
+enum BatchError {
+    Store(StoreError),
+    Follow(FollowError),
+}
+
+impl BatchError {
+    fn is_transient(&self) -> bool {
+        match self {
+            // After a commit of unknown outcome a second try could record twice what has no key.
+            Self::Store(StoreError::CommitUnknown(_)) | Self::Follow(_) => true,
+            Self::Store(error) => error.is_transient(),
+        }
+    }
+
+    fn answer(&self) -> SubmitError {
+        let why = match self {
+            Self::Store(error) => error.to_string(),
+            Self::Follow(error) => error.to_string(),
+        };
+        tracing::warn!(target: "kyodaku::log", why, "a batch of commands was not acknowledged");
+        SubmitError::Unavailable(why)
+    }
+}
+
+impl From<StoreError> for BatchError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<FollowError> for BatchError {
+    fn from(error: FollowError) -> Self {
+        Self::Follow(error)
+    }
+}

@@ -1,0 +1,173 @@
+//! The index that readers and the sequencer share, and how it follows the log.
+//!
+//! Readers pin the published size and see nothing beyond it. Only the holder of the write permit folds; what it folds
+//! before the database has it lies beyond the published size and is undone when the database refuses.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use futures_util::StreamExt;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::domain::entry::Entry;
+use crate::domain::index::Index;
+use crate::log::merkle::{Frontier, TreeHead, leaf_hash};
+use crate::store::high_water::HighWater;
+use crate::store::{Db, StoreError, entries, heads};
+
+/// Why the index can't be brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log holds what this node can't fold: it stops, and does not guess.
+    #[error("this node has stopped: {0}")]
+    Stopped(String),
+}
+
+/// What the holder of the write permit owns.
+pub struct Writer {
+    /// The tree over everything published.
+    pub frontier: Frontier,
+    high_water: HighWater,
+}
+
+/// The shared index.
+pub struct SharedIndex {
+    index: RwLock<Index>,
+    published: AtomicU64,
+    head_ms: AtomicI64,
+    writer: Mutex<Writer>,
+    stopped: OnceLock<String>,
+}
+
+impl SharedIndex {
+    /// An empty index that follows the log from its beginning.
+    pub fn new(high_water: HighWater) -> Self {
+        Self {
+            index: RwLock::new(Index::new()),
+            published: AtomicU64::new(0),
+            head_ms: AtomicI64::new(0),
+            writer: Mutex::new(Writer { frontier: Frontier::new(), high_water }),
+            stopped: OnceLock::new(),
+        }
+    }
+
+    /// The published size: everything below it is durable, signed and folded.
+    pub fn published(&self) -> u64 {
+        self.published.load(Ordering::Acquire)
+    }
+
+    /// The time of the last published entry, in milliseconds.
+    pub fn head_ms(&self) -> i64 {
+        self.head_ms.load(Ordering::Acquire)
+    }
+
+    /// The index, to be asked as of at most [`SharedIndex::published`]. Hold it briefly: writers wait.
+    pub fn read(&self) -> RwLockReadGuard<'_, Index> {
+        // A panic while folding can't leave a published entry half applied: the size is stored after the fold.
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The index, to be folded by the holder of the write permit.
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Index> {
+        self.index.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The permit to fold.
+    pub(super) async fn permit(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().await
+    }
+
+    /// Why this node answers no more, if it does not.
+    pub fn stopped(&self) -> Option<&str> {
+        self.stopped.get().map(String::as_str)
+    }
+
+    fn stop(&self, why: String) -> FollowError {
+        tracing::error!(target: "kyodaku::log", why, "this node stops answering");
+        FollowError::Stopped(self.stopped.get_or_init(|| why).clone())
+    }
+
+    fn refuse_if_stopped(&self) -> Result<(), FollowError> {
+        self.stopped().map_or(Ok(()), |why| Err(FollowError::Stopped(why.to_owned())))
+    }
+
+    /// Folds everything that the database has, as of now. What was acknowledged before the call is then seen.
+    pub async fn catch_up(&self, db: &Db) -> Result<u64, FollowError> {
+        self.refuse_if_stopped()?;
+        let head = heads::read_tree(db, heads::ACTS).await?.unwrap_or(TreeHead::EMPTY);
+        self.catch_up_to(db, head).await
+    }
+
+    /// As [`SharedIndex::catch_up`], to a head that was read already.
+    pub async fn catch_up_to(&self, db: &Db, head: TreeHead) -> Result<u64, FollowError> {
+        self.refuse_if_stopped()?;
+        if head.size > self.published() {
+            let mut writer = self.permit().await;
+            self.follow(db, &mut writer, head).await?;
+        }
+        Ok(self.published())
+    }
+
+    /// Folds and publishes the entries up to `head`, whose root they must have.
+    pub(super) async fn follow(
+        &self,
+        db: &Db,
+        writer: &mut Writer,
+        head: TreeHead,
+    ) -> Result<(), FollowError> {
+        self.refuse_if_stopped()?;
+        if head.size <= self.published() {
+            return Ok(());
+        }
+        let mut frontier = writer.frontier.clone();
+        let savepoint = self.write().savepoint();
+        let folded = self.fold_entries(db, &mut frontier, head).await;
+        if let Err(error) = folded {
+            self.write().undo(savepoint);
+            return Err(error);
+        }
+        if frontier.head() != head {
+            self.write().undo(savepoint);
+            return Err(self.stop(format!(
+                "the entries below {} do not have the root that the database gives",
+                head.size
+            )));
+        }
+        self.publish(writer, frontier).await
+    }
+
+    async fn fold_entries(
+        &self,
+        db: &Db,
+        frontier: &mut Frontier,
+        head: TreeHead,
+    ) -> Result<(), FollowError> {
+        let pages = entries::stream(db, heads::ACTS, frontier.size()..head.size);
+        let mut pages = std::pin::pin!(pages);
+        while let Some(page) = pages.next().await {
+            let page = page?;
+            let mut index = self.write();
+            for stored in page {
+                let entry: Entry = serde_json::from_slice(&stored.bytes)
+                    .map_err(|error| self.stop(format!("entry {} can't be read: {error}", stored.index)))?;
+                index.fold(stored.index, &entry).map_err(|error| self.stop(error.to_string()))?;
+                frontier.push(leaf_hash(&stored.bytes));
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks, then publishes, what is folded: the order is commit, mark, publish.
+    pub(super) async fn publish(&self, writer: &mut Writer, frontier: Frontier) -> Result<(), FollowError> {
+        writer.high_water.raise(&[(heads::ACTS, frontier.head())]).await?;
+        let mut index = self.write();
+        index.keep();
+        self.head_ms.store(index.head_ms(), Ordering::Release);
+        self.published.store(frontier.size(), Ordering::Release);
+        writer.frontier = frontier;
+        Ok(())
+    }
+}
