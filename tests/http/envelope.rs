@@ -1,7 +1,7 @@
 //! What stands around every answer.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -125,21 +125,38 @@ impl io::Write for Lines {
     }
 }
 
-/// One thread, so that the subscriber of this test alone sees these lines.
-#[tokio::test(flavor = "current_thread")]
+/// All lines that this process logs. One subscriber for all threads: with one per thread, `tracing` remembers the
+/// lines that some other thread did not want as wanted by nobody.
+fn lines() -> &'static Lines {
+    static LINES: OnceLock<Lines> = OnceLock::new();
+    LINES.get_or_init(|| {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        tracing::subscriber::set_global_default(subscriber).expect("no other subscriber");
+        lines
+    })
+}
+
+#[tokio::test]
 async fn the_log_names_the_route_and_no_secret() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let lines = lines();
     let cached = Route::get("/one/{name}", "one", Access::Any(Scope::Read), cached);
     let client = Client::new(double::router(vec![cached])).with_key(double::DEVELOPER);
-    for path in ["/one/PATHSECRET?token=QUERYSECRET", "/none/PATHSECRET?token=QUERYSECRET"] {
-        client.send_unchecked(client.request(Method::GET, path).body(Body::empty()).unwrap()).await;
+    for (id, path) in
+        [("log-1", "/one/PATHSECRET?token=QUERYSECRET"), ("log-2", "/none/PATHSECRET?token=QUERYSECRET")]
+    {
+        let request = client.request(Method::GET, path).header("x-request-id", id);
+        client.send_unchecked(request.body(Body::empty()).unwrap()).await;
     }
-    drop(guard);
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    assert!(text.contains("route=\"/one/{name}\"") && text.contains("status=200"), "{text}");
-    assert!(text.contains("org_") && text.contains("status=404"), "{text}");
+    let line = |id: &str| {
+        text.lines().find(|line| line.contains(id)).unwrap_or_else(|| panic!("no `{id}` in {text}"))
+    };
+    let (found, unknown) = (line("log-1"), line("log-2"));
+    assert!(found.contains("route=\"/one/{name}\"") && found.contains("status=200"), "{found}");
+    assert!(found.contains("org_"), "{found}");
+    assert!(unknown.contains("route=\"-\"") && unknown.contains("status=404"), "{unknown}");
     assert!(!text.contains("SECRET") && !text.contains(double::DEVELOPER), "{text}");
 }
