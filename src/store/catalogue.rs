@@ -9,9 +9,12 @@ use super::error::StoreError;
 use super::sql::texts;
 
 mod orgs;
+mod rebuild;
 
 pub(super) use orgs::TEXTS as ORG_TEXTS;
 pub use orgs::{Model, Org, model, models, org, orgs, put_model, put_org, set_model_state, set_org_state};
+pub(super) use rebuild::TEXTS as REBUILD_TEXTS;
+pub use rebuild::{Difference, clear, compare};
 
 texts! {
     PUT_WORK = "INSERT INTO catalog_works (work, kind, title, title_lang, reading, registrant, state, \

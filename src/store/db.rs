@@ -21,7 +21,7 @@ texts! {
     /// How SQLite and PostgreSQL open a transaction that sees one moment only and writes nothing.
     BEGIN_SNAPSHOT = "BEGIN DEFERRED", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     /// SQLite takes the writer's lock at once: a transaction that reads first and writes later would otherwise fail
-    /// with SQLITE_BUSY as soon as another one wrote in between, and no timeout helps against that.
+    /// with `SQLITE_BUSY` as soon as another one wrote in between, and no timeout helps against that.
     BEGIN_WRITE = "BEGIN IMMEDIATE", "BEGIN";
     /// What acknowledged means rests on these settings.
     DURABILITY = "SELECT 'on', 'on', 'off'",

@@ -101,13 +101,14 @@ impl From<sqlx::Error> for StoreError {
                 }
             }
             sqlx::Error::PoolTimedOut => Self::Busy("every connection is in use".to_owned()),
+            // After a broken stream of messages the connection is useless; the database may be fine.
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => Self::Unavailable(error.to_string()),
-            // A broken stream of messages: the connection is useless, the database may be fine.
-            sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => Self::Unavailable(error.to_string()),
-            sqlx::Error::Configuration(_) => Self::Unavailable(error.to_string()),
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::BeginFailed
+            | sqlx::Error::Configuration(_) => Self::Unavailable(error.to_string()),
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Corrupt(error.to_string()),
             _ => Self::Program(error.to_string()),
         }

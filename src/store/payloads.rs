@@ -12,6 +12,8 @@ texts! {
     ERASE = "UPDATE payloads SET salt = NULL, body = NULL, erased_ms = $1 WHERE idx = $2 AND erased_ms IS NULL";
 }
 
+type Row = (i64, Option<Vec<u8>>, Option<String>, Option<i64>);
+
 /// What was typed with one act.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
@@ -39,7 +41,7 @@ pub async fn insert(tx: &mut Tx, index: u64, salt: &[u8], body: &str) -> Result<
 /// What belongs to the entries in `range`, with their index; most entries have nothing.
 pub async fn read(db: &Db, range: Range<u64>) -> Result<Vec<(u64, Payload)>, StoreError> {
     let (from, until) = (to_db(range.start)?, to_db(range.end)?);
-    let rows: Vec<(i64, Option<Vec<u8>>, Option<String>, Option<i64>)> =
+    let rows: Vec<Row> =
         on_db!(db, pool => sqlx::query_as(RANGE).bind(from).bind(until).fetch_all(pool).await)?;
     rows.into_iter()
         .map(|(index, salt, body, erased_ms)| {

@@ -84,6 +84,7 @@ pub const ALL: &[(&str, Texts)] = &[
     ("accounts", super::accounts::TEXTS),
     ("catalogue", super::catalogue::TEXTS),
     ("catalogue/orgs", super::catalogue::ORG_TEXTS),
+    ("catalogue/rebuild", super::catalogue::REBUILD_TEXTS),
     ("challenges", super::challenges::TEXTS),
     ("db", super::db::TEXTS),
     ("entries", super::entries::TEXTS),

@@ -93,17 +93,44 @@ both!(a_key_lives_until_it_expires_is_revoked_or_its_person_goes, async |world: 
 });
 
 both!(a_race_for_keys_gives_two, async |world: World| {
-    add_person(&world.db().await, "prs_1").await;
+    let db = world.db().await;
+    add_person(&db, "prs_1").await;
+    add_key(&db, &key(1, None), 1).await.unwrap();
+    let mut first = db.begin().await.unwrap();
+    accounts::insert_key(&mut first, &key(2, None), &[2; 32]).await.unwrap();
+    // A second one at the same time, from another process: it must wait for the first to end, and then count it.
+    let other = world.db().await;
+    let second = tokio::spawn(async move { add_key(&other, &key(3, None), 3).await });
+    while !second.is_finished() && !somebody_waits(&db).await {
+        tokio::task::yield_now().await;
+    }
+    first.commit().await.unwrap();
+    let refused = second.await.unwrap();
+    assert!(matches!(refused, Err(StoreError::Limit(_))), "{refused:?}");
+
+    add_person(&db, "prs_2").await;
     let mut tasks = JoinSet::new();
-    for id in 0..8 {
+    for id in 10..18 {
         let db = world.db().await;
-        tasks.spawn(async move { add_key(&db, &key(id, None), id).await });
+        let key = ApiKey { person: "prs_2".to_owned(), created_ms: world.clock.now_ms(), ..key(id, None) };
+        tasks.spawn(async move { add_key(&db, &key, id).await });
     }
     let (made, refused): (Vec<_>, Vec<_>) = tasks.join_all().await.into_iter().partition(Result::is_ok);
     assert_eq!(made.len(), 2);
     assert!(refused.iter().all(|end| matches!(end, Err(StoreError::Limit(_)))), "{refused:?}");
-    assert_eq!(accounts::keys(&world.db().await, "org_a", None, 10).await.unwrap().len(), 2);
+    assert_eq!(accounts::keys(&db, "org_a", None, 10).await.unwrap().len(), 4);
 });
+
+/// Whether a statement waits for a lock. On SQLite the second writer waits before its first statement, and nobody
+/// can see it.
+async fn somebody_waits(db: &Db) -> bool {
+    const WAITING: &str = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    match db {
+        Db::Sqlite { .. } => true,
+        Db::Postgres(pool) => sqlx::query_scalar::<_, i64>(WAITING).fetch_one(pool).await.unwrap() > 0,
+    }
+}
 
 both!(a_proposal_is_decided_once_and_by_a_second_person, async |world: World| {
     let db = world.db().await;

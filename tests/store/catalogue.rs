@@ -1,6 +1,7 @@
 //! What people browse is listed in the same order, page by page, on both databases.
 
 use kyodaku::store::catalogue::{self, HistoryLine, Model, Org, Title, Work};
+use kyodaku::store::{Db, Engine};
 
 use crate::world::{START_MS, World, both};
 
@@ -145,4 +146,42 @@ both!(organizations_and_models_are_listed, async |world: World| {
     assert_eq!(catalogue::org(&db, "org_c").await.unwrap().unwrap().updated_idx, 7);
     assert_eq!(catalogue::models(&db, "org_b", Some("mdl_1"), 10).await.unwrap(), [model("mdl_3", "org_b")]);
     assert_eq!(catalogue::model(&db, "mdl_2").await.unwrap(), Some(model("mdl_2", "org_c")));
+});
+
+// Written in another order, in the other kind of database too.
+both!(two_catalogues_are_compared_row_by_row, async |world: World| {
+    async fn fill(db: &Db, ids: &[&str]) {
+        let mut tx = db.begin().await.unwrap();
+        for id in ids {
+            catalogue::put_work(&mut tx, &work(id, 1)).await.unwrap();
+            catalogue::put_titles(&mut tx, id, &[title(id, "夜の庭", "夜の庭")]).await.unwrap();
+            catalogue::put_party(&mut tx, "org_a", id, "holder", 1).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+    let other_world = World::new(Engine::Sqlite).await;
+    let (db, other) = (world.db().await, other_world.db().await);
+    fill(&db, &IDS).await;
+    let mut reversed = IDS;
+    reversed.reverse();
+    fill(&other, &reversed).await;
+    assert_eq!(catalogue::compare(&db, &other).await.unwrap(), []);
+
+    let mut tx = other.begin().await.unwrap();
+    catalogue::put_work(&mut tx, &Work { title: None, ..work(IDS[2], 1) }).await.unwrap();
+    catalogue::remove_party(&mut tx, "org_a", IDS[4], "holder").await.unwrap();
+    tx.commit().await.unwrap();
+    let differences = catalogue::compare(&db, &other).await.unwrap();
+    let [works, parties] = differences.as_slice() else { panic!("{differences:?}") };
+    assert_eq!((works.table, parties.table), ("catalog_works", "catalog_party_works"));
+    assert!(works.here.as_ref().unwrap().contains(IDS[2]), "{works:?}");
+    assert!(works.there.as_ref().unwrap().contains("title: None"), "{works:?}");
+    assert_eq!(parties.there, None);
+
+    let mut tx = other.begin().await.unwrap();
+    catalogue::clear(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(catalogue::compare(&db, &other).await.unwrap().len(), 3);
+    fill(&other, &IDS).await;
+    assert_eq!(catalogue::compare(&db, &other).await.unwrap(), []);
 });
