@@ -62,7 +62,7 @@ fn every_text_is_in_the_list() {
         for call in
             ["query(\"", "query_as(\"", "query_scalar(\"", "AssertSqlSafe", "QueryBuilder", "raw_sql(\""]
         {
-            assert!(!source.contains(call), "{} writes SQL in place (`{call}`)", path.display());
+            assert!(!in_store || !source.contains(call), "{} writes SQL in place (`{call}`)", path.display());
         }
         listed += usize::from(in_store && source.contains("texts! {"));
     }
