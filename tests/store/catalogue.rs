@@ -44,11 +44,12 @@ both!(works_are_listed_by_party_in_pages, async |world: World| {
     catalogue::put_party(&mut tx, "org_b", IDS[3], "holder", 20).await.unwrap();
     catalogue::remove_party(&mut tx, "org_a", IDS[3], "holder").await.unwrap();
     let changed =
-        Work { state: "withdrawn".to_owned(), registered_idx: 99, updated_idx: 30, ..work(IDS[1], 11) };
+        Work { title: None, registrant: "org_b".to_owned(), registered_idx: 99, ..work(IDS[1], 30) };
     catalogue::put_work(&mut tx, &changed).await.unwrap();
+    catalogue::set_work_state(&mut tx, IDS[1], "withdrawn", 31).await.unwrap();
     tx.commit().await.unwrap();
 
-    let kept = Work { registered_idx: 11, ..changed };
+    let kept = Work { title: None, state: "withdrawn".to_owned(), updated_idx: 31, ..work(IDS[1], 11) };
     assert_eq!(catalogue::work(&db, IDS[1]).await.unwrap(), Some(kept), "the first registration stays");
     assert_eq!(catalogue::work(&db, "wrk_none").await.unwrap(), None);
     let (mut seen, mut after) = (Vec::new(), None);
@@ -135,7 +136,7 @@ both!(organizations_and_models_are_listed, async |world: World| {
     for (id, state) in [("org_a", "verified"), ("org_b", "pending"), ("org_c", "pending")] {
         catalogue::put_org(&mut tx, &org(id, state)).await.unwrap();
     }
-    catalogue::put_org(&mut tx, &Org { updated_idx: 7, ..org("org_c", "verified") }).await.unwrap();
+    catalogue::set_org_state(&mut tx, "org_c", "verified", 7).await.unwrap();
     for (id, developer) in [("mdl_1", "org_b"), ("mdl_2", "org_c"), ("mdl_3", "org_b")] {
         catalogue::put_model(&mut tx, &model(id, developer)).await.unwrap();
     }
@@ -145,7 +146,11 @@ both!(organizations_and_models_are_listed, async |world: World| {
     assert_eq!(ids(catalogue::orgs(&db, Some("verified"), None, 10).await.unwrap()), ["org_a", "org_c"]);
     assert_eq!(catalogue::org(&db, "org_c").await.unwrap().unwrap().updated_idx, 7);
     assert_eq!(catalogue::models(&db, "org_b", Some("mdl_1"), 10).await.unwrap(), [model("mdl_3", "org_b")]);
-    assert_eq!(catalogue::model(&db, "mdl_2").await.unwrap(), Some(model("mdl_2", "org_c")));
+    let mut tx = db.begin().await.unwrap();
+    catalogue::set_model_state(&mut tx, "mdl_2", "withdrawn", 8).await.unwrap();
+    tx.commit().await.unwrap();
+    let withdrawn = Model { state: "withdrawn".to_owned(), updated_idx: 8, ..model("mdl_2", "org_c") };
+    assert_eq!(catalogue::model(&db, "mdl_2").await.unwrap(), Some(withdrawn));
 });
 
 // Written in another order, in the other kind of database too.
