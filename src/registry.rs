@@ -10,9 +10,13 @@
 //! | [`shared`] | the index that readers and the sequencer share, and how it follows the log |
 //! | [`sequencer`] | the one way in which the act log grows |
 //! | [`catalogue`] | what an entry means to the tables that people browse |
+//! | [`checks`] | what developers ask, answered from one size of the log |
+//! | [`journal`] | the log of checks: durable before an answer leaves |
 //! | [`keys`] | the signing keys, in files of the data folder |
 
 pub mod catalogue;
+pub mod checks;
+pub mod journal;
 pub mod keys;
 pub mod node;
 pub mod sequencer;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::journal::{Committer, Journal};
 use super::keys::{SigningKeyError, signer};
 use super::sequencer::{Body, Sequencer, Submission, SubmitError, Submitted};
 use super::shared::{FollowError, SharedIndex};
@@ -26,6 +27,8 @@ pub struct Settings {
     pub origin: String,
     /// The name of this process among those on the same database; its journal bears it.
     pub node: String,
+    /// After how many milliseconds a developer is to ask again at the latest.
+    pub recheck_max_ms: i64,
 }
 
 /// Why a node can't open.
@@ -71,7 +74,7 @@ struct Inner {
     settings: Settings,
     shared: Arc<SharedIndex>,
     sequencer: Sequencer,
-    journal_signer: CheckpointSigner,
+    journal: Journal,
     log_signer: CheckpointSigner,
 }
 
@@ -90,8 +93,15 @@ impl Registry {
         let shared = Arc::new(SharedIndex::new(high_water));
         shared.catch_up(&db).await?;
         let sequencer = Sequencer::start(db.clone(), Arc::clone(&shared), log_signer.clone(), clock.clone());
-        let registry =
-            Self(Arc::new(Inner { db, clock, settings, shared, sequencer, journal_signer, log_signer }));
+        let journal = Journal::start(Committer {
+            db: db.clone(),
+            shared: Arc::clone(&shared),
+            signer: journal_signer,
+            clock: clock.clone(),
+            node: settings.node.clone(),
+            recheck_max_ms: settings.recheck_max_ms,
+        });
+        let registry = Self(Arc::new(Inner { db, clock, settings, shared, sequencer, journal, log_signer }));
         registry.begin().await?;
         Ok(registry)
     }
@@ -156,9 +166,9 @@ impl Registry {
         &self.0.shared
     }
 
-    /// The signer of this node's check journal.
-    pub(super) fn journal_signer(&self) -> &CheckpointSigner {
-        &self.0.journal_signer
+    /// The queue of checks.
+    pub(super) fn journal(&self) -> &Journal {
+        &self.0.journal
     }
 
     /// The public key that verifies the act log's checkpoints, in the form of C2SP signed-note.

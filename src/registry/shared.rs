@@ -3,7 +3,7 @@
 //! Readers pin the published size and see nothing beyond it. Only the holder of the write permit folds; what it folds
 //! before the database has it lies beyond the published size and is undone when the database refuses.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use futures_util::StreamExt;
@@ -36,7 +36,7 @@ pub struct Writer {
 /// The shared index.
 pub struct SharedIndex {
     index: RwLock<Index>,
-    published: AtomicU64,
+    head: RwLock<TreeHead>,
     head_ms: AtomicI64,
     writer: Mutex<Writer>,
     stopped: OnceLock<String>,
@@ -47,7 +47,7 @@ impl SharedIndex {
     pub fn new(high_water: HighWater) -> Self {
         Self {
             index: RwLock::new(Index::new()),
-            published: AtomicU64::new(0),
+            head: RwLock::new(TreeHead::EMPTY),
             head_ms: AtomicI64::new(0),
             writer: Mutex::new(Writer { frontier: Frontier::new(), high_water }),
             stopped: OnceLock::new(),
@@ -56,7 +56,12 @@ impl SharedIndex {
 
     /// The published size: everything below it is durable, signed and folded.
     pub fn published(&self) -> u64 {
-        self.published.load(Ordering::Acquire)
+        self.head().size
+    }
+
+    /// The published size with its root.
+    pub fn head(&self) -> TreeHead {
+        *self.head.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The time of the last published entry, in milliseconds.
@@ -166,7 +171,7 @@ impl SharedIndex {
         let mut index = self.write();
         index.keep();
         self.head_ms.store(index.head_ms(), Ordering::Release);
-        self.published.store(frontier.size(), Ordering::Release);
+        *self.head.write().unwrap_or_else(PoisonError::into_inner) = frontier.head();
         writer.frontier = frontier;
         Ok(())
     }
