@@ -12,6 +12,7 @@
 //! | [`catalogue`] | what an entry means to the tables that people browse |
 //! | [`checks`] | what developers ask, answered from one size of the log |
 //! | [`journal`] | the log of checks: durable before an answer leaves |
+//! | [`snapshot`] | the file that makes a start fast |
 //! | [`keys`] | the signing keys, in files of the data folder |
 
 pub mod catalogue;
@@ -21,6 +22,7 @@ pub mod keys;
 pub mod node;
 pub mod sequencer;
 pub mod shared;
+pub mod snapshot;
 
 pub use node::{OpenError, Registry, Settings};
 pub use sequencer::{Body, Recorded, Submission, SubmitError, Submitted};

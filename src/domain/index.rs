@@ -10,6 +10,8 @@ mod concerns;
 pub(super) mod fold;
 pub mod records;
 
+use serde::{Deserialize, Serialize};
+
 use arena::{Arena, Lists};
 
 pub use arena::Ix;
@@ -37,7 +39,7 @@ impl Kind for RecordKind {
 macro_rules! index {
     ($($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
         /// The index. See the module's text.
-        #[derive(Default)]
+        #[derive(Default, Serialize, Deserialize)]
         pub struct Index {
             size: u64,
             head_ms: i64,

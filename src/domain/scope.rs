@@ -30,6 +30,14 @@ impl<T: Ord> Scope<T> {
         (!members.is_empty() && members.len() <= MAX_ONLY).then_some(Self::Only(members))
     }
 
+    /// The members of [`Scope::Only`].
+    pub fn members(&self) -> Option<&[T]> {
+        match self {
+            Self::Any => None,
+            Self::Only(members) => Some(members),
+        }
+    }
+
     /// Whether a stated value lies in the scope. A value that was not stated lies only in [`Scope::Any`].
     pub fn covers(&self, value: Option<&T>) -> bool {
         match (self, value) {
@@ -40,8 +48,12 @@ impl<T: Ord> Scope<T> {
     }
 }
 
-impl<T: Serialize> Serialize for Scope<T> {
+/// In JSON `"any"` or `{"only": […]}`; in the binary image of an index an optional list.
+impl<T: Serialize + Ord> Serialize for Scope<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return self.members().serialize(serializer);
+        }
         match self {
             Self::Any => serializer.serialize_str("any"),
             Self::Only(members) => {
@@ -86,6 +98,12 @@ impl<'de, T: Deserialize<'de> + Ord> Deserialize<'de> for Scope<T> {
                     None => Err(de::Error::custom(format!("`only` must name 1 to {MAX_ONLY} things"))),
                 }
             }
+        }
+        if !deserializer.is_human_readable() {
+            return match Option::<Vec<T>>::deserialize(deserializer)? {
+                None => Ok(Self::Any),
+                Some(members) => Self::only(members).ok_or_else(|| de::Error::custom("an empty `only`")),
+            };
         }
         deserializer.deserialize_any(AnyOrOnly(std::marker::PhantomData))
     }

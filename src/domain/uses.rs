@@ -147,7 +147,7 @@ impl<'de> Deserialize<'de> for UseOrFamily {
 }
 
 /// A set of leaves, one bit each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct UseSet(u16);
 
 impl UseSet {

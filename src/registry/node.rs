@@ -7,6 +7,7 @@ use super::journal::{Committer, Journal};
 use super::keys::{SigningKeyError, signer};
 use super::sequencer::{Body, Sequencer, Submission, SubmitError, Submitted};
 use super::shared::{FollowError, SharedIndex};
+use super::snapshot;
 use crate::clock::Clock;
 use crate::domain::act::{LogOpened, RulesActivated};
 use crate::domain::decide::KNOWN_RULES;
@@ -90,7 +91,10 @@ impl Registry {
         let high_water = HighWater::open(&settings.data_dir).await?;
         high_water.check(&db).await?;
         refuse_other_origin(&db, &settings.origin).await?;
-        let shared = Arc::new(SharedIndex::new(high_water));
+        let shared = Arc::new(match snapshot::load(&settings.data_dir, &db).await? {
+            Some((index, frontier)) => SharedIndex::resume(high_water, index, frontier),
+            None => SharedIndex::new(high_water),
+        });
         shared.catch_up(&db).await?;
         let sequencer = Sequencer::start(db.clone(), Arc::clone(&shared), log_signer.clone(), clock.clone());
         let journal = Journal::start(Committer {
@@ -144,6 +148,11 @@ impl Registry {
     pub async fn read<T>(&self, ask: impl FnOnce(AsOf<'_>) -> T) -> Result<T, FollowError> {
         let size = self.0.shared.catch_up(&self.0.db).await?;
         Ok(ask(self.0.shared.read().as_of(size)))
+    }
+
+    /// Writes the snapshot file, so that the next start is fast. Called at a graceful stop and at intervals.
+    pub async fn write_snapshot(&self) -> std::io::Result<()> {
+        self.0.shared.write_snapshot(&self.0.settings.data_dir).await
     }
 
     /// The database.

@@ -3,12 +3,14 @@
 //! Readers pin the published size and see nothing beyond it. Only the holder of the write permit folds; what it folds
 //! before the database has it lies beyond the published size and is undone when the database refuses.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use futures_util::StreamExt;
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::snapshot;
 use crate::domain::entry::Entry;
 use crate::domain::index::Index;
 use crate::log::merkle::{Frontier, TreeHead, leaf_hash};
@@ -45,11 +47,16 @@ pub struct SharedIndex {
 impl SharedIndex {
     /// An empty index that follows the log from its beginning.
     pub fn new(high_water: HighWater) -> Self {
+        Self::resume(high_water, Index::new(), Frontier::new())
+    }
+
+    /// An index that follows the log from where a snapshot ends.
+    pub fn resume(high_water: HighWater, index: Index, frontier: Frontier) -> Self {
         Self {
-            index: RwLock::new(Index::new()),
-            head: RwLock::new(TreeHead::EMPTY),
-            head_ms: AtomicI64::new(0),
-            writer: Mutex::new(Writer { frontier: Frontier::new(), high_water }),
+            head: RwLock::new(frontier.head()),
+            head_ms: AtomicI64::new(index.head_ms()),
+            index: RwLock::new(index),
+            writer: Mutex::new(Writer { frontier, high_water }),
             stopped: OnceLock::new(),
         }
     }
@@ -163,6 +170,13 @@ impl SharedIndex {
             }
         }
         Ok(())
+    }
+
+    /// Writes the snapshot file of what is published; what is folded beyond it must not be in it, so no batch runs
+    /// meanwhile.
+    pub async fn write_snapshot(&self, folder: &Path) -> std::io::Result<()> {
+        let writer = self.permit().await;
+        snapshot::write(folder, &self.read(), &writer.frontier)
     }
 
     /// Marks, then publishes, what is folded: the order is commit, mark, publish.

@@ -9,6 +9,8 @@ use std::marker::PhantomData;
 
 use hashbrown::HashMap;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::domain::ids::{Id, Kind};
 
 /// The place of a `T` in its arena.
@@ -50,6 +52,18 @@ impl<T> Hash for Ix<T> {
 impl<T> fmt::Debug for Ix<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}", self.0)
+    }
+}
+
+impl<T> Serialize for Ix<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Ix<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u32::deserialize(deserializer).map(Self::new)
     }
 }
 
@@ -149,6 +163,21 @@ impl<K: Kind, T: Clone> Arena<K, T> {
     }
 }
 
+impl<K: Kind, T: Serialize> Serialize for Arena<K, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.items.iter().map(|(id, item)| (id.uuid().as_u128(), item)))
+    }
+}
+
+impl<'de, K: Kind, T: Deserialize<'de>> Deserialize<'de> for Arena<K, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let rows: Vec<(u128, T)> = Vec::deserialize(deserializer)?;
+        let places = (0_u32..).zip(&rows).map(|(place, (id, _))| (*id, place)).collect();
+        let items = rows.into_iter().map(|(id, item)| (Id::new(uuid::Uuid::from_u128(id)), item)).collect();
+        Ok(Self { places, items, undo: Vec::new() })
+    }
+}
+
 /// Lists by key; they only grow.
 pub struct Lists<Q, T> {
     lists: HashMap<Q, Vec<T>>,
@@ -195,5 +224,18 @@ impl<Q: Copy + Eq + Hash, T> Lists<Q, T> {
 
     pub(super) fn keep(&mut self) {
         self.undo.clear();
+    }
+}
+
+impl<Q: Serialize, T: Serialize> Serialize for Lists<Q, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&self.lists)
+    }
+}
+
+impl<'de, Q: Deserialize<'de> + Eq + Hash, T: Deserialize<'de>> Deserialize<'de> for Lists<Q, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let rows: Vec<(Q, Vec<T>)> = Vec::deserialize(deserializer)?;
+        Ok(Self { lists: rows.into_iter().collect(), undo: Vec::new() })
     }
 }

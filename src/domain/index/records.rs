@@ -1,6 +1,8 @@
 //! What the index remembers of each thing. A field that ends with `_at` or is a `u64` is an entry index; [`NEVER`]
 //! means that it has not happened.
 
+use serde::{Deserialize, Serialize};
+
 use super::Ix;
 use crate::domain::act::{
     Condition, Covers, GrantRecorded, Power, ReservationForm, Revocable, Role, Signal, WorkKind,
@@ -15,7 +17,7 @@ use crate::domain::uses::{Use, UseOrFamily, UseSet};
 pub const NEVER: u64 = u64::MAX;
 
 /// Whether an organization may act.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Standing {
     /// Verified, or reinstated.
     Good,
@@ -24,7 +26,7 @@ pub enum Standing {
 }
 
 /// An organization.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Org {
     /// What it is here for.
     pub roles: Vec<Role>,
@@ -35,14 +37,14 @@ pub struct Org {
 }
 
 /// A person, by the opaque id.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Person {
     /// For whom the person acts: organization, since, until.
     pub stands_for: Vec<(OrgRef, u64, u64)>,
 }
 
 /// The party of a person or an act: a registered organization, or the installation itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum OrgRef {
     /// The installation.
     Installation,
@@ -51,7 +53,7 @@ pub enum OrgRef {
 }
 
 /// A model.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Model {
     /// Whose.
     pub developer: Ix<Org>,
@@ -62,7 +64,7 @@ pub struct Model {
 }
 
 /// A membership.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Membership {
     /// The rights holder.
     pub member: Ix<Org>,
@@ -77,7 +79,7 @@ pub struct Membership {
 }
 
 /// A mandate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Mandate {
     /// Who gave it.
     pub principal: Ix<Org>,
@@ -98,7 +100,7 @@ pub struct Mandate {
 }
 
 /// `[from_ms, until_ms)`; open ends are `i64::MIN` and `i64::MAX`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Term {
     /// The first moment inside.
     pub from_ms: i64,
@@ -114,7 +116,7 @@ impl Term {
 }
 
 /// Who declared a list complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Declarer {
     /// The registrar.
     Registrar,
@@ -123,7 +125,7 @@ pub enum Declarer {
 }
 
 /// A list that counts once it is declared complete.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Completeness {
     /// Entries that changed it, in order.
     pub changed: Vec<u64>,
@@ -132,7 +134,7 @@ pub struct Completeness {
 }
 
 /// A work.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Work {
     /// What sort of thing.
     pub kind: WorkKind,
@@ -171,7 +173,7 @@ pub struct Work {
 }
 
 /// A share in a work.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Holding {
     /// The work that it was asserted for.
     pub work: Ix<Work>,
@@ -186,11 +188,12 @@ pub struct Holding {
 }
 
 /// A key tied to a work.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Binding {
     /// The work.
     pub work: Ix<Work>,
     /// The key.
+    #[serde(with = "crate::domain::key::packed")]
     pub key: Key,
     /// Who asserted it.
     pub by: Ix<Org>,
@@ -209,7 +212,7 @@ pub struct Binding {
 }
 
 /// One work incorporates another.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LayerLink {
     /// The work.
     pub work: Ix<Work>,
@@ -222,7 +225,7 @@ pub struct LayerLink {
 }
 
 /// A holder's assent to a part link.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Assent {
     /// Whose.
     pub org: Ix<Org>,
@@ -242,7 +245,7 @@ impl Assent {
 }
 
 /// One work is part of another.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PartLink {
     /// The part.
     pub part: Ix<Work>,
@@ -257,7 +260,7 @@ pub struct PartLink {
 }
 
 /// The handing over of a holding.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Transfer {
     /// The holding.
     pub holding: Ix<Holding>,
@@ -270,7 +273,7 @@ pub struct Transfer {
 }
 
 /// A claim.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Claim {
     /// The work.
     pub work: Ix<Work>,
@@ -285,7 +288,7 @@ pub struct Claim {
 }
 
 /// A dispute.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Dispute {
     /// The work.
     pub work: Ix<Work>,
@@ -296,7 +299,7 @@ pub struct Dispute {
 }
 
 /// A grant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Grant {
     /// The work that it was recorded on.
     pub work: Ix<Work>,
@@ -345,7 +348,7 @@ impl Grant {
 }
 
 /// A denial.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Denial {
     /// The work that it was recorded on.
     pub work: Ix<Work>,
@@ -382,7 +385,7 @@ impl Denial {
 }
 
 /// An opt-out or other foreign signal.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Reservation {
     /// Who recorded it.
     pub by: Ix<Org>,
@@ -397,7 +400,7 @@ pub struct Reservation {
 }
 
 /// A record that changes no verdict: a request, an offer, a notice, a declaration, a document, an inquiry.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Record {
     /// Who recorded it.
     pub by: Ix<Org>,
