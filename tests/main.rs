@@ -8,5 +8,6 @@ mod contract;
 mod floors;
 mod http;
 mod log;
+mod registry;
 mod store;
 mod world;

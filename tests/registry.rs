@@ -1,0 +1,8 @@
+//! A node: what it acknowledges is durable, seen by all, and recorded once.
+
+mod scene;
+
+mod journal;
+mod nodes;
+mod once;
+mod snapshot;

@@ -1,0 +1,81 @@
+//! The check journal: durable before an answer leaves, gapless, and binding what was answered.
+
+use kyodaku::domain::decision::{ReasonCode, Verdict};
+use kyodaku::domain::key::Key;
+use kyodaku::log::checkpoint::{Checkpoint, VerifierKey};
+use kyodaku::registry::checks::{CheckError, Item, MAX_ITEMS};
+use kyodaku::registry::journal::JournalEntry;
+use kyodaku::store::{entries, heads};
+
+use super::scene::Scene;
+use crate::world::{World, both};
+
+both!(every_item_is_answered_in_order_and_written_down, async |world: World| {
+    let scene = Scene::open(&world).await;
+    let (granted, asked) = (scene.work("granted").await, scene.work("asked").await);
+    scene.grant(granted.work).await;
+    let unknown = Key::identifier("catalogue", "unknown").unwrap();
+    let mut check = scene.check_of(&[&granted.key, &asked.key, &unknown, &granted.key]);
+    check.items.push(Item { reference: Some("broken".into()), question: Err("not a URL".into()) });
+    let answer = scene.registry.check(check).await.unwrap();
+
+    let verdicts: Vec<_> = answer.items.iter().map(|item| item.verdict).collect();
+    let no = Verdict::NotPermitted;
+    assert_eq!(verdicts, [Verdict::Permitted, no, no, Verdict::Permitted, no]);
+    let references: Vec<_> = answer.items.iter().map(|item| item.reference.as_deref().unwrap()).collect();
+    assert_eq!(references, ["item 0", "item 1", "item 2", "item 3", "broken"]);
+    assert_eq!(answer.items[1].uses[0].reasons[0].code, ReasonCode::NoGrant);
+    assert_eq!(answer.items[2].uses[0].reasons[0].code, ReasonCode::NotRegistered);
+    assert!(answer.items[4].uses.is_empty() && answer.items[4].error.is_some());
+
+    let log = heads::checks_log("one");
+    let head = heads::read(scene.registry.db(), &log).await.unwrap().unwrap();
+    let stored = entries::read(scene.registry.db(), &log, 0..head.size()).await.unwrap();
+    let entry: JournalEntry = serde_json::from_slice(&stored[answer.journal.1 as usize].bytes).unwrap();
+    let JournalEntry::Check { check, items, permitted, log_size, items_root, chunks, .. } = entry else {
+        panic!("the entry of a check")
+    };
+    assert_eq!((check, items, permitted, chunks), (answer.check, 5, 2, 1));
+    assert_eq!(log_size, answer.log.size);
+    assert_eq!(items_root.0, answer.items_root.0);
+});
+
+both!(a_window_is_signed_under_the_journals_own_origin, async |world: World| {
+    let scene = Scene::open(&world).await;
+    let work = scene.work("one").await;
+    let answer = scene.check(&[&work.key]).await;
+    let head = heads::read(scene.registry.db(), &heads::checks_log("one")).await.unwrap().unwrap();
+    assert_eq!(head.origin, answer.journal.0);
+    let note = Checkpoint::parse_and_verify(head.checkpoint.as_bytes(), &journal_key(&scene)).unwrap();
+    assert_eq!(note.head(), head.tree());
+});
+
+fn journal_key(scene: &Scene) -> VerifierKey {
+    let settings = scene.registry.settings();
+    let origin = format!("{}/checks/{}", settings.origin, settings.node);
+    kyodaku::registry::keys::signer(&settings.data_dir.join("journal.key"), &origin)
+        .unwrap()
+        .verifier_key()
+        .clone()
+}
+
+both!(what_can_not_be_written_down_is_not_answered, async |world: World| {
+    let scene = Scene::open(&world).await;
+    let work = scene.work("one").await;
+    scene.grant(work.work).await;
+    assert_eq!(scene.check(&[&work.key]).await.items[0].verdict, Verdict::Permitted);
+    scene.registry.db().close().await;
+    let refused = scene.registry.check(scene.check_of(&[&work.key])).await;
+    assert!(matches!(refused, Err(CheckError::Unavailable(_))), "{refused:?}");
+    assert!(scene.registry.read(|seen| seen.size).await.is_err(), "no head, no answer");
+});
+
+both!(a_check_has_a_size, async |world: World| {
+    let scene = Scene::open(&world).await;
+    let key = Key::identifier("catalogue", "any").unwrap();
+    assert!(matches!(scene.registry.check(scene.check_of(&[])).await, Err(CheckError::Size)));
+    let many = vec![&key; MAX_ITEMS + 1];
+    assert!(matches!(scene.registry.check(scene.check_of(&many)).await, Err(CheckError::Size)));
+    let most = scene.check(&vec![&key; MAX_ITEMS]).await;
+    assert_eq!(most.items.len(), MAX_ITEMS);
+});

@@ -1,0 +1,98 @@
+//! Recorded once, in one piece, and dated by a clock that can be believed.
+
+use std::time::Duration;
+
+use kyodaku::domain::decision::Verdict;
+use kyodaku::registry::SubmitError;
+use kyodaku::registry::sequencer::Once;
+
+use super::scene::{Scene, node, submission};
+use crate::world::{World, both};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn once(key: &str, body: &[u8]) -> Option<Once> {
+    let digest = kyodaku::domain::key::Sha256::of(body).0;
+    Some(Once { key: key.to_owned(), operation: "recordGrant", digest })
+}
+
+both!(a_repeated_command_gets_the_first_answer, async |world: World| {
+    let scene = Scene::open(&world).await;
+    let work = scene.work("one").await;
+    let (_, act) = scene.grant_of(work.work);
+    let (holder, person) = scene.holder;
+    let submission = |body: &[u8]| submission(holder, &[person], vec![act.clone()], once("key-1", body));
+
+    let first = scene.registry.submit(submission(b"body")).await.unwrap();
+    let size = scene.registry.shared().published();
+    let again = scene.registry.submit(submission(b"body")).await.unwrap();
+    assert_eq!((again.recorded, again.status, &again.body), (None, first.status, &first.body));
+    assert_eq!(scene.registry.shared().published(), size);
+
+    let other = scene.registry.submit(submission(b"another body")).await;
+    assert!(matches!(other, Err(SubmitError::KeyReused)), "{other:?}");
+    // After 30 days the key is forgotten; then the grant's own id refuses the repetition.
+    world.clock.advance(31 * DAY);
+    let late = scene.registry.submit(submission(b"body")).await;
+    assert!(matches!(late, Err(SubmitError::Refused(_))), "{late:?}");
+});
+
+both!(a_refused_command_leaves_nothing, async |world: World| {
+    let scene = Scene::open(&world).await;
+    let work = scene.work("one").await;
+    let (_, grant) = scene.grant_of(work.work);
+    let (_, elsewhere) = scene.grant_of(scene.id());
+    let size = scene.registry.shared().published();
+    let (holder, person) = scene.holder;
+    // The first act is good, the second is not: neither is recorded.
+    let refused = scene.submit(holder, &[person], vec![grant.clone(), elsewhere]).await;
+    assert!(
+        matches!(&refused, Err(SubmitError::Refused(why)) if why.iter().all(|it| it.act == 1)),
+        "{refused:?}"
+    );
+    assert_eq!(scene.registry.shared().published(), size);
+    assert_eq!(scene.check(&[&work.key]).await.items[0].verdict, Verdict::NotPermitted);
+    // And the good one can still be recorded under the same id.
+    scene.as_holder(grant).await.unwrap();
+    assert_eq!(scene.check(&[&work.key]).await.items[0].verdict, Verdict::Permitted);
+});
+
+both!(a_caller_that_goes_away_changes_nothing_of_what_was_taken_up, async |world: World| {
+    let scene = Scene::open(&world).await;
+    let work = scene.work("one").await;
+    for _ in 0..50 {
+        let (_, act) = scene.grant_of(work.work);
+        let (holder, person) = scene.holder;
+        let future = scene.registry.submit(submission(holder, &[person], vec![act], None));
+        // Polled once: taken up. Then dropped.
+        let mut future = Box::pin(future);
+        let polled = futures_util::poll!(&mut future);
+        assert!(polled.is_pending());
+    }
+    let size = scene.registry.shared().published();
+    let (grant, act) = scene.grant_of(work.work);
+    scene.as_holder(act).await.unwrap();
+    let fresh = node(&world, "two").await;
+    let seen = fresh
+        .read(|seen| (seen.size, seen.index.grants.find(grant).is_some(), seen.index.grants.len()))
+        .await;
+    let (fresh_size, found, grants) = seen.unwrap();
+    assert!(found && grants == 51, "{grants} grants");
+    assert!(fresh_size > size);
+});
+
+both!(a_clock_that_is_far_off_dates_nothing, async |world: World| {
+    let scene = Scene::open(&world).await;
+    let work = scene.work("one").await;
+    let before = scene.registry.shared().published();
+    world.clock.advance(400 * DAY);
+    let (_, act) = scene.grant_of(work.work);
+    let refused = scene.as_holder(act.clone()).await;
+    assert!(matches!(refused, Err(SubmitError::Clock)), "{refused:?}");
+    assert_eq!(scene.registry.shared().published(), before);
+    // Backwards: entries keep the time of the head, and the log never goes back.
+    world.clock.set(crate::world::START_MS - 86_400_000);
+    scene.as_holder(act).await.unwrap();
+    assert_eq!(scene.registry.shared().head_ms(), crate::world::START_MS);
+    assert_eq!(scene.check(&[&work.key]).await.items[0].verdict, Verdict::Permitted);
+});
