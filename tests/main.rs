@@ -3,6 +3,7 @@
 // Tells clippy that helpers of tests are tests too: they may unwrap and index.
 #![cfg(test)]
 
+mod admit;
 mod classify;
 mod contract;
 mod floors;

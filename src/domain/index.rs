@@ -9,6 +9,7 @@ mod as_of;
 mod concerns;
 pub(super) mod fold;
 pub mod records;
+mod standing;
 
 use serde::{Deserialize, Serialize};
 

@@ -9,12 +9,12 @@ mod works;
 
 pub(in crate::domain) use works::iscc_class;
 
-use super::records::{NEVER, Org, OrgRef, Record};
+use super::records::{NEVER, Org, OrgRef, Record, RecordOf};
 use super::{Index, Ix, RecordKind};
 use crate::domain::act::Act;
 use crate::domain::decide::KNOWN_RULES;
 use crate::domain::entry::{ENTRY_VERSION, Entry};
-use crate::domain::ids::{Id, Kind, OrgId};
+use crate::domain::ids::{Id, Kind, OrgId, WorkId};
 
 /// Why an entry can't be folded. The node must not go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -129,27 +129,63 @@ impl Index {
             | Act::DenialWithdrawn(_)
             | Act::ReservationRecorded(_)
             | Act::ReservationWithdrawn(_) => self.apply_consent(step),
-            Act::OfferPublished(act) => self.open_record(step, act.offer, &[]),
-            Act::OfferWithdrawn(act) => self.close_record(step, act.offer),
-            Act::RequestMade(act) => self.open_record(step, act.request, &[]),
-            // An answer leaves the request open: more than one holder may answer it.
-            Act::RequestAnswered(_) | Act::NoticeAnswered(_) | Act::DeclarationCorrected(_) => Ok(()),
-            Act::RequestWithdrawn(act) => self.close_record(step, act.request),
-            Act::RequestLapsed(act) => self.close_record(step, act.request),
-            Act::NoticeServed(act) => self.open_record(step, act.notice, &[act.to]),
-            Act::NoticeClosed(act) => self.close_record(step, act.notice),
-            Act::DeclarationMade(act) => self.open_record(step, act.declaration, &[]),
-            Act::DocumentFiled(act) => self.open_record(step, act.document, &[]),
-            Act::InquiryOpened(act) => self.open_record(step, act.inquiry, &[act.auditor]),
-            Act::InquiryClosed(act) => self.close_record(step, act.inquiry),
+            Act::OfferPublished(_)
+            | Act::OfferWithdrawn(_)
+            | Act::RequestMade(_)
+            | Act::RequestAnswered(_)
+            | Act::RequestWithdrawn(_)
+            | Act::RequestLapsed(_)
+            | Act::NoticeServed(_)
+            | Act::NoticeAnswered(_)
+            | Act::NoticeClosed(_)
+            | Act::DeclarationMade(_)
+            | Act::DeclarationCorrected(_)
+            | Act::DocumentFiled(_)
+            | Act::InquiryOpened(_)
+            | Act::InquiryClosed(_) => self.apply_record(step),
             _ => self.apply_work(step),
         }
     }
 
-    fn open_record<K: Kind>(&mut self, step: Step<'_>, id: Id<K>, with: &[OrgId]) -> Folded {
-        let by = self.party(step)?;
+    fn apply_record(&mut self, step: Step<'_>) -> Folded {
+        use RecordOf::{Declaration, Document, Inquiry, Notice, Offer, Request};
+        match &step.entry.act {
+            Act::OfferPublished(act) => self.open_record(step, Offer, act.offer, &[], &act.works),
+            Act::OfferWithdrawn(act) => self.close_record(step, act.offer),
+            Act::RequestMade(act) => {
+                self.open_record(step, Request, act.request, &[], &act.works)?;
+                if let Some(ix) = self.records.find(Id::new(act.request.uuid())) {
+                    self.records.change(ix).due_ms = act.answer_by_ms;
+                }
+                Ok(())
+            }
+            Act::RequestWithdrawn(act) => self.close_record(step, act.request),
+            Act::RequestLapsed(act) => self.close_record(step, act.request),
+            Act::NoticeServed(act) => self.open_record(step, Notice, act.notice, &[act.to], &act.works),
+            Act::NoticeClosed(act) => self.close_record(step, act.notice),
+            Act::DeclarationMade(act) => self.open_record(step, Declaration, act.declaration, &[], &[]),
+            Act::DocumentFiled(act) => self.open_record(step, Document, act.document, &[], &[]),
+            Act::InquiryOpened(act) => self.open_record(step, Inquiry, act.inquiry, &[act.auditor], &[]),
+            Act::InquiryClosed(act) => self.close_record(step, act.inquiry),
+            // An answer leaves a request open, since more than one holder may answer it; the others add to a record.
+            _ => Ok(()),
+        }
+    }
+
+    fn open_record<K: Kind>(
+        &mut self,
+        step: Step<'_>,
+        of: RecordOf,
+        id: Id<K>,
+        with: &[OrgId],
+        works: &[WorkId],
+    ) -> Folded {
+        let (by, principal) = (self.party(step)?, self.principal(step)?);
         let with = with.iter().map(|org| self.org(step, *org)).collect::<Result<_, _>>()?;
-        let record = Record { by, with, recorded: step.at, ended: NEVER };
+        let find = |work: &WorkId| self.works.find(*work).ok_or_else(|| step.unknown(*work));
+        let works = works.iter().map(find).collect::<Result<_, _>>()?;
+        let (due_ms, recorded) = (i64::MAX, step.at);
+        let record = Record { of, by, principal, with, works, due_ms, recorded, ended: NEVER };
         self.records.push(Id::<RecordKind>::new(id.uuid()), record);
         Ok(())
     }

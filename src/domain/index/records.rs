@@ -268,6 +268,8 @@ pub struct Transfer {
     pub from: Ix<Org>,
     /// To whom.
     pub to: Ix<Org>,
+    /// Its entry.
+    pub offered: u64,
     /// Accepted or withdrawn.
     pub ended: u64,
 }
@@ -399,13 +401,38 @@ pub struct Reservation {
     pub withdrawn: u64,
 }
 
+/// What a [`Record`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RecordOf {
+    /// A developer's request.
+    Request,
+    /// A holder's offer.
+    Offer,
+    /// A notice.
+    Notice,
+    /// A developer's declaration.
+    Declaration,
+    /// A document.
+    Document,
+    /// An auditor's inquiry.
+    Inquiry,
+}
+
 /// A record that changes no verdict: a request, an offer, a notice, a declaration, a document, an inquiry.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Record {
+    /// Which of these it is.
+    pub of: RecordOf,
     /// Who recorded it.
     pub by: Ix<Org>,
+    /// For whom: the principal, or who recorded it.
+    pub principal: Ix<Org>,
     /// The other side, where there is one.
     pub with: Vec<Ix<Org>>,
+    /// The works that it names.
+    pub works: Vec<Ix<Work>>,
+    /// Until when a request waits for answers, in milliseconds; `i64::MAX` for everything else.
+    pub due_ms: i64,
     /// Its entry.
     pub recorded: u64,
     /// Closed, withdrawn, lapsed or answered for good.

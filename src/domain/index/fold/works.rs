@@ -94,7 +94,8 @@ impl Index {
             Act::TransferOffered(act) => {
                 let holding = self.holding(step, act.holding)?;
                 let (from, to) = (self.principal(step)?, self.org(step, act.to)?);
-                self.transfers.push(act.transfer, Transfer { holding, from, to, ended: NEVER });
+                self.transfers
+                    .push(act.transfer, Transfer { holding, from, to, offered: step.at, ended: NEVER });
             }
             Act::TransferAccepted(act) => {
                 let ix = self.transfers.find(act.transfer).ok_or_else(|| step.unknown(act.transfer))?;

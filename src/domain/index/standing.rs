@@ -1,0 +1,91 @@
+//! What stands now in and around a work, effective or not: what `admit` asks before it lets anything be added.
+
+use super::records::{Binding, Claim, LayerLink, NEVER, Org, PartLink, Work};
+use super::{AsOf, Ix};
+
+impl AsOf<'_> {
+    /// The organizations that hold a canonical work, each once.
+    pub fn holders(self, work: Ix<Work>) -> Vec<Ix<Org>> {
+        let holdings = self.holdings(work).into_iter();
+        let mut holders: Vec<_> = holdings.filter_map(|holding| self.holder(holding)).collect();
+        holders.sort_unstable();
+        holders.dedup();
+        holders
+    }
+
+    /// Whether a work was withdrawn by an act of its own.
+    pub fn is_withdrawn(self, work: Ix<Work>) -> bool {
+        self.seen(self.index.works.at(work).withdrawn)
+    }
+
+    /// Whether a binding is neither rejected nor removed.
+    pub fn binding_stands(self, binding: Ix<Binding>) -> bool {
+        let binding = self.index.bindings.at(binding);
+        self.seen(binding.asserted) && !self.seen(binding.rejected) && !self.seen(binding.removed)
+    }
+
+    /// The standing bindings of a canonical work.
+    pub fn bindings(self, work: Ix<Work>) -> Vec<Ix<Binding>> {
+        let records = self.records_of(work).into_iter();
+        let bindings = records.flat_map(|record| self.index.works.at(record).bindings.iter().copied());
+        bindings.filter(|binding| self.binding_stands(*binding)).collect()
+    }
+
+    /// Whether a claim is not withdrawn.
+    pub fn claim_stands(self, claim: Ix<Claim>) -> bool {
+        let claim = self.index.claims.at(claim);
+        self.seen(claim.made) && !self.seen(claim.withdrawn)
+    }
+
+    /// Whether a layer link is not removed.
+    pub fn layer_link_stands(self, link: Ix<LayerLink>) -> bool {
+        let link = self.index.layers.at(link);
+        self.seen(link.linked) && !self.seen(link.removed)
+    }
+
+    /// The canonical works that a canonical work incorporates by a standing link.
+    pub fn layers_linked(self, work: Ix<Work>) -> Vec<Ix<Work>> {
+        let links = self.layer_links(work).into_iter();
+        links.map(|link| self.canonical(self.index.layers.at(link).layer)).collect()
+    }
+
+    /// The canonical works that a canonical work is part of by a standing link, effective or not.
+    pub fn wholes_linked(self, work: Ix<Work>) -> Vec<Ix<Work>> {
+        self.linked(work, |record| &record.parents, |link| link.whole)
+    }
+
+    /// The canonical works that are part of a canonical work by a standing link, effective or not.
+    pub fn parts_linked(self, work: Ix<Work>) -> Vec<Ix<Work>> {
+        self.linked(work, |record| &record.children, |link| link.part)
+    }
+
+    fn linked(
+        self,
+        work: Ix<Work>,
+        side: impl Fn(&Work) -> &Vec<Ix<PartLink>>,
+        other: impl Fn(&PartLink) -> Ix<Work>,
+    ) -> Vec<Ix<Work>> {
+        let mut works = Vec::new();
+        for record in self.records_of(work) {
+            let links = side(self.index.works.at(record)).iter().copied();
+            let standing = links.filter(|link| self.part_link_stands(*link));
+            works.extend(standing.map(|link| self.canonical(other(self.index.parts.at(link)))));
+        }
+        works
+    }
+
+    /// How many grants on this very work are neither revoked nor over at the moment.
+    pub fn grants_in_force(self, work: Ix<Work>, moment_ms: i64) -> usize {
+        let live = self.grants(work).filter(|(_, grant)| {
+            let revoked = grant.revoked.iter().any(|(at, from_ms)| self.seen(*at) && *from_ms <= moment_ms);
+            !revoked && moment_ms < grant.term.until_ms
+        });
+        live.count()
+    }
+
+    /// The entry at which the present holder of a holding came to hold it; [`NEVER`] if nobody does.
+    pub fn held_since(self, holding: Ix<super::records::Holding>) -> u64 {
+        let holders = &self.index.holdings.at(holding).holders;
+        holders.iter().rev().find(|(at, _)| self.seen(*at)).map_or(NEVER, |(at, _)| *at)
+    }
+}

@@ -1,0 +1,11 @@
+//! Who may record what: section 1 of `docs/rules.md`.
+
+mod consent;
+mod holdings;
+mod later;
+mod links;
+mod opening;
+mod parties;
+mod roles;
+mod stage;
+mod works;
