@@ -43,6 +43,9 @@ pub enum OpenError {
         /// Why.
         source: std::io::Error,
     },
+    /// The node's name, which stands in the names of files and of its journal.
+    #[error("`{0}` can't name a node: expected 1 to 32 lower-case letters, digits or `-`")]
+    Node(String),
     /// The signing keys.
     #[error(transparent)]
     Key(#[from] SigningKeyError),
@@ -83,12 +86,15 @@ impl Registry {
     /// Opens a node: makes the data folder and the keys if there are none, brings the tables up to date, refuses a
     /// database that is older than what was published, begins the log if it is empty, and folds it.
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, OpenError> {
+        if !is_token(&settings.node) {
+            return Err(OpenError::Node(settings.node));
+        }
         make_folder(&settings.data_dir)?;
         let log_signer = signer(&settings.data_dir.join("act-log.key"), &settings.origin)?;
         let journal_origin = format!("{}/checks/{}", settings.origin, settings.node);
         let journal_signer = signer(&settings.data_dir.join("journal.key"), &journal_origin)?;
         let db = Db::connect(&settings.database_url).await?;
-        let high_water = HighWater::open(&settings.data_dir).await?;
+        let high_water = HighWater::open(&settings.data_dir, &settings.node).await?;
         high_water.check(&db).await?;
         refuse_other_origin(&db, &settings.origin).await?;
         let shared = Arc::new(match snapshot::load(&settings.data_dir, &db).await? {
@@ -194,6 +200,11 @@ impl Registry {
     pub fn moment_ms(&self) -> i64 {
         self.0.clock.now_ms().max(self.0.shared.head_ms())
     }
+}
+
+fn is_token(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=32).contains(&name.len()) && name.bytes().all(fits)
 }
 
 fn make_folder(path: &Path) -> Result<(), OpenError> {

@@ -213,12 +213,7 @@ impl Worker {
         let head = heads::lock_or_create(&mut tx, heads::ACTS, &self.signer, self.clock.now_ms()).await?;
         let mut writer = self.shared.permit().await;
         self.shared.follow(&self.db, &mut writer, head.tree()).await?;
-        let savepoint = self.shared.write().savepoint();
-        let done = self.record_all(tx, &head, &mut writer, submissions).await;
-        if done.is_err() {
-            self.shared.write().undo(savepoint);
-        }
-        done
+        self.record_all(tx, &head, &mut writer, submissions).await
     }
 
     async fn record_all(
@@ -233,6 +228,7 @@ impl Worker {
         if head.size() > 0 && now_ms.saturating_sub(self.shared.head_ms()) > MAX_STEP_MS {
             return Ok(submissions.iter().map(|_| Err(SubmitError::Clock)).collect());
         }
+        let folded = self.shared.speculate();
         let mut bytes = Vec::new();
         let mut answers = Vec::with_capacity(submissions.len());
         for submission in submissions {
@@ -245,7 +241,7 @@ impl Worker {
         let next = append(&mut tx, head, &bytes, &self.signer, at_ms).await?;
         tx.commit().await?;
         // From here on it is recorded. A mark that can't be raised keeps it unpublished, and the answer unknown.
-        self.shared.publish(writer, next.frontier).await?;
+        self.shared.publish(writer, next.frontier, folded).await?;
         Ok(answers)
     }
 

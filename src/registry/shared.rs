@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::snapshot;
 use crate::domain::entry::Entry;
-use crate::domain::index::Index;
+use crate::domain::index::{Index, Savepoint};
 use crate::log::merkle::{Frontier, TreeHead, leaf_hash};
 use crate::store::high_water::HighWater;
 use crate::store::{Db, StoreError, entries, heads};
@@ -135,20 +135,20 @@ impl SharedIndex {
             return Ok(());
         }
         let mut frontier = writer.frontier.clone();
-        let savepoint = self.write().savepoint();
-        let folded = self.fold_entries(db, &mut frontier, head).await;
-        if let Err(error) = folded {
-            self.write().undo(savepoint);
-            return Err(error);
-        }
+        let folded = self.speculate();
+        self.fold_entries(db, &mut frontier, head).await?;
         if frontier.head() != head {
-            self.write().undo(savepoint);
             return Err(self.stop(format!(
                 "the entries below {} do not have the root that the database gives",
                 head.size
             )));
         }
-        self.publish(writer, frontier).await
+        self.publish(writer, frontier, folded).await
+    }
+
+    /// Begins to fold what is not published yet.
+    pub(super) fn speculate(&self) -> Speculation<'_> {
+        Speculation { shared: self, back_to: Some(self.write().savepoint()) }
     }
 
     async fn fold_entries(
@@ -180,13 +180,34 @@ impl SharedIndex {
     }
 
     /// Marks, then publishes, what is folded: the order is commit, mark, publish.
-    pub(super) async fn publish(&self, writer: &mut Writer, frontier: Frontier) -> Result<(), FollowError> {
+    pub(super) async fn publish(
+        &self,
+        writer: &mut Writer,
+        frontier: Frontier,
+        mut folded: Speculation<'_>,
+    ) -> Result<(), FollowError> {
         writer.high_water.raise(&[(heads::ACTS, frontier.head())]).await?;
+        folded.back_to = None;
         let mut index = self.write();
         index.keep();
         self.head_ms.store(index.head_ms(), Ordering::Release);
         *self.head.write().unwrap_or_else(PoisonError::into_inner) = frontier.head();
         writer.frontier = frontier;
         Ok(())
+    }
+}
+
+/// What is folded beyond the published size. Dropped before it is published, it is undone: also when the database
+/// refuses it, or when whoever waited for it goes away.
+pub(super) struct Speculation<'a> {
+    shared: &'a SharedIndex,
+    back_to: Option<Savepoint>,
+}
+
+impl Drop for Speculation<'_> {
+    fn drop(&mut self) {
+        if let Some(savepoint) = self.back_to.take() {
+            self.shared.write().undo(savepoint);
+        }
     }
 }

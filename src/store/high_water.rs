@@ -15,8 +15,8 @@ use super::error::StoreError;
 use super::{heads, tiles};
 use crate::log::merkle::TreeHead;
 
-/// The file's name in the data folder.
-pub const FILE_NAME: &str = "high-water";
+/// How the file's name in the data folder begins; the node's name follows.
+const FILE_NAME: &str = "high-water";
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,20 +25,22 @@ struct Marks {
     logs: BTreeMap<String, TreeHead>,
 }
 
-/// The marks, and the file they are in. One process at a time writes a file.
+/// The marks, and the file they are in. Each node has a file of its own: two processes never write one.
 #[derive(Debug)]
 pub struct HighWater {
     folder: PathBuf,
+    file: String,
     marks: Marks,
 }
 
 impl HighWater {
-    /// Reads the marks in `folder`, which must exist; there are none yet if it has no such file.
+    /// Reads the marks of `node` in `folder`, which must exist; there are none yet if it has no such file.
     ///
     /// # Errors
     /// [`StoreError::HighWater`] when the file is there and unreadable: a mark that cannot be read is not "no mark".
-    pub async fn open(folder: &Path) -> Result<Self, StoreError> {
-        let path = folder.join(FILE_NAME);
+    pub async fn open(folder: &Path, node: &str) -> Result<Self, StoreError> {
+        let file = format!("{FILE_NAME}.{node}");
+        let path = folder.join(&file);
         let marks = match tokio::fs::read(&path).await {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
                 StoreError::HighWater(format!(
@@ -49,7 +51,7 @@ impl HighWater {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Marks::default(),
             Err(error) => return Err(file_error(&path, error)),
         };
-        Ok(Self { folder: folder.to_owned(), marks })
+        Ok(Self { folder: folder.to_owned(), file, marks })
     }
 
     /// The mark of `log`.
@@ -94,7 +96,7 @@ impl HighWater {
         if marks == self.marks {
             return Ok(());
         }
-        let path = self.folder.join(FILE_NAME);
+        let path = self.folder.join(&self.file);
         let bytes = serde_json::to_vec(&marks).map_err(|error| StoreError::Program(error.to_string()))?;
         let (folder, target) = (self.folder.clone(), path.clone());
         tokio::task::spawn_blocking(move || replace(&folder, &target, &bytes))
@@ -108,14 +110,14 @@ impl HighWater {
     fn refusal(&self, why: &str) -> StoreError {
         StoreError::HighWater(format!(
             "{why} (mark in `{}`); restore the newest database, or start a new log origin",
-            self.folder.join(FILE_NAME).display()
+            self.folder.join(&self.file).display()
         ))
     }
 }
 
 /// Replaces a file so that after a power cut either the old or the new one is there, whole.
 fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let temporary = path.with_extension("new");
+    let temporary = folder.join(format!("{}.new", path.file_name().unwrap_or_default().to_string_lossy()));
     let mut file = std::fs::File::create(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;

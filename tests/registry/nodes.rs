@@ -71,3 +71,24 @@ both!(another_origin_is_refused, async |world: World| {
     let refused = kyodaku::registry::Registry::open(other, world.clock.clone()).await;
     assert!(matches!(refused, Err(OpenError::Origin { .. })));
 });
+
+both!(a_reader_that_goes_away_while_it_follows_leaves_nothing_half_folded, async |world: World| {
+    let scene = Scene::open(&world).await;
+    let two = node(&world, "two").await;
+    let work = scene.work("one").await;
+    for _ in 0..30 {
+        scene.grant(work.work).await;
+        // Polled a few times and dropped, wherever it stands.
+        let mut following = Box::pin(two.read(|seen| seen.size));
+        for _ in 0..3 {
+            if futures_util::poll!(&mut following).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(following);
+    }
+    let grants = two.read(|seen| seen.index.grants.len()).await.unwrap();
+    assert_eq!(grants, 30);
+    assert_eq!(two.shared().head(), scene.registry.shared().head());
+});

@@ -2,7 +2,7 @@
 
 use kyodaku::store::StoreError;
 use kyodaku::store::heads::{self, ACTS};
-use kyodaku::store::high_water::{FILE_NAME, HighWater};
+use kyodaku::store::high_water::HighWater;
 
 use super::{append_all, entries};
 use crate::world::{World, both};
@@ -15,7 +15,7 @@ fn refused(found: Result<(), StoreError>, why: &str) {
 both!(a_restored_older_database_is_refused, async |world: World| {
     let folder = world.folder.path();
     let db = world.db().await;
-    let mut mark = HighWater::open(folder).await.unwrap();
+    let mut mark = HighWater::open(folder, "one").await.unwrap();
     mark.check(&db).await.unwrap();
     let early = append_all(&db, &entries(0, 3)).await.unwrap();
     mark.raise(&[(ACTS, early.tree())]).await.unwrap();
@@ -32,7 +32,7 @@ both!(a_restored_older_database_is_refused, async |world: World| {
     mark.raise(&[(ACTS, early.tree())]).await.unwrap();
 
     // What the next start reads.
-    let mark = HighWater::open(folder).await.unwrap();
+    let mark = HighWater::open(folder, "one").await.unwrap();
     assert_eq!(mark.mark(ACTS), Some(late.tree()), "marks never sink");
     refused(mark.check(&backup).await, "3 entries here, and 300 were published");
     refused(mark.check(&db).await, "log `checks/one` has 0 entries");
@@ -42,9 +42,9 @@ both!(another_history_is_refused_however_long, async |world: World| {
     let folder = world.folder.path();
     let db = world.db().await;
     let head = append_all(&db, &entries(0, 260)).await.unwrap();
-    HighWater::open(folder).await.unwrap().raise(&[(ACTS, head.tree())]).await.unwrap();
+    HighWater::open(folder, "one").await.unwrap().raise(&[(ACTS, head.tree())]).await.unwrap();
     append_all(&db, &entries(260, 520)).await.unwrap();
-    let mark = HighWater::open(folder).await.unwrap();
+    let mark = HighWater::open(folder, "one").await.unwrap();
     mark.check(&db).await.unwrap();
 
     let other = World::new(world.engine).await;
@@ -59,11 +59,11 @@ both!(another_history_is_refused_however_long, async |world: World| {
 async fn an_unreadable_mark_is_not_no_mark() {
     let folder = tempfile::tempdir().unwrap();
     for text in ["", "{", "{\"logs\":{\"acts\":{\"size\":1}}}", "{\"logs\":{},\"more\":1}"] {
-        std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
-        let error = HighWater::open(folder.path()).await.unwrap_err();
+        std::fs::write(folder.path().join("high-water.one"), text).unwrap();
+        let error = HighWater::open(folder.path(), "one").await.unwrap_err();
         assert!(matches!(error, StoreError::HighWater(_)), "{error:?}");
     }
-    let error = HighWater::open(std::path::Path::new("/no/such/folder"))
+    let error = HighWater::open(std::path::Path::new("/no/such/folder"), "one")
         .await
         .unwrap()
         .raise(&[(ACTS, kyodaku::log::merkle::TreeHead { size: 1, ..kyodaku::log::merkle::TreeHead::EMPTY })])
