@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod admit;
+mod cases;
 mod classify;
 mod contract;
 mod floors;
