@@ -1,8 +1,102 @@
-//! The command line.
+//! The command line: one file a command.
+//!
+//! Data goes to stdout, everything else to stderr. A command ends with 0; with 1 when it could not do its work; with 2
+//! when it was called wrongly; `check` also with 10 when not everything is permitted, and with 69 when there is no
+//! answer, which is never a permission.
+
+mod completions;
+mod config;
+mod logging;
+mod output;
+mod rebuild;
+mod settings;
 
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It did what it was asked; for `check`: everything is permitted.
+    Done,
+    /// It found what it looks for: a difference.
+    Differs,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+            Exit::Differs => Self::from(1),
+        }
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    /// It could not.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { code: 1, message: message.into() }
+    }
+
+    /// It was called wrongly.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { code: 2, message: message.into() }
+    }
+}
+
+type Outcome = Result<Exit, Failure>;
+
+/// A registry of permissions to train AI on creative works.
+///
+/// Only a rights holder's affirmative permission, recorded before the use, is consent.
+#[derive(Debug, Parser)]
+#[command(name = "kyodaku", version, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Config(config::Args),
+    Rebuild(rebuild::Args),
+    Completions(completions::Args),
+}
+
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to stdout and end with 0, mistakes to stderr with 2.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let ended = match cli.command {
+        Command::Config(args) => config::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Rebuild(args) => on_runtime(rebuild::run(args)),
+    };
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output::error(&failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+/// Runs a command that waits for the network or the disk.
+fn on_runtime(command: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure::new(format!("the runtime can't start: {error}")))?.block_on(command)
 }

@@ -1,1 +1,311 @@
 //! One struct of settings: defaults, then the file, then the environment, then flags.
+//!
+//! Every setting has a key. In a file it stands as `key = value` (TOML, no tables), in the environment as
+//! `KYODAKU_KEY`, on the command line as `--set key=value`, and for the common ones as `--key value`. A key that is not
+//! known is refused wherever it stands, with the nearest one that is: a mistyped limit must not become the default.
+
+mod value;
+
+use std::path::{Path, PathBuf};
+
+pub use value::{DatabaseUrl, LogFormat, NodeName, Origin, Value};
+
+/// The file that is read when no other is named and this one is there.
+pub const DEFAULT_FILE: &str = "kyodaku.toml";
+/// What the environment's names of settings begin with.
+pub const ENV_PREFIX: &str = "KYODAKU_";
+
+/// Names in the environment that are no settings: those of the client commands, of the tests, and those that
+/// Kubernetes sets for a service that is called `kyodaku`.
+const ENV_OTHERS: [&str; 6] = ["API_KEY", "CONFIG", "URL", "TEST_", "SERVICE_", "PORT"];
+
+/// Where a value came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// It was not stated.
+    Default,
+    /// The file.
+    File,
+    /// The environment.
+    Environment,
+    /// The command line.
+    Flag,
+}
+
+impl Source {
+    /// The word for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::File => "file",
+            Self::Environment => "environment",
+            Self::Flag => "flag",
+        }
+    }
+}
+
+/// Why there are no settings.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("the settings in `{path}` can't be read: {why}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// There is no such setting.
+    #[error("there is no setting `{key}` (from the {from}){nearest}", from = place.as_str())]
+    Unknown {
+        /// As it was written.
+        key: String,
+        /// Where.
+        place: Source,
+        /// The nearest one, in words, or nothing.
+        nearest: String,
+    },
+    /// The value is not one of its setting.
+    #[error("the setting `{key}` (from the {from}) can't be `{text}`: {why}", from = place.as_str())]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// Where it was stated.
+        place: Source,
+        /// The value, masked if it is a secret.
+        text: String,
+        /// What would be right.
+        why: String,
+    },
+}
+
+/// A setting as it is shown to people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The key.
+    pub key: &'static str,
+    /// The value, as it would be written in a file; secrets are masked.
+    pub value: String,
+    /// Where it came from.
+    pub source: Source,
+    /// What it is for.
+    pub help: &'static str,
+}
+
+/// Values as they were stated, one layer over the other.
+#[derive(Clone, Debug, Default)]
+struct Stated(Vec<(&'static str, String, Source)>);
+
+impl Stated {
+    fn put(&mut self, key: &str, text: String, source: Source) -> Result<(), ConfigError> {
+        let known = KEYS.iter().find(|known| **known == key).ok_or_else(|| ConfigError::Unknown {
+            key: key.chars().take(80).collect(),
+            place: source,
+            nearest: nearest(key).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default(),
+        })?;
+        self.0.retain(|(other, _, _)| other != known);
+        self.0.push((known, text, source));
+        Ok(())
+    }
+
+    fn take<T: Value>(
+        &self,
+        key: &'static str,
+        default: &str,
+        rule: &T::Rule,
+    ) -> Result<(T, Source), ConfigError> {
+        let stated = self.0.iter().find(|(other, _, _)| *other == key);
+        let (text, source) = stated.map_or((default, Source::Default), |(_, text, source)| (text, *source));
+        let value = T::read(text, rule).map_err(|why| ConfigError::Value {
+            key,
+            place: source,
+            text: T::masked(text),
+            why,
+        })?;
+        Ok((value, source))
+    }
+}
+
+macro_rules! settings {
+    ($($(#[doc = $help:literal])* $name:ident: $type:ty $(, $rule:expr)? => $default:expr;)*) => {
+        /// The settings.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Config {
+            $($(#[doc = $help])* pub $name: $type,)*
+            sources: Vec<Source>,
+        }
+
+        /// Every key, in the order in which people are shown them.
+        pub const KEYS: &[&str] = &[$(stringify!($name)),*];
+
+        impl Config {
+            fn of(stated: &Stated) -> Result<Self, ConfigError> {
+                let mut sources = Vec::with_capacity(KEYS.len());
+                $(
+                    // A default may rest on the settings above it.
+                    let default: String = ($default).to_string();
+                    let rule = settings!(@rule $($rule)?);
+                    let ($name, source) = stated.take::<$type>(stringify!($name), &default, &rule)?;
+                    sources.push(source);
+                )*
+                Ok(Self { $($name,)* sources })
+            }
+
+            /// Every setting with its value and where it came from.
+            pub fn shown(&self) -> Vec<Shown> {
+                let values = [$((stringify!($name), self.$name.show(), concat!($($help),*)),)*];
+                let with_source = values.into_iter().zip(&self.sources);
+                with_source.map(|((key, value, help), source)| Shown { key, value, source: *source, help: help.trim() }).collect()
+            }
+        }
+    };
+    (@rule) => { () };
+    (@rule $rule:expr) => { $rule };
+}
+
+settings! {
+    /// The folder of the signing keys, the high-water mark and the embedded database.
+    data_dir: PathBuf => "kyodaku-data";
+    /// The database: `sqlite:PATH` or `postgres://USER@HOST/NAME`.
+    database_url: DatabaseUrl => format!("sqlite:{}", data_dir.join("kyodaku.db").display());
+    /// The address and port on which the server listens.
+    listen: std::net::SocketAddr => "127.0.0.1:8080";
+    /// The name of this registry in every checkpoint it signs, for ever: a URL without its scheme.
+    origin: Origin => "localhost/kyodaku";
+    /// The name of this process among those on the same database; its check journal bears it.
+    node: NodeName => "main";
+    /// After how many seconds a developer is to ask again at the latest.
+    recheck_max_s: u64, 1..=31_536_000 => 86_400;
+    /// How many seconds lie between two seals of the check journal into the act log.
+    seal_interval_s: u64, 1..=86_400 => 60;
+    /// How many seconds lie between two clearings of idempotency keys older than 30 days.
+    purge_interval_s: u64, 1..=604_800 => 3_600;
+    /// How many seconds a client may take to send the head of a request.
+    header_read_s: u64, 1..=600 => 10;
+    /// How many connections are served at once; others wait.
+    connections: u64, 1..=1_000_000 => 4_096;
+    /// How many seconds running requests may take to end once the server was told to stop.
+    grace_s: u64, 0..=3_600 => 30;
+    /// The most header fields of one request.
+    header_fields: u64, 8..=1_024 => 64;
+    /// The most bytes of the head of one request.
+    head_bytes: u64, 8_192..=1_048_576 => 32_768;
+    /// How many requests one HTTP/2 connection may have running.
+    streams: u64, 1..=4_096 => 128;
+    /// The form of log lines on stderr: `text` or `json`.
+    log_format: LogFormat => "text";
+    /// Which log lines are written: a level, or `target=level` pairs (the form of the crate tracing-subscriber).
+    log_filter: String => "info,sqlx=warn,hyper=warn";
+}
+
+impl Config {
+    /// The settings from these layers: `file` (or [`DEFAULT_FILE`] if it is there), `environment` (of whose names only
+    /// those that begin with [`ENV_PREFIX`] are looked at), and `flags` as key and value.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut stated = Stated::default();
+        if let Some((path, text)) = read_file(file)? {
+            for (key, value) in parse_file(&path, &text)? {
+                stated.put(&key, value, Source::File)?;
+            }
+        }
+        for (name, value) in environment {
+            let Some(key) = name.strip_prefix(ENV_PREFIX) else { continue };
+            let is_other =
+                |other: &&str| if other.ends_with('_') { key.starts_with(*other) } else { key == *other };
+            if !ENV_OTHERS.iter().any(|other| is_other(&other)) && !key.starts_with("PORT_") {
+                stated.put(&key.to_ascii_lowercase(), value, Source::Environment)?;
+            }
+        }
+        for (key, value) in flags {
+            stated.put(&key, value, Source::Flag)?;
+        }
+        Config::of(&stated)
+    }
+
+    /// Where the value of `key` came from; none for a key that is not known.
+    pub fn source(&self, key: &str) -> Option<Source> {
+        let position = KEYS.iter().position(|known| *known == key)?;
+        self.sources.get(position).copied()
+    }
+
+    /// What is right but seldom meant, in words.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.source("origin") == Some(Source::Default) {
+            warnings.push(format!(
+                "`origin` is the default `{}`: state your own before the first entry, it names the log for ever",
+                self.origin
+            ));
+        }
+        if !self.listen.ip().is_loopback() {
+            warnings.push(format!(
+                "`listen` is `{}`: others can reach it, and keys travel in the clear unless a proxy before it speaks TLS",
+                self.listen
+            ));
+        }
+        if !self.database_url.is_embedded() && self.source("node") == Some(Source::Default) {
+            warnings.push(
+                "`node` is the default: give each process on one PostgreSQL a name of its own".to_owned(),
+            );
+        }
+        warnings
+    }
+}
+
+/// The known key that is written most like this one, if any is near enough to have been meant.
+fn nearest(key: &str) -> Option<&'static str> {
+    let key = key.to_ascii_lowercase().replace('-', "_");
+    let distances = KEYS.iter().map(|known| (distance(&key, known), *known));
+    distances.min().filter(|(distance, known)| *distance <= (known.len() / 3).max(2)).map(|(_, known)| known)
+}
+
+/// How many letters must be added, dropped or changed to make one text the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (above, letter) in one.chars().take(80).enumerate() {
+        let mut next = vec![above + 1];
+        for (column, (pair, theirs)) in row.windows(2).zip(&other).enumerate() {
+            let &[diagonal, up] = pair else { continue };
+            let left = next.get(column).copied().unwrap_or(usize::MAX - 1);
+            next.push((diagonal + usize::from(letter != *theirs)).min(up + 1).min(left + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(usize::MAX)
+}
+
+fn read_file(file: Option<&Path>) -> Result<Option<(PathBuf, String)>, ConfigError> {
+    let path = file.unwrap_or(Path::new(DEFAULT_FILE));
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some((path.to_owned(), text))),
+        Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ConfigError::File { path: path.to_owned(), why: error.to_string() }),
+    }
+}
+
+fn parse_file(path: &Path, text: &str) -> Result<Vec<(String, String)>, ConfigError> {
+    let refuse = |why: String| ConfigError::File { path: path.to_owned(), why };
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let line =
+            error.span().and_then(|span| text.get(..span.start)).map(|before| before.lines().count().max(1));
+        // The message alone: the error's own form shows the line, and a password may stand in it.
+        match line {
+            Some(line) => refuse(format!("line {line}: {}", error.message())),
+            None => refuse(error.message().to_owned()),
+        }
+    })?;
+    let scalar = |(key, value): (String, toml::Value)| match value {
+        toml::Value::String(text) => Ok((key, text)),
+        toml::Value::Integer(number) => Ok((key, number.to_string())),
+        other => {
+            let kind = other.type_str();
+            Err(refuse(format!("`{key}` is a {kind}, and settings are texts and whole numbers")))
+        }
+    };
+    table.into_iter().map(scalar).collect()
+}

@@ -13,6 +13,8 @@
 //! | [`checks`] | what developers ask, answered from one size of the log |
 //! | [`journal`] | the log of checks: durable before an answer leaves |
 //! | [`snapshot`] | the file that makes a start fast |
+//! | [`rebuild`] | folding the log again, and comparing with what is stored |
+//! | [`seal`] | the journal of checks sealed into the act log |
 //! | [`keys`] | the signing keys, in files of the data folder |
 
 pub mod catalogue;
@@ -20,6 +22,8 @@ pub mod checks;
 pub mod journal;
 pub mod keys;
 pub mod node;
+pub mod rebuild;
+pub mod seal;
 pub mod sequencer;
 pub mod shared;
 pub mod snapshot;

@@ -6,6 +6,7 @@
 mod admit;
 mod cases;
 mod classify;
+mod cli;
 mod contract;
 mod floors;
 mod http;

@@ -38,6 +38,15 @@ pub fn signer(path: &Path, origin: &str) -> Result<CheckpointSigner, SigningKeyE
         .map_err(|error| SigningKeyError::Origin(origin.to_owned(), error))
 }
 
+/// As [`signer`], but none when there is no key.
+pub fn existing_signer(path: &Path, origin: &str) -> Result<Option<CheckpointSigner>, SigningKeyError> {
+    match path.try_exists() {
+        Ok(true) => signer(path, origin).map(Some),
+        Ok(false) => Ok(None),
+        Err(source) => Err(SigningKeyError::File { path: path.to_owned(), source }),
+    }
+}
+
 fn parse(path: &Path, text: &str) -> Result<[u8; 32], SigningKeyError> {
     let bytes = HEXLOWER.decode(text.trim_end().as_bytes()).ok();
     bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| SigningKeyError::NotKey(path.to_owned()))

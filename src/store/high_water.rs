@@ -25,7 +25,14 @@ struct Marks {
     logs: BTreeMap<String, TreeHead>,
 }
 
-/// The marks, and the file they are in. Each node has a file of its own: two processes never write one.
+impl Marks {
+    fn covers(&self, heads: &[(&str, TreeHead)]) -> bool {
+        heads.iter().all(|(log, head)| self.logs.get(*log).is_some_and(|mark| mark.size >= head.size))
+    }
+}
+
+/// The marks, and the file they are in. Each node has a file of its own. A command that is run beside a node shares
+/// its file: each raises what the other wrote, one at a time.
 #[derive(Debug)]
 pub struct HighWater {
     folder: PathBuf,
@@ -41,16 +48,7 @@ impl HighWater {
     pub async fn open(folder: &Path, node: &str) -> Result<Self, StoreError> {
         let file = format!("{FILE_NAME}.{node}");
         let path = folder.join(&file);
-        let marks = match tokio::fs::read(&path).await {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
-                StoreError::HighWater(format!(
-                    "the high-water mark `{}` is unreadable: {error}",
-                    path.display()
-                ))
-            })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Marks::default(),
-            Err(error) => return Err(file_error(&path, error)),
-        };
+        let marks = parse(&path, tokio::fs::read(&path).await)?;
         Ok(Self { folder: folder.to_owned(), file, marks })
     }
 
@@ -86,24 +84,14 @@ impl HighWater {
     /// Raises the mark of each log in `heads` and returns when the disk has it. Marks never sink: a lower head is
     /// passed over. Call it after the commit and before anything of it is published.
     pub async fn raise(&mut self, heads: &[(&str, TreeHead)]) -> Result<(), StoreError> {
-        let mut marks = self.marks.clone();
-        for (log, head) in heads {
-            let mark = marks.logs.entry((*log).to_owned()).or_insert(TreeHead::EMPTY);
-            if head.size > mark.size {
-                *mark = *head;
-            }
-        }
-        if marks == self.marks {
+        if self.marks.covers(heads) {
             return Ok(());
         }
-        let path = self.folder.join(&self.file);
-        let bytes = serde_json::to_vec(&marks).map_err(|error| StoreError::Program(error.to_string()))?;
-        let (folder, target) = (self.folder.clone(), path.clone());
-        tokio::task::spawn_blocking(move || replace(&folder, &target, &bytes))
-            .await
-            .map_err(|error| StoreError::Program(error.to_string()))?
-            .map_err(|error| file_error(&path, error))?;
-        self.marks = marks;
+        let (folder, file) = (self.folder.clone(), self.file.clone());
+        let heads: Vec<(String, TreeHead)> =
+            heads.iter().map(|(log, head)| ((*log).to_owned(), *head)).collect();
+        let raised = tokio::task::spawn_blocking(move || raise_file(&folder, &file, &heads)).await;
+        self.marks = raised.map_err(|error| StoreError::Program(error.to_string()))??;
         Ok(())
     }
 
@@ -113,6 +101,39 @@ impl HighWater {
             self.folder.join(&self.file).display()
         ))
     }
+}
+
+fn parse(path: &Path, read: std::io::Result<Vec<u8>>) -> Result<Marks, StoreError> {
+    match read {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+            StoreError::HighWater(format!("the high-water mark `{}` is unreadable: {error}", path.display()))
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Marks::default()),
+        Err(error) => Err(file_error(path, error)),
+    }
+}
+
+/// Raises the marks in the file as it is now, while no other process does, and gives all of them.
+fn raise_file(folder: &Path, file: &str, heads: &[(String, TreeHead)]) -> Result<Marks, StoreError> {
+    let (path, lock_path) = (folder.join(file), folder.join(format!("{file}.lock")));
+    // Another process may have raised it since: writing what this one remembers would lower it again.
+    let lock = std::fs::OpenOptions::new().create(true).append(true).open(&lock_path);
+    let lock =
+        lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|error| file_error(&lock_path, error))?;
+    let before = parse(&path, std::fs::read(&path))?;
+    let mut marks = before.clone();
+    for (log, head) in heads {
+        let mark = marks.logs.entry(log.clone()).or_insert(TreeHead::EMPTY);
+        if head.size > mark.size {
+            *mark = *head;
+        }
+    }
+    if marks != before {
+        let bytes = serde_json::to_vec(&marks).map_err(|error| StoreError::Program(error.to_string()))?;
+        replace(folder, &path, &bytes).map_err(|error| file_error(&path, error))?;
+    }
+    drop(lock);
+    Ok(marks)
 }
 
 /// Replaces a file so that after a power cut either the old or the new one is there, whole.

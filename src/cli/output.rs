@@ -1,0 +1,62 @@
+//! Where words go: data to stdout, everything else to stderr. A reader that went away ends nothing badly.
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+
+/// Writes a line of data to stdout; false when nobody reads any more.
+pub(super) fn line(text: impl Display) -> bool {
+    writeln!(std::io::stdout().lock(), "{text}").is_ok()
+}
+
+/// Writes data to stdout as it is; false when nobody reads any more.
+pub(super) fn raw(bytes: &[u8]) -> bool {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).is_ok()
+}
+
+/// Writes a line for people to stderr.
+pub(super) fn say(text: impl Display) {
+    // Without stderr there is nobody to tell.
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
+}
+
+/// Says what went wrong.
+pub(super) fn error(text: impl Display) {
+    say(format_args!("{} {text}", bold("error:", 31)));
+}
+
+/// Says what is right but seldom meant.
+pub(super) fn warning(text: impl Display) {
+    say(format_args!("{} {text}", bold("warning:", 33)));
+}
+
+/// The text in bold and in a colour of the terminal, unless there is none or `NO_COLOR` is set.
+fn bold(text: &str, colour: u8) -> String {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || !std::io::stderr().is_terminal();
+    if plain { text.to_owned() } else { format!("\x1b[1;{colour}m{text}\x1b[0m") }
+}
+
+/// The text of somebody else, safe to show on a terminal: control and direction-changing characters are escaped.
+pub(super) fn plain(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        let turns = matches!(letter, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+        if letter.is_control() || turns {
+            shown.extend(letter.escape_unicode());
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn a_title_cannot_write_over_the_terminal() {
+        assert_eq!(plain("夜の庭\u{1b}[2J\n\u{202e}x"), "夜の庭\\u{1b}[2J\\u{a}\\u{202e}x");
+    }
+}

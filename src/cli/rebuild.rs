@@ -1,0 +1,63 @@
+//! `kyodaku rebuild`: folds the log again and compares.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::settings::{SettingsArgs, registry_settings};
+use super::{Exit, Failure, Outcome, output};
+use crate::clock::Clock;
+use crate::registry::rebuild::{Report, examine, rebuild};
+
+/// Fold the log into fresh tables and a fresh index, and compare them with what is stored
+///
+/// Every entry, tile, checkpoint, payload and seal is verified. Where only the catalogue differs it is written anew;
+/// a fault in a log itself is told and left alone.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    settings: SettingsArgs,
+    /// Change nothing; end with 1 if anything differs
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) async fn run(args: Args) -> Outcome {
+    let config = args.settings.load()?;
+    let settings = registry_settings(&config);
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} entries, {elapsed}") {
+        bar.set_style(style);
+    }
+    let shown = bar.clone();
+    let progress = move |done, of| {
+        shown.set_length(of);
+        shown.set_position(done);
+    };
+    let clock = Clock::system();
+    let report = if args.check {
+        examine(&settings, &clock, &progress).await
+    } else {
+        rebuild(&settings, &clock, &progress).await
+    };
+    bar.finish_and_clear();
+    let report = report.map_err(|error| Failure::new(error.to_string()))?;
+    Ok(tell(&report, args.check))
+}
+
+fn tell(report: &Report, check: bool) -> Exit {
+    for (log, size) in &report.logs {
+        output::line(format_args!("log `{log}`: {size} entries"));
+    }
+    output::line(format_args!("{} checkpoints verified", report.checkpoints));
+    for what in &report.unverified {
+        output::warning(format_args!("not verified: {}", output::plain(what)));
+    }
+    for finding in report.logs_differ.iter().chain(&report.catalogue_differs) {
+        output::line(format_args!("differs: {}", output::plain(&finding.to_string())));
+    }
+    match (report.is_clean(), report.logs_differ.is_empty(), check) {
+        (true, _, _) => output::line("everything stored is what the log says"),
+        (false, true, false) => output::line("the catalogue was written anew from the log"),
+        (false, _, _) => output::line("nothing was changed"),
+    };
+    if report.is_clean() || (!check && report.logs_differ.is_empty()) { Exit::Done } else { Exit::Differs }
+}

@@ -1,0 +1,91 @@
+//! The flags that commands with a database share, and what their settings mean to the floors below.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Failure;
+use crate::config::Config;
+use crate::http::server::Limits;
+use crate::registry;
+
+/// Where the settings come from.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Settings")]
+pub(super) struct SettingsArgs {
+    /// The file with settings (TOML); `kyodaku.toml` is read if it is there
+    #[arg(long, value_name = "FILE", env = "KYODAKU_CONFIG")]
+    config: Option<PathBuf>,
+    /// The folder of keys, marks and the embedded database
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<String>,
+    /// The database: `sqlite:PATH` or `postgres://USER@HOST/NAME`
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// The address and port of the server
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// The name of this registry's log
+    #[arg(long, value_name = "NAME")]
+    origin: Option<String>,
+    /// The name of this process
+    #[arg(long, value_name = "NAME")]
+    node: Option<String>,
+    /// The form of log lines: `text` or `json`
+    #[arg(long, value_name = "FORM")]
+    log_format: Option<String>,
+    /// Any other setting; `kyodaku config print` lists them
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
+    set: Vec<(String, String)>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+impl SettingsArgs {
+    /// The settings of all layers.
+    pub(super) fn load(&self) -> Result<Config, Failure> {
+        let named = [
+            ("data_dir", &self.data_dir),
+            ("database_url", &self.database_url),
+            ("listen", &self.listen),
+            ("origin", &self.origin),
+            ("node", &self.node),
+            ("log_format", &self.log_format),
+        ];
+        let named = named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?)));
+        // `--set` first: a flag of its own is the plainer word.
+        let flags: Vec<_> = self.set.iter().cloned().chain(named).collect();
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+        });
+        Config::load(self.config.as_deref(), environment, flags)
+            .map_err(|error| Failure::usage(error.to_string()))
+    }
+}
+
+/// What a node is opened with.
+pub(super) fn registry_settings(config: &Config) -> registry::Settings {
+    registry::Settings {
+        database_url: config.database_url.reveal().to_owned(),
+        data_dir: config.data_dir.clone(),
+        origin: config.origin.to_string(),
+        node: config.node.to_string(),
+        recheck_max_ms: i64::try_from(config.recheck_max_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
+    }
+}
+
+/// The limits of the accept loop.
+pub(super) fn limits(config: &Config) -> Limits {
+    Limits {
+        header_read: Duration::from_secs(config.header_read_s),
+        connections: usize::try_from(config.connections).unwrap_or(usize::MAX),
+        grace: Duration::from_secs(config.grace_s),
+        header_fields: usize::try_from(config.header_fields).unwrap_or(usize::MAX),
+        head_bytes: usize::try_from(config.head_bytes).unwrap_or(usize::MAX),
+        streams: u32::try_from(config.streams).unwrap_or(u32::MAX),
+    }
+}

@@ -1,0 +1,263 @@
+//! What a setting can be, how it is read and how it is shown.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+/// A value of a setting.
+pub trait Value: Sized {
+    /// What limits it, beyond its type.
+    type Rule;
+
+    /// Reads it, or says what would be right.
+    fn read(text: &str, rule: &Self::Rule) -> Result<Self, String>;
+
+    /// As a value of TOML, without secrets.
+    fn show(&self) -> String;
+
+    /// The text without secrets, for messages about a text that could not be read.
+    fn masked(text: &str) -> String {
+        text.chars().take(200).collect()
+    }
+}
+
+/// A text between quotation marks, as TOML writes it.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+impl Value for u64 {
+    type Rule = RangeInclusive<u64>;
+
+    fn read(text: &str, rule: &Self::Rule) -> Result<Self, String> {
+        let number = text.parse().ok().filter(|number| rule.contains(number));
+        number.ok_or_else(|| format!("expected a whole number from {} to {}", rule.start(), rule.end()))
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for String {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        if text.chars().any(char::is_control) {
+            Err("expected one line of text".to_owned())
+        } else {
+            Ok(text.to_owned())
+        }
+    }
+
+    fn show(&self) -> String {
+        quoted(self)
+    }
+}
+
+impl Value for PathBuf {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        if text.is_empty() || text.contains('\0') {
+            Err("expected a path".to_owned())
+        } else {
+            Ok(text.into())
+        }
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.display().to_string())
+    }
+}
+
+impl Value for SocketAddr {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        text.parse().map_err(|_| "expected ADDRESS:PORT, such as `127.0.0.1:8080` or `[::1]:8080`".to_owned())
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.to_string())
+    }
+}
+
+/// The name of a log: a URL without its scheme.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Value for Origin {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        let plain =
+            text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'/' | b':'));
+        if plain && (1..=200).contains(&text.len()) && !text.contains("//") {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("expected a URL without its scheme, such as `registry.example/kyodaku`: letters, digits and `.-_/:`"
+                .to_owned())
+        }
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.0)
+    }
+}
+
+/// The name of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeName(String);
+
+impl fmt::Display for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Value for NodeName {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        let plain = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if plain && (1..=32).contains(&text.len()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("expected 1 to 32 lower-case letters, digits or `-`".to_owned())
+        }
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.0)
+    }
+}
+
+/// The address of a database. It may hold a password, so it is never shown as it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The embedded database in this file.
+    pub fn embedded(path: &Path) -> Self {
+        Self(format!("sqlite:{}", path.display()))
+    }
+
+    /// The address, with its password.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is an SQLite file.
+    pub fn is_embedded(&self) -> bool {
+        self.0.starts_with("sqlite:")
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&Self::masked(&self.0))
+    }
+}
+
+impl Value for DatabaseUrl {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        let known = ["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| text.starts_with(scheme));
+        if known {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("expected `sqlite:PATH` or `postgres://USER@HOST/NAME`".to_owned())
+        }
+    }
+
+    fn show(&self) -> String {
+        quoted(&Self::masked(&self.0))
+    }
+
+    /// The password, before the last `@` of the authority or in a parameter, becomes `***`.
+    fn masked(text: &str) -> String {
+        if text.starts_with("sqlite:") {
+            return text.to_owned();
+        }
+        let Some((scheme, rest)) = text.split_once("://") else { return "***".to_owned() };
+        let (before_query, query) =
+            rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
+        let before_query = match before_query.rsplit_once('@') {
+            Some((user, host)) => match user.split_once(':') {
+                Some((user, _)) => format!("{user}:***@{host}"),
+                None => before_query.to_owned(),
+            },
+            None => before_query.to_owned(),
+        };
+        let hide = |pair: &str| match pair.split_once('=') {
+            Some((name, _)) if name.to_ascii_lowercase().contains("pass") => format!("{name}=***"),
+            _ => pair.to_owned(),
+        };
+        let query = query.map(|query| query.split('&').map(hide).collect::<Vec<_>>().join("&"));
+        match query {
+            Some(query) => format!("{scheme}://{before_query}?{query}"),
+            None => format!("{scheme}://{before_query}"),
+        }
+    }
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One line of text an event.
+    Text,
+    /// One JSON object an event.
+    Json,
+}
+
+impl Value for LogFormat {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("expected `text` or `json`".to_owned()),
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Text => quoted("text"),
+            Self::Json => quoted("json"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_is_shown() {
+        for (address, shown) in [
+            ("postgres://ann:hunter2@db.example/kyodaku", "postgres://ann:***@db.example/kyodaku"),
+            ("postgres://ann:hun@ter2@db.example/kyodaku", "postgres://ann:***@db.example/kyodaku"),
+            (
+                "postgres://db.example/k?user=ann&password=hunter2",
+                "postgres://db.example/k?user=ann&password=***",
+            ),
+            ("postgres:ann:hunter2", "***"),
+            ("mysql://ann:hunter2@h/x", "mysql://ann:***@h/x"),
+            ("sqlite:data/kyodaku.db", "sqlite:data/kyodaku.db"),
+        ] {
+            assert_eq!(DatabaseUrl::masked(address), shown);
+        }
+        let url = DatabaseUrl::read("postgres://ann:hunter2@h/x", &()).unwrap();
+        assert!(!format!("{url:?} {}", url.show()).contains("hunter2"));
+    }
+}

@@ -1,0 +1,290 @@
+//! Every log computed anew from its entries.
+
+use std::collections::HashMap;
+
+use futures_util::StreamExt;
+
+use super::{Finding, Ground, RebuildError, Report};
+use crate::domain::act::Act;
+use crate::domain::entry::Entry;
+use crate::log::checkpoint::{Checkpoint, CheckpointError, VerifierKey};
+use crate::log::digest::salted;
+use crate::log::merkle::{Hash, leaf_hash};
+use crate::log::tile::{TileBuilder, TileRef};
+use crate::registry::journal::JournalEntry;
+use crate::registry::keys::existing_signer;
+use crate::store::entries::{self, StoredEntry};
+use crate::store::heads::{self, ACTS, Head};
+use crate::store::payloads::{self, Payload};
+use crate::store::tiles::{self, StoredCheckpoint};
+use crate::store::{Db, StoreError};
+
+/// Why the examination of one log ends: a finding, or an error that says nothing about the log.
+enum Stop {
+    Found(String),
+    Error(RebuildError),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Corrupt(why) => Self::Found(why),
+            other => Self::Error(other.into()),
+        }
+    }
+}
+
+/// A journal as the act log has sealed it.
+struct Seal {
+    entry: u64,
+    size: u64,
+    root: Hash,
+}
+
+/// One log while it is read.
+struct Walk<'a> {
+    db: &'a Db,
+    head: Head,
+    key: Option<VerifierKey>,
+    /// Whether a checkpoint without a signature by `key` is a fault: it is not where another node has its own key.
+    must_sign: bool,
+    tree: TileBuilder,
+    due: Option<StoredCheckpoint>,
+    checkpoints: u64,
+    foreign: bool,
+    last_ms: i64,
+    seals: HashMap<String, Vec<Seal>>,
+}
+
+/// Reads every log from its first entry, and reports the first fault of each.
+pub(super) async fn examine(
+    ground: &Ground,
+    report: &mut Report,
+    progress: &(dyn Fn(u64, u64) + Send + Sync),
+) -> Result<(), RebuildError> {
+    let logs = heads::list(&ground.db).await?;
+    let total: u64 = logs.iter().map(|(_, head)| head.size).sum();
+    let mut done = 0;
+    let mut seals = HashMap::new();
+    // The act log is the first by name, so the seals are known when the journals come.
+    for (log, listed) in logs {
+        let before = done;
+        let walked = walk(ground, &log, report, &|read| progress(before + read, total)).await;
+        match walked {
+            Ok(walk) => {
+                let origin = walk.head.origin.clone();
+                report.checkpoints += walk.checkpoints;
+                if log == ACTS {
+                    seals = walk.seals;
+                } else if let Err(what) = sealed(&ground.db, &walk.head, seals.remove(&origin)).await? {
+                    report.logs_differ.push(Finding { place: format!("log `{log}`"), what });
+                }
+            }
+            Err(Stop::Found(what)) => {
+                report.logs_differ.push(Finding { place: format!("log `{log}`"), what })
+            }
+            Err(Stop::Error(error)) => return Err(error),
+        }
+        done += listed.size;
+        report.logs.push((log, listed.size));
+    }
+    for (origin, seals) in seals {
+        if let Some(seal) = seals.iter().find(|seal| seal.size > 0) {
+            let what = format!("entry {} of the act log seals it, and it is not there", seal.entry);
+            report.logs_differ.push(Finding { place: format!("journal `{origin}`"), what });
+        }
+    }
+    Ok(())
+}
+
+async fn walk<'a>(
+    ground: &'a Ground,
+    log: &str,
+    report: &mut Report,
+    progress: &(dyn Fn(u64) + Send + Sync),
+) -> Result<Walk<'a>, Stop> {
+    let head = heads::read(&ground.db, log).await?;
+    let head = head.ok_or_else(|| Stop::Found("its head is gone".to_owned()))?;
+    let (key, must_sign) = key_of(ground, &head)?;
+    let due = tiles::checkpoint_covering(&ground.db, log, 0).await?;
+    let mut walk = Walk {
+        db: &ground.db,
+        head,
+        key,
+        must_sign,
+        tree: TileBuilder::new(),
+        due,
+        checkpoints: 0,
+        foreign: false,
+        last_ms: i64::MIN,
+        seals: HashMap::new(),
+    };
+    let size = walk.head.size();
+    let mut pages = std::pin::pin!(entries::stream(&ground.db, log, 0..size));
+    while let Some(page) = pages.next().await {
+        walk.page(&page?).await?;
+        progress(walk.tree.size());
+    }
+    walk.end()?;
+    if walk.foreign || walk.key.is_none() {
+        report.unverified.push(format!("the signatures of log `{log}`: its key is not in this data folder"));
+    }
+    Ok(walk)
+}
+
+/// The key that signs a log, and whether nobody else may.
+fn key_of(ground: &Ground, head: &Head) -> Result<(Option<VerifierKey>, bool), Stop> {
+    if head.log == ACTS {
+        return Ok((Some(ground.act_signer.verifier_key().clone()), true));
+    }
+    let path = ground.settings.data_dir.join("journal.key");
+    let signer = existing_signer(&path, &head.origin).map_err(|error| Stop::Error(error.into()))?;
+    let own = head.log == heads::checks_log(&ground.settings.node);
+    Ok((signer.map(|signer| signer.verifier_key().clone()), own))
+}
+
+impl Walk<'_> {
+    async fn page(&mut self, page: &[StoredEntry]) -> Result<(), Stop> {
+        if self.head.log == ACTS {
+            self.acts(page).await?;
+        } else {
+            for stored in page {
+                serde_json::from_slice::<JournalEntry>(&stored.bytes)
+                    .map_err(|error| unreadable(stored.index, &error))?;
+            }
+        }
+        for stored in page {
+            if stored.at_ms < self.last_ms {
+                return Err(Stop::Found(format!("entry {} is older than the one before it", stored.index)));
+            }
+            self.last_ms = stored.at_ms;
+        }
+        let mut rest = page;
+        while !rest.is_empty() {
+            // Up to the next checkpoint, whose root is that of exactly this size.
+            let until_due = self.due.as_ref().map_or(u64::MAX, |due| due.tree.size - self.tree.size());
+            let take = usize::try_from(until_due).unwrap_or(usize::MAX).clamp(1, rest.len());
+            let (now, later) = rest.split_at(take);
+            self.grow(now).await?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    async fn grow(&mut self, page: &[StoredEntry]) -> Result<(), Stop> {
+        let leaves: Vec<Hash> = page.iter().map(|stored| leaf_hash(&stored.bytes)).collect();
+        for write in self.tree.append(&leaves) {
+            let tile = TileRef { id: write.id, width: write.width() };
+            let stored = tiles::read_one(self.db, &self.head.log, tile).await?;
+            if stored.as_deref() != Some(&write.data) {
+                let (level, index) = (write.id.level, write.id.index);
+                return Err(Stop::Found(format!(
+                    "tile {index} of level {level} is not that of the entries below {}",
+                    self.tree.size()
+                )));
+            }
+        }
+        while let Some(due) = self.due.take_if(|due| due.tree.size == self.tree.size()) {
+            if due.tree != self.tree.head() {
+                return Err(Stop::Found(format!(
+                    "the checkpoint of size {} has the root {}, and the entries have {}",
+                    due.tree.size,
+                    due.tree.root,
+                    self.tree.head().root
+                )));
+            }
+            self.verify(&due.note)?;
+            self.due = tiles::checkpoint_covering(self.db, &self.head.log, due.tree.size + 1).await?;
+        }
+        Ok(())
+    }
+
+    /// Verifies a signed note of the tree as it is now.
+    fn verify(&mut self, note: &str) -> Result<(), Stop> {
+        let Some(key) = &self.key else { return Ok(()) };
+        let size = self.tree.size();
+        match Checkpoint::parse_and_verify(note.as_bytes(), key) {
+            Ok(checkpoint) if checkpoint.head() == self.tree.head() => self.checkpoints += 1,
+            Ok(checkpoint) => {
+                return Err(Stop::Found(format!(
+                    "the signed note for size {size} is of size {} with another root",
+                    checkpoint.size
+                )));
+            }
+            Err(CheckpointError::Unsigned) if !self.must_sign => self.foreign = true,
+            Err(error) => return Err(Stop::Found(format!("the checkpoint of size {size}: {error}"))),
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Stop> {
+        if self.tree.head() != self.head.tree() {
+            return Err(Stop::Found(format!(
+                "the head has the root {}, and the entries have {}",
+                self.head.tree().root,
+                self.tree.head().root
+            )));
+        }
+        let note = self.head.checkpoint.clone();
+        self.verify(&note)
+    }
+
+    /// What only the act log has: typed entries, payloads and seals.
+    async fn acts(&mut self, page: &[StoredEntry]) -> Result<(), Stop> {
+        let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(()) };
+        let payloads = payloads::read(self.db, first.index..last.index + 1).await?;
+        let mut payloads: HashMap<u64, Payload> = payloads.into_iter().collect();
+        for stored in page {
+            let at = stored.index;
+            let entry: Entry =
+                serde_json::from_slice(&stored.bytes).map_err(|error| unreadable(at, &error))?;
+            if entry.at_ms != stored.at_ms {
+                return Err(Stop::Found(format!("the row of entry {at} has another time than the entry")));
+            }
+            let digest = entry.payload.map(|digest| Hash(digest.0));
+            match (digest, payloads.remove(&at)) {
+                (None, None) | (Some(_), Some(Payload::Erased { .. })) => {}
+                (Some(digest), Some(Payload::Kept { salt, body })) => {
+                    let salt: Option<[u8; 32]> = salt.try_into().ok();
+                    if salt.map(|salt| salted(&salt, body.as_bytes())) != Some(digest) {
+                        return Err(Stop::Found(format!(
+                            "the payload of entry {at} is not the one digested in it"
+                        )));
+                    }
+                }
+                (Some(_), None) => return Err(Stop::Found(format!("the payload of entry {at} is gone"))),
+                (None, Some(_)) => {
+                    return Err(Stop::Found(format!("entry {at} has no payload, and one is stored")));
+                }
+            }
+            if let Act::JournalSealed(seal) = entry.act {
+                let seals = self.seals.entry(seal.journal).or_default();
+                seals.push(Seal { entry: at, size: seal.size, root: Hash(seal.root.0) });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(at: u64, error: &serde_json::Error) -> Stop {
+    Stop::Found(format!("entry {at} can't be read: {error}"))
+}
+
+/// Whether a journal, whose tiles are verified, is what the act log sealed.
+async fn sealed(db: &Db, head: &Head, seals: Option<Vec<Seal>>) -> Result<Result<(), String>, RebuildError> {
+    for seal in seals.unwrap_or_default() {
+        let (entry, size) = (seal.entry, seal.size);
+        if size > head.size() {
+            return Ok(Err(format!(
+                "entry {entry} of the act log seals {size} entries, and it has {}",
+                head.size()
+            )));
+        }
+        if tiles::root_at(db, &head.log, size).await? != seal.root {
+            return Ok(Err(format!(
+                "it has another root at size {size} than entry {entry} of the act log seals"
+            )));
+        }
+    }
+    Ok(Ok(()))
+}

@@ -1,0 +1,152 @@
+//! Settings: four layers, each over the one before, and no key that nobody knows.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::{kyodaku, said};
+
+fn in_folder(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = kyodaku();
+    command.current_dir(folder).args(arguments);
+    command
+}
+
+#[test]
+fn each_layer_is_over_the_one_before_and_print_says_which() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("kyodaku.toml"),
+        "listen = '127.0.0.1:1111'\nstreams = 7\ngrace_s = 5\norigin = \"registry.example/log\"\n",
+    )
+    .unwrap();
+    let print =
+        in_folder(folder.path(), &["config", "print", "--set", "grace_s=9", "--data-dir", "else where"])
+            .env("KYODAKU_LISTEN", "127.0.0.1:2222")
+            .env("KYODAKU_GRACE_S", "6")
+            .output();
+    let print = said(print.unwrap());
+    assert_eq!(print.code, 0, "{}", print.err);
+    for line in [
+        "listen = \"127.0.0.1:2222\" # environment",
+        "streams = 7 # file",
+        "grace_s = 9 # flag",
+        "origin = \"registry.example/log\" # file",
+        "node = \"main\" # default",
+        "data_dir = \"else where\" # flag",
+        "database_url = \"sqlite:else where/kyodaku.db\" # default",
+        "connections = 4096 # default",
+    ] {
+        assert!(print.out.contains(line), "`{line}` is not in\n{}", print.out);
+    }
+
+    // What is printed is a file that says the same.
+    let again = folder.path().join("again.toml");
+    std::fs::write(&again, &print.out).unwrap();
+    let twice =
+        said(in_folder(folder.path(), &["config", "print", "--config", "again.toml"]).output().unwrap());
+    let values = |text: &str| {
+        text.lines()
+            .filter(|l| !l.starts_with('#'))
+            .map(|l| l.split(" # ").next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(values(&twice.out), values(&print.out));
+}
+
+#[test]
+fn every_default_is_shown_and_read_back_as_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = said(in_folder(folder.path(), &["config", "print", "--json"]).output().unwrap());
+    let lines: Vec<serde_json::Value> = serde_json::from_str(&json.out).unwrap();
+    let keys: Vec<&str> = lines.iter().map(|line| line["key"].as_str().unwrap()).collect();
+    assert_eq!(keys, kyodaku::config::KEYS);
+    for line in &lines {
+        assert_eq!(line["source"], "default");
+        assert!(
+            !line["help"].as_str().unwrap().is_empty() && !line["value"].as_str().unwrap().is_empty(),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn an_unknown_key_is_refused_wherever_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let refuse = |command: &mut Command, place: &str, near: &str| {
+        let said = said(command.output().unwrap());
+        assert_eq!(said.code, 2, "{}{}", said.out, said.err);
+        assert!(said.err.contains(place) && said.err.contains(near), "{}", said.err);
+    };
+    refuse(
+        &mut in_folder(folder.path(), &["config", "check", "--set", "lisen=x"]),
+        "flag",
+        "did you mean `listen`",
+    );
+    refuse(
+        in_folder(folder.path(), &["config", "check"]).env("KYODAKU_RECHECK_MAX", "5"),
+        "environment",
+        "did you mean `recheck_max_s`",
+    );
+    std::fs::write(folder.path().join("kyodaku.toml"), "conections = 5\n").unwrap();
+    refuse(&mut in_folder(folder.path(), &["config", "check"]), "file", "did you mean `connections`");
+    std::fs::write(folder.path().join("kyodaku.toml"), "xyzzyxyzzy = 5\n").unwrap();
+    let far = said(in_folder(folder.path(), &["config", "check"]).output().unwrap());
+    assert!(far.code == 2 && !far.err.contains("did you mean"), "{}", far.err);
+}
+
+#[test]
+fn a_wrong_value_is_refused_with_what_would_be_right() {
+    let folder = tempfile::tempdir().unwrap();
+    for (setting, right) in [
+        ("streams=0", "from 1 to 4096"),
+        ("streams=-1", "from 1 to 4096"),
+        ("streams=7.5", "from 1 to 4096"),
+        ("listen=localhost", "ADDRESS:PORT"),
+        ("database_url=mysql://ann:hunter2@h/x", "sqlite:PATH"),
+        ("log_format=xml", "`text` or `json`"),
+        ("node=a b", "lower-case"),
+        ("origin=https://x", "without its scheme"),
+        ("data_dir=", "a path"),
+    ] {
+        let said = said(in_folder(folder.path(), &["config", "check", "--set", setting]).output().unwrap());
+        assert_eq!(said.code, 2, "{setting}: {}", said.err);
+        assert!(said.err.contains(right), "{setting}: {}", said.err);
+        assert!(!said.err.contains("hunter2"), "{}", said.err);
+    }
+    let toml = folder.path().join("kyodaku.toml");
+    for (text, told) in [
+        ("listen = \n", "line 1"),
+        ("[listen]\naddress = 'x'\n", "`listen` is a table"),
+        ("streams = true\n", "`streams` is a boolean"),
+        ("streams = 1\nstreams = 2\n", "duplicate key"),
+    ] {
+        std::fs::write(&toml, text).unwrap();
+        let said = said(in_folder(folder.path(), &["config", "check"]).output().unwrap());
+        assert_eq!(said.code, 2, "{text}: {}", said.err);
+        assert!(said.err.contains(told), "{text}: {}", said.err);
+    }
+    let missing =
+        said(in_folder(folder.path(), &["config", "check", "--config", "none.toml"]).output().unwrap());
+    assert!(missing.code == 2 && missing.err.contains("none.toml"), "{}", missing.err);
+}
+
+#[test]
+fn passwords_are_not_shown_and_other_names_of_the_environment_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let print = in_folder(folder.path(), &["config", "print"])
+        .env("KYODAKU_DATABASE_URL", "postgres://ann:hunter2@db.example/kyodaku")
+        .env("KYODAKU_API_KEY", "kyo_live_secret")
+        .env("KYODAKU_URL", "http://127.0.0.1:1")
+        .env("KYODAKU_SERVICE_HOST", "10.0.0.1")
+        .env("KYODAKU_PORT_8080_TCP", "tcp://10.0.0.1:8080")
+        .output();
+    let print = said(print.unwrap());
+    assert_eq!(print.code, 0, "{}", print.err);
+    assert!(print.out.contains("database_url = \"postgres://ann:***@db.example/kyodaku\" # environment"));
+    assert!(!print.out.contains("hunter2") && !print.out.contains("kyo_live"), "{}", print.out);
+
+    let check = in_folder(folder.path(), &["config", "check", "--listen", "0.0.0.0:80"]).output();
+    let check = said(check.unwrap());
+    assert_eq!((check.code, check.out.as_str()), (0, ""));
+    assert!(check.err.contains("`origin` is the default") && check.err.contains("TLS"), "{}", check.err);
+}
