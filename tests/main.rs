@@ -11,6 +11,8 @@ mod contract;
 mod floors;
 mod http;
 mod log;
+mod reference;
 mod registry;
+mod rules;
 mod store;
 mod world;

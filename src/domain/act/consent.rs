@@ -127,7 +127,7 @@ pub struct DenialRecorded {
     /// Where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub territories: Option<Scope<Territory>>,
-    /// From when; left out, from the entry.
+    /// From when; left out, at every moment, so that a question about a moment before the entry meets it too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<From>,
     /// Until when; left out, without end.

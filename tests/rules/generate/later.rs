@@ -1,0 +1,127 @@
+//! Acts that change no verdict: opt-outs, offers, requests, notices, declarations, documents, inquiries, upkeep.
+
+use kyodaku::domain::act::{
+    Act, Answer, DeclarationCorrected, DeclarationMade, DocumentFiled, InquiryClosed, InquiryOpened,
+    JournalSealed, NoticeAnswered, NoticeClosed, NoticeServed, OfferAccepted, OfferPublished, OfferWithdrawn,
+    PayloadErased, RequestAnswered, RequestLapsed, RequestMade, RequestWithdrawn, ReservationForm,
+    ReservationRecorded, ReservationWithdrawn, ReservedSubject, Revocable, Signal,
+};
+use kyodaku::domain::ids::OrgId;
+use kyodaku::domain::key::Sha256;
+use kyodaku::domain::scope::{From, Scope, Until};
+
+use super::Teller;
+use super::deeds::{USES, holders_of};
+
+impl Teller {
+    /// Some that change no verdict, by those who could do them.
+    pub(crate) fn idle_acts(&mut self) {
+        let acts = match self.rng.below(3) {
+            0 => self.opt_out().into_iter().collect(),
+            1 => self.offer_and_request().unwrap_or_default(),
+            _ => self.upkeep().unwrap_or_default(),
+        };
+        for (party, act) in acts {
+            self.play(party, None, vec![act]);
+        }
+    }
+
+    fn opt_out(&mut self) -> Option<(OrgId, Act)> {
+        let facts = self.history.facts();
+        let known: Vec<_> = facts.reservations.iter().map(|(id, one)| (*id, one.recorder)).collect();
+        if let Some((reservation, recorder)) = self.rng.pick(&known).filter(|_| self.rng.percent(30)) {
+            return Some((recorder, ReservationWithdrawn { reservation }.into()));
+        }
+        let work = self.a_work()?;
+        let key = self.key();
+        let of_work = self.rng.percent(50);
+        let forms = [ReservationForm::RobotsTxt, ReservationForm::Cawg, ReservationForm::Rsl];
+        let act = ReservationRecorded {
+            reservation: self.id(),
+            subject: if of_work { ReservedSubject::Work(work) } else { ReservedSubject::Key(key) },
+            form: self.rng.pick(&forms)?,
+            signal: self.rng.pick(&[Signal::Reserve, Signal::Allow, Signal::Unclear])?,
+            uses: Scope::Any,
+            evidence: None,
+        };
+        let everybody = self.cast.all();
+        Some((self.rng.pick(&everybody)?, act.into()))
+    }
+
+    fn offer_and_request(&mut self) -> Option<Vec<(OrgId, Act)>> {
+        let work = self.a_work()?;
+        let holder = holders_of(&self.history.facts(), work).first().copied()?;
+        let developers = self.cast.developers.clone();
+        let developer = self.rng.pick(&developers)?;
+        let (offer, request, works) = (self.id(), self.id(), vec![work]);
+        let (from, until) = (From::OnRecord, Until::Open);
+        let published = OfferPublished {
+            offer,
+            works: works.clone(),
+            uses: Scope::Any,
+            developers: Scope::Any,
+            territories: Scope::Any,
+            from,
+            until,
+            revocable: Revocable::NoticeMs(0),
+            conditions: vec![],
+            terms: None,
+        };
+        let made = RequestMade {
+            request,
+            works,
+            uses: Scope::only([USES[0]])?,
+            models: Scope::Any,
+            territories: Scope::Any,
+            from,
+            until,
+            answer_by_ms: self.now() + 1_000,
+        };
+        Some(vec![
+            (holder, published.into()),
+            (developer, made.into()),
+            (developer, OfferAccepted { offer, models: Scope::Any }.into()),
+            (holder, RequestAnswered { request, answer: Answer::Granted }.into()),
+            (developer, RequestWithdrawn { request }.into()),
+            (holder, OfferWithdrawn { offer }.into()),
+            (self.cast.installation, RequestLapsed { request }.into()),
+        ])
+    }
+
+    fn upkeep(&mut self) -> Option<Vec<(OrgId, Act)>> {
+        let work = self.a_work()?;
+        let facts = self.history.facts();
+        let holder = holders_of(&facts, work).first().copied()?;
+        let developers = self.cast.developers.clone();
+        let developer = self.rng.pick(&developers)?;
+        let models = facts.models.iter().filter(|(_, (owner, _))| *owner == developer);
+        let models: Vec<_> = models.map(|(model, _)| *model).collect();
+        let model = self.rng.pick(&models)?;
+        let (notice, declaration, inquiry) = (self.id(), self.id(), self.id());
+        let (manifest, uses) = (Sha256::of(b"list"), Scope::Any);
+        let served = NoticeServed { notice, to: developer, works: vec![work], uses: uses.clone() };
+        let declared = DeclarationMade { declaration, model, uses, manifest, items: 3 };
+        let opened = InquiryOpened {
+            inquiry,
+            auditor: self.cast.auditor,
+            works: Scope::Any,
+            parties: Scope::Any,
+            from: From::OnRecord,
+            until: Until::Open,
+            expires_ms: self.now() + 1,
+        };
+        let sealed = JournalSealed { journal: "registry.example/checks".into(), size: 1, root: manifest };
+        Some(vec![
+            (holder, served.into()),
+            (developer, NoticeAnswered { notice }.into()),
+            (holder, NoticeClosed { notice }.into()),
+            (developer, declared.into()),
+            (developer, DeclarationCorrected { declaration, manifest, items: 4 }.into()),
+            (holder, DocumentFiled { document: self.id(), digest: manifest, entry: 0 }.into()),
+            (self.cast.registrar, opened.into()),
+            (self.cast.registrar, InquiryClosed { inquiry }.into()),
+            (self.cast.registrar, PayloadErased { entry: 2 }.into()),
+            (self.cast.installation, sealed.into()),
+        ])
+    }
+}
