@@ -15,6 +15,7 @@
 //! | [`snapshot`] | the file that makes a start fast |
 //! | [`rebuild`] | folding the log again, and comparing with what is stored |
 //! | [`seal`] | the journal of checks sealed into the act log |
+//! | [`streams`] | checks without an end, in chunks |
 //! | [`keys`] | the signing keys, in files of the data folder |
 
 pub mod catalogue;
@@ -27,6 +28,7 @@ pub mod seal;
 pub mod sequencer;
 pub mod shared;
 pub mod snapshot;
+pub mod streams;
 
 pub use node::{OpenError, Registry, Settings};
 pub use sequencer::{Body, Recorded, Submission, SubmitError, Submitted};

@@ -1,15 +1,17 @@
 //! Checks: what AI developers ask before use, answered from one size of the log and journaled before the answer leaves.
 
-use std::sync::Arc;
+pub mod bound;
 
-use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::journal::ContextRecord;
 use super::node::Registry;
 use super::shared::{FollowError, SharedIndex};
+use crate::clock::stopwatch;
 use crate::domain::act::Condition;
 use crate::domain::decide::decide;
-use crate::domain::decision::{Decision, Note, Outcome, Reason, ReasonCode, Verdict};
+use crate::domain::decision::{Decision, Note, Outcome, Reason, Verdict};
 use crate::domain::ids::{CheckId, ModelId, OrgId, WorkId};
 use crate::domain::key::{Sha256, SubjectKey};
 use crate::domain::question::Question;
@@ -21,8 +23,12 @@ use crate::store::StoreError;
 
 /// The most items of one check.
 pub const MAX_ITEMS: usize = 10_000;
+/// The most characters of an item's reference.
+pub const MAX_REFERENCE: usize = 256;
 /// How many items are decided before writers get their turn at the index.
-const SLICE: usize = 500;
+const SLICE: usize = 200;
+/// How long a window may take to decide. Long questions over deep closures must not hold up everybody's answers.
+pub const DECIDING: Duration = Duration::from_secs(10);
 
 /// What holds for every item that does not say otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +78,8 @@ pub struct Checked {
     pub valid_until_ms: i64,
     /// By when to ask again: that, or the installation's maximum.
     pub recheck_by_ms: i64,
+    /// How many items are permitted.
+    pub permitted: u64,
     /// One for each item, in order.
     pub items: Vec<ItemAnswer>,
     /// The journal's origin and the index of this check's entry in it.
@@ -81,7 +89,7 @@ pub struct Checked {
 }
 
 /// The answer for one use of one item.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UseAnswer {
     /// The use.
     pub r#use: Use,
@@ -90,22 +98,26 @@ pub struct UseAnswer {
     /// Why not; empty when permitted.
     pub reasons: Vec<Reason>,
     /// What the developer must keep to, when permitted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
     /// The digests of the terms, when permitted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub terms: Vec<Sha256>,
     /// The grants' entries, when permitted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rests_on: Vec<u64>,
 }
 
-/// The answer for one item, as its developer may see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// The answer for one item, as its developer may see it, with what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemAnswer {
     /// The caller's own name for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// The keys, as they were understood; empty when the item could not be read.
+    pub keys: Vec<SubjectKey>,
+    /// With which model.
+    pub model: Option<ModelId>,
+    /// Where.
+    pub territory: Option<Territory>,
+    /// Whether parts were asked for too.
+    pub with_parts: bool,
     /// Permitted only when every use is.
     pub verdict: Verdict,
     /// The works that it matched.
@@ -115,8 +127,11 @@ pub struct ItemAnswer {
     /// Facts that changed nothing.
     pub notes: Vec<Note>,
     /// Why the item could not be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The earliest moment at which time alone could change the answer; `i64::MAX` when none could.
+    pub valid_until_ms: i64,
+    /// The bytes that the receipt binds, which are also the item's JSON on the wire; see [`bound`].
+    pub json: Box<[u8]>,
 }
 
 /// Why a check has no answer. No answer is never a permission.
@@ -128,6 +143,9 @@ pub enum CheckError {
     /// No item, or too many.
     #[error("a check has 1 to {MAX_ITEMS} items")]
     Size,
+    /// It takes too long to decide.
+    #[error("the check takes too long to decide, ask for less at once")]
+    TooMuch,
     /// The head can't be read, the index can't follow, or the journal can't be written.
     #[error("checks can't be answered: {0}")]
     Unavailable(String),
@@ -145,13 +163,25 @@ impl From<StoreError> for CheckError {
     }
 }
 
-impl Check {
-    pub(super) fn context_record(&self) -> ContextRecord {
+impl Context {
+    /// The question of an item that says nothing of its own.
+    pub fn question(&self, developer: OrgId, subject: Vec<SubjectKey>) -> Question {
+        Question {
+            developer,
+            model: self.model,
+            uses: self.uses.clone(),
+            territory: self.territory,
+            subject,
+            with_parts: self.with_parts,
+        }
+    }
+
+    pub(super) fn record(&self) -> ContextRecord {
         ContextRecord {
-            uses: self.context.uses.clone(),
-            model: self.context.model,
-            territory: self.context.territory,
-            with_parts: self.context.with_parts,
+            uses: self.uses.clone(),
+            model: self.model,
+            territory: self.territory,
+            with_parts: self.with_parts,
         }
     }
 }
@@ -164,71 +194,88 @@ impl Registry {
         }
         self.journal().check(check).await
     }
-
-    /// Answers a question from the log as it was at `size`, at `moment_ms`: a hypothesis, never a permission, and not
-    /// journaled.
-    pub async fn explain(
-        &self,
-        question: &Question,
-        size: Option<u64>,
-        moment_ms: i64,
-        viewer: Viewer,
-    ) -> Result<Decision, FollowError> {
-        self.read(|seen| {
-            view(
-                &decide(seen.index, size.map_or(seen.size, |size| size.min(seen.size)), moment_ms, question),
-                viewer,
-            )
-        })
-        .await
-    }
 }
 
-/// What was decided for one item: the answer, and what the journal keeps of it.
-pub(super) struct Decided {
-    pub(super) answer: ItemAnswer,
-    pub(super) valid_until_ms: i64,
-}
-
-/// Decides all items at one size and moment. Writers get their turn between slices; the pinned size keeps the answers
-/// consistent.
+/// Decides items one after the other at one size and moment. Writers get their turn between slices; the pinned size
+/// keeps the answers consistent.
+///
+/// # Errors
+/// [`CheckError::TooMuch`] once `started` lies further back than [`DECIDING`].
 pub(super) fn decide_all(
     shared: &Arc<SharedIndex>,
     size: u64,
     moment_ms: i64,
-    items: &[Item],
-) -> Vec<Decided> {
+    items: Vec<Item>,
+    started: std::time::Instant,
+) -> Result<Vec<ItemAnswer>, CheckError> {
     let mut decided = Vec::with_capacity(items.len());
-    for slice in items.chunks(SLICE) {
-        let index = shared.read();
-        decided.extend(slice.iter().map(|item| match &item.question {
-            Ok(question) => answer(item, &decide(&index, size, moment_ms, question)),
-            Err(error) => unreadable(item, error),
-        }));
+    let mut items = items.into_iter().peekable();
+    while items.peek().is_some() {
+        if stopwatch().duration_since(started) > DECIDING {
+            return Err(CheckError::TooMuch);
+        }
+        let mut slice = Vec::with_capacity(SLICE);
+        {
+            let index = shared.read();
+            for item in items.by_ref().take(SLICE) {
+                let decision = item.question.as_ref().ok().map(|it| decide(&index, size, moment_ms, it));
+                slice.push((item, decision));
+            }
+        }
+        decided.extend(slice.into_iter().map(|(item, decision)| answer(item, decision.as_ref())));
     }
-    decided
+    Ok(decided)
 }
 
-fn answer(item: &Item, decision: &Decision) -> Decided {
-    let seen = view(decision, Viewer::Developer);
-    let verdict = seen.verdict();
-    let error = seen
-        .unreadable
-        .as_ref()
-        .map(|_| "the question names no use, a use twice, no key, or too many".to_owned());
-    let answer = ItemAnswer {
-        reference: item.reference.clone(),
-        verdict,
-        matched: seen.matched,
-        uses: seen.uses.into_iter().map(|answer| use_answer(answer.r#use, &answer.outcome)).collect(),
-        notes: seen.notes,
-        error,
+/// What the developer is told of one item.
+fn answer(item: Item, decision: Option<&Decision>) -> ItemAnswer {
+    let mut answer = match (item.question, decision) {
+        (Ok(question), Some(decision)) => told(question, view(decision, Viewer::Developer)),
+        (Err(error), _) => not_read(error),
+        (Ok(_), None) => not_read("the item was not decided".to_owned()),
     };
-    Decided { answer, valid_until_ms: seen.valid_until_ms }
+    answer.reference = item.reference;
+    answer.json = bound::json(&answer).into_boxed_slice();
+    answer
+}
+
+fn told(question: Question, seen: Decision) -> ItemAnswer {
+    let unreadable = "the question names no use, a use twice, no key, or too many";
+    ItemAnswer {
+        reference: None,
+        verdict: seen.verdict(),
+        keys: question.subject,
+        model: question.model,
+        territory: question.territory,
+        with_parts: question.with_parts,
+        matched: seen.matched,
+        uses: seen.uses.into_iter().map(|answer| use_answer(answer.r#use, answer.outcome)).collect(),
+        notes: seen.notes,
+        error: seen.unreadable.map(|_| unreadable.to_owned()),
+        valid_until_ms: seen.valid_until_ms,
+        json: Box::default(),
+    }
+}
+
+fn not_read(error: String) -> ItemAnswer {
+    ItemAnswer {
+        reference: None,
+        verdict: Verdict::NotPermitted,
+        keys: Vec::new(),
+        model: None,
+        territory: None,
+        with_parts: false,
+        matched: Vec::new(),
+        uses: Vec::new(),
+        notes: Vec::new(),
+        error: Some(error),
+        valid_until_ms: i64::MAX,
+        json: Box::default(),
+    }
 }
 
 /// The answer for one use.
-pub fn use_answer(leaf: Use, outcome: &Outcome) -> UseAnswer {
+pub fn use_answer(leaf: Use, outcome: Outcome) -> UseAnswer {
     match outcome {
         Outcome::Permitted(permitted) => UseAnswer {
             r#use: leaf,
@@ -247,51 +294,4 @@ pub fn use_answer(leaf: Use, outcome: &Outcome) -> UseAnswer {
             rests_on: Vec::new(),
         },
     }
-}
-
-fn unreadable(item: &Item, error: &str) -> Decided {
-    let answer = ItemAnswer {
-        reference: item.reference.clone(),
-        verdict: Verdict::NotPermitted,
-        matched: Vec::new(),
-        uses: Vec::new(),
-        notes: Vec::new(),
-        error: Some(error.to_owned()),
-    };
-    Decided { answer, valid_until_ms: i64::MAX }
-}
-
-/// What a receipt binds of one item: what was asked and what was answered.
-#[derive(Serialize)]
-pub(super) struct Bound<'a> {
-    pub(super) keys: &'a [SubjectKey],
-    pub(super) uses: &'a [Use],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) model: Option<ModelId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) territory: Option<Territory>,
-    pub(super) with_parts: bool,
-    pub(super) answer: &'a ItemAnswer,
-}
-
-impl<'a> Bound<'a> {
-    pub(super) fn of(item: &'a Item, answer: &'a ItemAnswer) -> Self {
-        match &item.question {
-            Ok(question) => Self {
-                keys: &question.subject,
-                uses: &question.uses,
-                model: question.model,
-                territory: question.territory,
-                with_parts: question.with_parts,
-                answer,
-            },
-            Err(_) => Self { keys: &[], uses: &[], model: None, territory: None, with_parts: false, answer },
-        }
-    }
-}
-
-/// Whether an answer says that the item could not be read.
-pub fn is_unreadable(answer: &ItemAnswer) -> bool {
-    answer.error.is_some()
-        || answer.uses.iter().any(|it| it.reasons.iter().any(|r| r.code == ReasonCode::Unreadable))
 }

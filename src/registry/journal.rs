@@ -11,12 +11,12 @@ use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use super::checks::{Bound, Check, CheckError, Checked, Decided, decide_all};
+use super::checks::{Check, CheckError, Checked, Context, ItemAnswer, decide_all};
 use super::shared::SharedIndex;
-use crate::clock::{self, Clock};
+use crate::clock::{self, Clock, stopwatch};
 use crate::domain::decision::Verdict;
 use crate::domain::entry::Salt;
-use crate::domain::ids::{CheckId, ModelId, OrgId};
+use crate::domain::ids::{CheckId, ModelId, OrgId, WorkId};
 use crate::domain::key::Sha256;
 use crate::domain::territory::Territory;
 use crate::domain::uses::Use;
@@ -155,7 +155,11 @@ impl Committer {
                 }
                 jobs.push(next);
             }
-            self.answer(jobs).await;
+            // Whoever has gone away before the work began is owed none.
+            jobs.retain(|job| !job.answer.is_closed());
+            if !jobs.is_empty() {
+                self.answer(jobs).await;
+            }
         }
     }
 
@@ -165,7 +169,7 @@ impl Committer {
             Ok(answers) => {
                 for (reply, answer) in replies.into_iter().zip(answers) {
                     // Nobody may be waiting any more; the journal has it all the same.
-                    drop(reply.send(Ok(answer)));
+                    drop(reply.send(answer));
                 }
             }
             Err(error) => {
@@ -177,7 +181,9 @@ impl Committer {
         }
     }
 
-    async fn window(&self, checks: Vec<Check>) -> Result<Vec<Checked>, CheckError> {
+    /// Answers the checks of a window at one size, and writes them down in one transaction. Either every answer that
+    /// it gives is durable, or it gives an error.
+    async fn window(&self, checks: Vec<Check>) -> Result<Vec<Result<Checked, CheckError>>, CheckError> {
         let mut tx = self.db.begin().await?;
         let log = checks_log(&self.node);
         let journal = heads::lock_or_create(&mut tx, &log, &self.signer, self.clock.now_ms()).await?;
@@ -187,23 +193,24 @@ impl Committer {
         let moment_ms = self.clock.now_ms().max(self.shared.head_ms());
         let shared = Arc::clone(&self.shared);
         let decided = tokio::task::spawn_blocking(move || {
-            let answer = |check: Check| {
-                let decided = decide_all(&shared, head.size, moment_ms, &check.items);
-                (check, decided)
-            };
-            checks.into_iter().map(answer).collect::<Vec<_>>()
+            let started = stopwatch();
+            let decide = |check: Check| Decided::of(&shared, head.size, moment_ms, check, started);
+            checks.into_iter().map(decide).collect::<Vec<_>>()
         });
         let decided = decided.await.map_err(|error| CheckError::Unavailable(error.to_string()))?;
         let rule_version = self.shared.read().as_of(head.size).rule_version();
 
         let mut bytes = Vec::new();
         let mut answers = Vec::with_capacity(decided.len());
-        for (check, decided) in decided {
+        for decided in decided {
             let index = journal.size() + bytes.len() as u64;
             let written = Written { head, moment_ms, rule_version, index };
-            answers.push(self.write_down(&check, decided, &written, &mut bytes)?);
+            answers.push(match decided {
+                Ok(decided) => Ok(self.write_down(decided, &written, &mut bytes)?),
+                Err(error) => Err(error),
+            });
         }
-        // One signature a window.
+        // One signature a window. Nothing to write is no reason to fail those who get an error of their own.
         append(&mut tx, &journal, &bytes, &self.signer, moment_ms.max(journal.at_ms)).await?;
         tx.commit().await?;
         Ok(answers)
@@ -211,36 +218,31 @@ impl Committer {
 
     fn write_down(
         &self,
-        check: &Check,
-        decided: Vec<Decided>,
+        decided: Decided,
         written: &Written,
         bytes: &mut Vec<Vec<u8>>,
     ) -> Result<Checked, CheckError> {
         let id = CheckId::new(self.clock.new_uuid());
-        let salt = clock::random::<16>();
-        let items_root = items_root(check, &decided, &salt)?;
-        let chunks = matched_chunks(check, &decided);
-        let permitted = decided.iter().filter(|it| it.answer.verdict == Verdict::Permitted).count() as u64;
         let entry = JournalEntry::Check {
             v: 1,
             check: id,
             at_ms: written.moment_ms,
-            developer: check.developer,
-            context: check.context_record(),
-            items: check.items.len() as u64,
-            items_root: Sha256(items_root.0),
-            permitted,
+            developer: decided.developer,
+            context: decided.context.record(),
+            items: decided.items.len() as u64,
+            items_root: Sha256(decided.items_root.0),
+            permitted: decided.permitted,
             log_size: written.head.size,
             log_root: Sha256(written.head.root.0),
             rule_version: written.rule_version,
-            chunks: chunks.len() as u32,
-            salt: Salt(salt),
+            chunks: decided.chunks.len() as u32,
+            salt: Salt(decided.salt),
         };
         bytes.push(canonical(&entry)?);
-        for (chunk, works) in (0..).zip(chunks) {
+        for (chunk, works) in (0..).zip(decided.chunks) {
             bytes.push(canonical(&JournalEntry::Matched { v: 1, check: id, chunk, works })?);
         }
-        let valid_until_ms = decided.iter().map(|it| it.valid_until_ms).min().unwrap_or(i64::MAX);
+        let valid_until_ms = decided.items.iter().map(|it| it.valid_until_ms).min().unwrap_or(i64::MAX);
         Ok(Checked {
             check: id,
             log: written.head,
@@ -248,9 +250,45 @@ impl Committer {
             rule_version: written.rule_version,
             valid_until_ms,
             recheck_by_ms: valid_until_ms.min(written.moment_ms.saturating_add(self.recheck_max_ms)),
-            items: decided.into_iter().map(|it| it.answer).collect(),
+            permitted: decided.permitted,
+            items: decided.items,
             journal: (self.signer.origin().to_owned(), written.index),
-            items_root,
+            items_root: decided.items_root,
+        })
+    }
+}
+
+/// A check that is decided, and what the journal keeps of it: everything that takes time, done beside the runtime.
+struct Decided {
+    developer: OrgId,
+    context: Context,
+    items: Vec<ItemAnswer>,
+    permitted: u64,
+    salt: [u8; 16],
+    items_root: Hash,
+    chunks: Vec<String>,
+}
+
+impl Decided {
+    fn of(
+        shared: &Arc<SharedIndex>,
+        size: u64,
+        moment_ms: i64,
+        check: Check,
+        started: std::time::Instant,
+    ) -> Result<Self, CheckError> {
+        let items = decide_all(shared, size, moment_ms, check.items, started)?;
+        let salt = clock::random::<16>();
+        let digests: Vec<Hash> = items.iter().map(|item| salted(&salt, &item.json)).collect();
+        let is_permitted = |item: &&ItemAnswer| item.verdict == Verdict::Permitted;
+        Ok(Self {
+            developer: check.developer,
+            context: check.context,
+            permitted: items.iter().filter(is_permitted).count() as u64,
+            salt,
+            items_root: ItemTree::new(&digests).head().root,
+            chunks: matched_chunks(&items),
+            items,
         })
     }
 }
@@ -267,30 +305,57 @@ fn canonical(value: &impl Serialize) -> Result<Vec<u8>, CheckError> {
     to_canonical(value).map_err(|error| StoreError::Program(error.to_string()).into())
 }
 
-fn items_root(check: &Check, decided: &[Decided], salt: &[u8; 16]) -> Result<Hash, CheckError> {
-    let mut digests = Vec::with_capacity(decided.len());
-    for (item, decided) in check.items.iter().zip(decided) {
-        digests.push(salted(salt, &canonical(&Bound::of(item, &decided.answer))?));
-    }
-    Ok(ItemTree::new(&digests).head().root)
-}
+/// Bytes of one matched work in [`JournalEntry::Matched`].
+const ROW: usize = 19;
 
 /// The matched works of all items, each item's works with the item's uses and verdict, once.
-fn matched_chunks(check: &Check, decided: &[Decided]) -> Vec<String> {
-    let mut rows: Vec<[u8; 19]> = Vec::new();
-    for (item, decided) in check.items.iter().zip(decided) {
-        let uses = item.question.as_ref().map(|question| question.uses.as_slice()).unwrap_or_default();
-        let bits = uses.iter().fold(0_u16, |bits, leaf| bits | (1 << *leaf as u16)).to_be_bytes();
-        let permitted = u8::from(decided.answer.verdict == Verdict::Permitted);
-        for work in &decided.answer.matched {
-            let mut row = [0_u8; 19];
+fn matched_chunks(items: &[ItemAnswer]) -> Vec<String> {
+    let mut rows: Vec<[u8; ROW]> = Vec::new();
+    for item in items {
+        let asked = item.uses.iter().fold(0_u16, |bits, answer| bits | (1 << answer.r#use as u16));
+        let [high, low] = asked.to_be_bytes();
+        let permitted = u8::from(item.verdict == Verdict::Permitted);
+        for work in &item.matched {
+            let mut row = [0_u8; ROW];
             let (id, rest) = row.split_at_mut(16);
             id.copy_from_slice(work.uuid().as_bytes());
-            rest.copy_from_slice(&[bits[0], bits[1], permitted]);
+            rest.copy_from_slice(&[high, low, permitted]);
             rows.push(row);
         }
     }
     rows.sort_unstable();
     rows.dedup();
     rows.chunks(CHUNK).map(|chunk| BASE64.encode(chunk.as_flattened())).collect()
+}
+
+/// One matched work of a check, as the journal keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MatchedWork {
+    /// The work.
+    pub work: WorkId,
+    /// For which uses it was asked.
+    pub uses: Vec<Use>,
+    /// Whether the item that it matched was permitted.
+    pub permitted: bool,
+}
+
+/// Reads the works of a [`JournalEntry::Matched`]; none when they are not of its form.
+pub fn matched_works(works: &str) -> Option<Vec<MatchedWork>> {
+    let bytes = BASE64.decode(works.as_bytes()).ok()?;
+    let (rows, []) = bytes.as_chunks::<ROW>() else { return None };
+    let read = |row: &[u8; ROW]| {
+        let (id, [high, low, permitted]) = row.split_first_chunk::<16>()? else { return None };
+        let asked = u16::from_be_bytes([*high, *low]);
+        let uses = Use::ALL.iter().copied().filter(|leaf| asked & (1 << *leaf as u16) != 0);
+        Some(MatchedWork {
+            work: WorkId::new(uuid::Uuid::from_bytes(*id)),
+            uses: uses.collect(),
+            permitted: match permitted {
+                0 => false,
+                1 => true,
+                _ => return None,
+            },
+        })
+    };
+    rows.iter().map(read).collect()
 }

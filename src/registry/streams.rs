@@ -1,0 +1,110 @@
+//! Checks without an end: items that arrive one after the other, answered in chunks.
+//!
+//! Each chunk is a check of its own: at its own size of the log, journaled before its answers leave. Nothing is read
+//! ahead: the next item is taken from the source only when somebody asks for the next chunk, so memory stays flat
+//! however long the stream is, and a slow reader slows the sender.
+
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+
+use super::checks::{Check, CheckError, Checked, Context, Item, MAX_ITEMS};
+use super::node::Registry;
+use crate::domain::ids::{CheckId, OrgId};
+
+/// The most bytes of items in one chunk: a chunk of long lines is closed early.
+pub const CHUNK_BYTES: usize = 16 << 20;
+
+/// An item, and how many bytes it took on the way here.
+pub type Arrived = (Item, usize);
+
+/// A stream of checks; [`CheckStream::next`] gives one chunk after the other.
+pub struct CheckStream<E> {
+    registry: Registry,
+    developer: OrgId,
+    context: Context,
+    source: BoxStream<'static, Result<Arrived, E>>,
+    totals: Totals,
+    ended: bool,
+}
+
+/// What was answered so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// How many items.
+    pub items: u64,
+    /// How many of them were permitted.
+    pub permitted: u64,
+    /// The checks, in order.
+    pub checks: Vec<CheckId>,
+}
+
+/// Why a stream broke off. What was answered before stands.
+#[derive(Debug)]
+pub enum Broken<E> {
+    /// The items stopped arriving.
+    Source(E),
+    /// A chunk was not answered.
+    Check(CheckError),
+}
+
+impl<E> CheckStream<E> {
+    /// Answers the items of `source` for this developer.
+    pub fn new(
+        registry: Registry,
+        developer: OrgId,
+        context: Context,
+        source: BoxStream<'static, Result<Arrived, E>>,
+    ) -> Self {
+        Self { registry, developer, context, source, totals: Totals::default(), ended: false }
+    }
+
+    /// The answers to the next chunk: 1 to [`MAX_ITEMS`] items. `None` after the last, and after an error.
+    pub async fn next(&mut self) -> Option<Result<Checked, Broken<E>>> {
+        if self.ended {
+            return None;
+        }
+        let items = match self.collect().await {
+            Ok(items) if items.is_empty() => return None,
+            Ok(items) => items,
+            Err(error) => return self.end(Broken::Source(error)),
+        };
+        let check = Check { developer: self.developer, context: self.context.clone(), items };
+        match self.registry.check(check).await {
+            Ok(checked) => {
+                self.totals.items += checked.items.len() as u64;
+                self.totals.permitted += checked.permitted;
+                self.totals.checks.push(checked.check);
+                Some(Ok(checked))
+            }
+            Err(error) => self.end(Broken::Check(error)),
+        }
+    }
+
+    /// What was answered so far.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    fn end(&mut self, error: Broken<E>) -> Option<Result<Checked, Broken<E>>> {
+        self.ended = true;
+        Some(Err(error))
+    }
+
+    async fn collect(&mut self) -> Result<Vec<Item>, E> {
+        let (mut items, mut bytes) = (Vec::new(), 0);
+        while items.len() < MAX_ITEMS && bytes < CHUNK_BYTES {
+            match self.source.next().await {
+                Some(arrived) => {
+                    let (item, size) = arrived?;
+                    bytes += size;
+                    items.push(item);
+                }
+                None => {
+                    self.ended = true;
+                    break;
+                }
+            }
+        }
+        Ok(items)
+    }
+}
