@@ -16,13 +16,26 @@
 //! | [`rebuild`] | folding the log again, and comparing with what is stored |
 //! | [`seal`] | the journal of checks sealed into the act log |
 //! | [`streams`] | checks without an end, in chunks |
+//! | [`authority`] | who is asking, and what they may do: the proofs that everything else takes |
+//! | [`credential`] | how an API key looks, and what is kept of it |
+//! | [`accounts`] | people and keys |
+//! | [`organizations`] | organizations, their states, and models |
+//! | [`bootstrap`] | the first registrar |
+//! | [`answer`], [`failure`] | what a command is answered |
 //! | [`keys`] | the signing keys, in files of the data folder |
 
+pub mod accounts;
+pub mod answer;
+pub mod authority;
+pub mod bootstrap;
 pub mod catalogue;
 pub mod checks;
+pub mod credential;
+pub mod failure;
 pub mod journal;
 pub mod keys;
 pub mod node;
+pub mod organizations;
 pub mod rebuild;
 pub mod seal;
 pub mod sequencer;
@@ -30,5 +43,7 @@ pub mod shared;
 pub mod snapshot;
 pub mod streams;
 
+pub use answer::Answer;
+pub use failure::{Failure, Fault};
 pub use node::{OpenError, Registry, Settings};
-pub use sequencer::{Body, Recorded, Submission, SubmitError, Submitted};
+pub use sequencer::{Body, Once, Recorded, Submission, SubmitError, Submitted};

@@ -8,7 +8,7 @@ use kyodaku::http::problem::Code;
 use kyodaku::http::routes;
 use serde_json::Value;
 
-use crate::http::double;
+use crate::http::node::Node;
 use crate::world::client::Client;
 use crate::world::contract::{Contract, Operation};
 
@@ -100,7 +100,7 @@ fn every_schema_and_reference_in_the_description_is_sound() {
 
 #[tokio::test]
 async fn every_request_example_is_answered_as_documented() {
-    let client = Client::new(double::router(routes::table()));
+    let client = Client::new(Node::new().await.router(routes::table()));
     for example in Contract::shared().example_requests() {
         let mut request =
             axum::http::Request::builder().method(example.operation.method.as_str()).uri(&example.uri);

@@ -1,7 +1,7 @@
 //! The face for machines: problems, the gate, the envelope, the accept loop.
 
-pub(crate) mod double;
 mod envelope;
 mod extractors;
 mod gate;
+pub(crate) mod node;
 mod server;

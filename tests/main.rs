@@ -3,6 +3,7 @@
 // Tells clippy that helpers of tests are tests too: they may unwrap and index.
 #![cfg(test)]
 
+mod accounts;
 mod admit;
 mod cases;
 mod classify;

@@ -10,6 +10,7 @@
 //! makes two tests, `a_work_is_remembered::sqlite` and `a_work_is_remembered::postgres`, each on a database of its
 //! own. PostgreSQL is one private cluster for the test process, started from the machine's binaries.
 
+pub(crate) mod actors;
 pub(crate) mod client;
 pub(crate) mod contract;
 mod postgres;

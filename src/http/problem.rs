@@ -83,6 +83,12 @@ impl Problem {
         Self::new(Code::Unavailable).retry_after(retry_after_s)
     }
 
+    /// The floors below cannot answer now. The cause goes to the log, never to the caller.
+    pub fn unanswered(cause: &dyn std::fmt::Display) -> Self {
+        tracing::warn!(target: "kyodaku::http", %cause, "answered unavailable");
+        Self::unavailable(1)
+    }
+
     /// The server failed. The cause goes to the log, never to the caller.
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(target: "kyodaku::http", %cause, "internal error");

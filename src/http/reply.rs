@@ -5,9 +5,28 @@ use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::etag::Etag;
 use super::problem::Problem;
+use crate::registry::Submitted;
+use crate::registry::accounts::{KeyView, MadeKey};
+use crate::registry::answer::Kept;
+
+/// A key with its secret, the only time that it is shown.
+#[derive(Debug, Serialize)]
+pub struct ShownKey<'a> {
+    #[serde(flatten)]
+    view: KeyView,
+    secret: &'a str,
+}
+
+impl<'a> ShownKey<'a> {
+    /// What is told about a key that was made just now.
+    pub fn new(made: &'a MadeKey) -> Self {
+        Self { view: made.view(), secret: made.secret.expose() }
+    }
+}
 
 /// A JSON answer.
 #[derive(Debug)]
@@ -23,6 +42,39 @@ impl Reply {
     pub fn created(location: &str, body: &impl Serialize) -> Result<Self, Problem> {
         let location = HeaderValue::try_from(location).map_err(|error| Problem::internal(&error))?;
         Ok(Self::with_status(StatusCode::CREATED, body)?.header(LOCATION, location))
+    }
+
+    /// The answer to a command: status, body and headers as they were when it was recorded, however often it is asked
+    /// for.
+    pub fn recorded(submitted: &Submitted) -> Result<Self, Problem> {
+        let kept: Kept = serde_json::from_str(&submitted.body).map_err(|error| Problem::internal(&error))?;
+        Self::kept(submitted.status, &kept, &kept.body)
+    }
+
+    /// As [`Reply::recorded`], with the key that was made just now, and its secret, in the member `key`.
+    pub fn recorded_with_key(submitted: &Submitted, made: Option<&MadeKey>) -> Result<Self, Problem> {
+        let Some(made) = made else {
+            return Self::recorded(submitted);
+        };
+        let kept: Kept = serde_json::from_str(&submitted.body).map_err(|error| Problem::internal(&error))?;
+        let mut body: Map<String, Value> =
+            serde_json::from_str(kept.body.get()).map_err(|error| Problem::internal(&error))?;
+        let key = serde_json::to_value(ShownKey::new(made)).map_err(|error| Problem::internal(&error))?;
+        body.insert("key".to_owned(), key);
+        Self::kept(submitted.status, &kept, &body)
+    }
+
+    fn kept(status: u16, kept: &Kept, body: &impl Serialize) -> Result<Self, Problem> {
+        let status = StatusCode::from_u16(status).map_err(|error| Problem::internal(&error))?;
+        let mut reply = Self::with_status(status, body)?;
+        if let Some(location) = &kept.location {
+            let location = HeaderValue::try_from(location).map_err(|error| Problem::internal(&error))?;
+            reply = reply.header(LOCATION, location);
+        }
+        Ok(match kept.entry {
+            Some(entry) => reply.etag(&Etag::of_entry(entry)),
+            None => reply,
+        })
     }
 
     /// 204, nothing to say.

@@ -17,9 +17,9 @@ use axum::routing::{self, MethodRouter};
 use super::app::App;
 use super::envelope;
 use super::extract::BodyLimit;
-use super::gate::{Access, Guard, pass};
+use super::gate::{Access, Guard, Operation, pass};
 use super::problem::{Code, Problem};
-use super::{pages, status};
+use super::{keys, models, organizations, pages, people, status};
 
 /// 1024 bytes.
 pub const KIB: usize = 1024;
@@ -102,13 +102,23 @@ impl Route {
 /// Every operation of this server.
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
-    vec![
+    let service = vec![
         Route::get("/healthz", "getHealth", Access::Public, status::healthz),
         Route::get("/readyz", "getReadiness", Access::Public, status::readyz),
         Route::get("/v1/status", "getStatus", Access::Public, status::status),
         Route::get("/problems", "listProblems", Access::Public, pages::list),
         Route::get("/problems/{code}", "getProblem", Access::Public, pages::page),
+    ];
+    [
+        service,
+        keys::routes(),
+        models::routes(),
+        organizations::routes(),
+        people::routes(),
     ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The router of a table: each route behind its gate and time limit, all in one envelope.
@@ -118,7 +128,12 @@ pub fn table() -> Vec<Route> {
 pub fn router(app: &App, table: Vec<Route>) -> Router {
     let mut router = Router::new();
     for route in table {
-        let guard = Guard { app: app.clone(), access: route.access, body: route.body };
+        let guard = Guard {
+            app: app.clone(),
+            access: route.access,
+            body: route.body,
+            operation: Operation(route.operation_id),
+        };
         let time = route.time;
         let limited = route
             .handler

@@ -1,11 +1,13 @@
 //! Whether the server lives, is ready, and how far it has read the log.
 
 use axum::extract::State;
+use data_encoding::BASE64;
 use serde::Serialize;
 
 use super::app::App;
 use super::problem::Problem;
 use super::reply::Reply;
+use crate::registry::answer::moment;
 
 /// The head of the log as this node has read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,10 +20,10 @@ pub struct Status {
     pub root: String,
     /// The version of the rules in force.
     pub rule_version: u32,
-    /// The time of the newest entry, milliseconds since 1970 (UTC); `null` while the log is empty.
-    pub head_at_ms: Option<i64>,
+    /// The time of the newest entry, RFC 3339 in UTC.
+    pub head_at: String,
     /// The version of this server.
-    pub server_version: String,
+    pub server_version: &'static str,
 }
 
 #[derive(Serialize)]
@@ -34,13 +36,21 @@ pub(super) async fn healthz() -> Result<Reply, Problem> {
     Reply::ok(&Health { status: "alive" })
 }
 
-/// `GET /readyz`: the floors below answer; 503 otherwise.
+/// `GET /readyz`: the node has not stopped and its database answers; 503 otherwise.
 pub(super) async fn readyz(State(app): State<App>) -> Result<Reply, Problem> {
-    app.backend().status().await?;
+    app.registry().head().await.map_err(|error| Problem::unanswered(&error))?;
     Reply::ok(&Health { status: "ready" })
 }
 
 /// `GET /v1/status`.
 pub(super) async fn status(State(app): State<App>) -> Result<Reply, Problem> {
-    Reply::ok(&app.backend().status().await?)
+    let (head, rule_version) = app.registry().head().await.map_err(|error| Problem::unanswered(&error))?;
+    Reply::ok(&Status {
+        log_size: head.size(),
+        root: BASE64.encode(head.tree().root.as_ref()),
+        rule_version,
+        head_at: moment(head.at_ms),
+        server_version: env!("CARGO_PKG_VERSION"),
+        origin: head.origin,
+    })
 }

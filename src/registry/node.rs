@@ -14,8 +14,9 @@ use crate::domain::decide::KNOWN_RULES;
 use crate::domain::ids::OrgId;
 use crate::domain::index::AsOf;
 use crate::log::checkpoint::CheckpointSigner;
+use crate::store::heads::Head;
 use crate::store::high_water::HighWater;
-use crate::store::{Db, StoreError};
+use crate::store::{Db, StoreError, heads};
 
 /// What a node needs to know before it opens.
 #[derive(Clone, Debug)]
@@ -132,6 +133,7 @@ impl Registry {
             acts,
             once: None,
             body: Body::none(),
+            accounts: Vec::new(),
         };
         match self.submit(submission).await {
             Ok(_) => Ok(()),
@@ -145,6 +147,9 @@ impl Registry {
     }
 
     /// Records acts, all or none. When this returns they are committed, signed, marked and folded.
+    ///
+    /// It believes what the submission says of its party: the floors above never call it (a test reads their sources),
+    /// but go through functions that take a proof of [`super::authority`].
     pub async fn submit(&self, submission: Submission) -> Result<Submitted, SubmitError> {
         self.0.sequencer.submit(submission).await
     }
@@ -159,6 +164,21 @@ impl Registry {
     /// Writes the snapshot file, so that the next start is fast. Called at a graceful stop and at intervals.
     pub async fn write_snapshot(&self) -> std::io::Result<()> {
         self.0.shared.write_snapshot(&self.0.settings.data_dir).await
+    }
+
+    /// The head of the act log, and the version of the rules that holds there. Fails when this node has stopped or the
+    /// database can't be asked, so it also tells whether the node is ready.
+    pub async fn head(&self) -> Result<(Head, u32), FollowError> {
+        let head = heads::read(&self.0.db, heads::ACTS).await?;
+        let head = head.ok_or_else(|| StoreError::Corrupt("the act log has no head".to_owned()))?;
+        self.0.shared.catch_up_to(&self.0.db, head.tree()).await?;
+        let rules = self.0.shared.read().as_of(head.size()).rule_version();
+        Ok((head, rules))
+    }
+
+    /// Whether the log has reached this size. What was acknowledged before the call is seen, on every node.
+    pub async fn has_reached(&self, size: u64) -> Result<bool, FollowError> {
+        Ok(self.0.shared.catch_up(&self.0.db).await? >= size)
     }
 
     /// The database.
@@ -212,7 +232,7 @@ fn make_folder(path: &Path) -> Result<(), OpenError> {
 }
 
 async fn refuse_other_origin(db: &Db, expected: &str) -> Result<(), OpenError> {
-    match crate::store::heads::read(db, crate::store::heads::ACTS).await? {
+    match heads::read(db, heads::ACTS).await? {
         Some(head) if head.origin != expected => {
             Err(OpenError::Origin { expected: expected.to_owned(), found: head.origin })
         }

@@ -28,6 +28,7 @@ impl Registry {
             // A node that starts again does not seal the same size twice.
             once: Some(Once { digest: Sha256::of(key.as_bytes()).0, key, operation: "journal.sealed" }),
             body: Body::none(),
+            accounts: Vec::new(),
         };
         let submitted = self.submit(submission).await?;
         Ok((head.size, submitted.recorded))

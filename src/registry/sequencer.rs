@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::accounts::{self, AccountChange};
 use super::catalogue;
 use super::shared::{FollowError, SharedIndex, Writer};
 use crate::clock::{self, Clock};
@@ -46,6 +47,8 @@ pub struct Submission {
     pub once: Option<Once>,
     /// Makes the answer from what was recorded; it is kept with the key.
     pub body: Body,
+    /// Rows of people, keys and proposals that come about with it, in the same transaction.
+    pub accounts: Vec<AccountChange>,
 }
 
 /// How a repeated command is recognized (the header `Idempotency-Key`).
@@ -260,6 +263,9 @@ impl Worker {
             Ok(prepared) => prepared,
             Err(refusal) => return Ok(Err(SubmitError::Refused(vec![refusal]))),
         };
+        if let Some(refusal) = accounts::refusal(tx, &submission.accounts, at_ms).await? {
+            return Ok(Err(SubmitError::Refused(vec![refusal])));
+        }
         let (first, entries, written) = match self.admit(&prepared.command, at_ms) {
             Ok(admitted) => admitted,
             Err(refusals) => return Ok(Err(SubmitError::Refused(refusals))),
@@ -276,6 +282,7 @@ impl Worker {
         bytes.extend(written);
         let recorded = Recorded { first, count: entries.len() as u64, at_ms };
         let (status, body) = (submission.body.0)(&recorded);
+        accounts::write(tx, &submission.accounts, &body, at_ms).await?;
         if let Some(once) = &submission.once {
             let answer = idempotency::Answer {
                 operation: once.operation.to_owned(),
@@ -351,15 +358,10 @@ fn prepare(submission: &Submission) -> Result<Prepared, Refusal> {
 }
 
 async fn repeated(tx: &mut Tx, submission: &Submission, at_ms: i64) -> Result<Option<Answer>, StoreError> {
-    let Some(once) = &submission.once else { return Ok(None) };
-    let found = idempotency::find_in(tx, &submission.party.to_string(), &once.key, at_ms).await?;
-    Ok(found.map(|before| {
-        if before.operation == once.operation && before.body_digest == once.digest {
-            Ok(Submitted { recorded: None, status: before.status, body: before.response })
-        } else {
-            Err(SubmitError::KeyReused)
-        }
-    }))
+    match &submission.once {
+        None => Ok(None),
+        Some(once) => accounts::before(tx, submission.party, once, at_ms).await,
+    }
 }
 
 /// Why a whole batch failed.

@@ -7,6 +7,11 @@ use super::sql::texts;
 /// How many keys a person may have that are neither revoked nor expired: one in use, and its successor.
 pub const MAX_LIVE_KEYS: i64 = 2;
 
+/// The word in [`Person::role`] for who manages the organization's people and keys.
+pub const ADMIN: &str = "admin";
+/// The word in [`Person::role`] for everybody else.
+pub const MEMBER: &str = "member";
+
 /// The last use of a key is noted at most this often.
 pub const TOUCH_INTERVAL_MS: i64 = 60_000;
 
@@ -25,11 +30,15 @@ texts! {
     INSERT_KEY = "INSERT INTO api_keys (id, org, person, secret_hash, prefix, scopes, label, created_ms, expires_ms) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     FIND_KEY = "SELECT k.id, k.org, k.person, k.prefix, k.scopes, k.label, k.created_ms, k.expires_ms, \
-        k.last_used_ms, k.revoked_ms FROM api_keys k JOIN people p ON p.person = k.person \
+        k.last_used_ms, k.revoked_ms, p.role FROM api_keys k JOIN people p ON p.person = k.person \
         WHERE k.secret_hash = $1 AND k.revoked_ms IS NULL AND p.removed_ms IS NULL \
         AND (k.expires_ms IS NULL OR k.expires_ms > $2)";
+    KEY = "SELECT id, org, person, prefix, scopes, label, created_ms, expires_ms, last_used_ms, revoked_ms \
+        FROM api_keys WHERE id = $1";
     KEYS = "SELECT id, org, person, prefix, scopes, label, created_ms, expires_ms, last_used_ms, revoked_ms \
         FROM api_keys WHERE org = $1 AND id > $2 ORDER BY id LIMIT $3";
+    KEYS_OF_PERSON = "SELECT id, org, person, prefix, scopes, label, created_ms, expires_ms, last_used_ms, revoked_ms \
+        FROM api_keys WHERE person = $1 AND id > $2 ORDER BY id LIMIT $3";
     TOUCH_KEY = "UPDATE api_keys SET last_used_ms = $1 WHERE id = $2 \
         AND (last_used_ms IS NULL OR last_used_ms <= $3)";
     REVOKE_KEY = "UPDATE api_keys SET revoked_ms = $1 WHERE id = $2 AND org = $3 AND revoked_ms IS NULL";
@@ -45,7 +54,7 @@ pub struct Person {
     pub org: String,
     /// What colleagues call the person.
     pub label: String,
-    /// What the person may do within the organization.
+    /// What the person may do within the organization: [`ADMIN`] or [`MEMBER`].
     pub role: String,
     /// When the person was added.
     pub created_ms: i64,
@@ -76,6 +85,16 @@ pub struct ApiKey {
     pub last_used_ms: Option<i64>,
     /// When it was revoked.
     pub revoked_ms: Option<i64>,
+}
+
+/// A live key, and the role of the person it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct LiveKey {
+    /// The key.
+    #[sqlx(flatten)]
+    pub key: ApiKey,
+    /// [`Person::role`].
+    pub role: String,
 }
 
 /// Adds a person.
@@ -162,7 +181,7 @@ pub async fn insert_key(tx: &mut Tx, key: &ApiKey, secret_hash: &[u8; 32]) -> Re
 }
 
 /// The live key with this hash: not revoked, not expired at `now_ms`, of a person who was not removed.
-pub async fn find_key(db: &Db, secret_hash: &[u8; 32], now_ms: i64) -> Result<Option<ApiKey>, StoreError> {
+pub async fn find_key(db: &Db, secret_hash: &[u8; 32], now_ms: i64) -> Result<Option<LiveKey>, StoreError> {
     Ok(on_db!(db, pool => sqlx::query_as(FIND_KEY)
         .bind(secret_hash.as_slice())
         .bind(now_ms)
@@ -170,10 +189,30 @@ pub async fn find_key(db: &Db, secret_hash: &[u8; 32], now_ms: i64) -> Result<Op
         .await)?)
 }
 
+/// The key `id`, live or not.
+pub async fn key(db: &Db, id: &str) -> Result<Option<ApiKey>, StoreError> {
+    Ok(on_db!(db, pool => sqlx::query_as(KEY).bind(id).fetch_optional(pool).await)?)
+}
+
 /// The keys of an organization, dead ones too, by id.
 pub async fn keys(db: &Db, org: &str, after: Option<&str>, limit: u32) -> Result<Vec<ApiKey>, StoreError> {
     Ok(on_db!(db, pool => sqlx::query_as(KEYS)
         .bind(org)
+        .bind(after.unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(pool)
+        .await)?)
+}
+
+/// The keys of a person, dead ones too, by id.
+pub async fn keys_of_person(
+    db: &Db,
+    person: &str,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<ApiKey>, StoreError> {
+    Ok(on_db!(db, pool => sqlx::query_as(KEYS_OF_PERSON)
+        .bind(person)
         .bind(after.unwrap_or_default())
         .bind(i64::from(limit))
         .fetch_all(pool)

@@ -11,6 +11,9 @@ texts! {
         decided_ms, response FROM proposals WHERE id = $1";
     LIST = "SELECT id, org, proposed_by, operation, command, body_digest, created_ms, expires_ms, state, decided_by, \
         decided_ms, response FROM proposals WHERE org = $1 AND state = $2 AND id > $3 ORDER BY id LIMIT $4";
+    /// Changes nothing; it keeps others from deciding until the transaction ends.
+    HOLD = "UPDATE proposals SET state = state WHERE id = $1 AND state = 'waiting' AND expires_ms > $2 \
+        AND proposed_by <> $3";
     DECIDE = "UPDATE proposals SET state = $1, decided_by = $2, decided_ms = $3, response = $4 \
         WHERE id = $5 AND state = 'waiting' AND expires_ms > $3 AND (proposed_by <> $2 OR $1 = 'withdrawn')";
 }
@@ -118,6 +121,18 @@ pub async fn list(
         .bind(i64::from(limit))
         .fetch_all(pool)
         .await)?)
+}
+
+/// Whether `person` can approve it now; if so, nobody else decides it until the transaction ends.
+pub async fn hold(tx: &mut Tx, id: &str, person: &str, now_ms: i64) -> Result<bool, StoreError> {
+    let held = on_tx!(tx, conn => sqlx::query(HOLD)
+        .bind(id)
+        .bind(now_ms)
+        .bind(person)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(held == 1)
 }
 
 /// Decides a proposal, in the transaction that carries it out. False, and nothing changes, if it is decided already,

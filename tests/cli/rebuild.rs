@@ -38,6 +38,7 @@ async fn filled(world: &World) -> Registry {
         by: Vec::new(),
         once: None,
         body: Body::none(),
+        accounts: Vec::new(),
     };
     registry.submit(submission).await.expect("the installation may enter the first registrar");
     for round in 0..3 {

@@ -11,7 +11,7 @@ use kyodaku::http::problem::Code;
 use kyodaku::http::routes::{Route, table};
 use kyodaku::http::{Problem, Reply};
 
-use super::double;
+use super::node::{Node, Peopled};
 use crate::world::client::{Answer, Client};
 
 async fn boom() -> Result<Reply, Problem> {
@@ -28,7 +28,7 @@ async fn cached() -> Result<Reply, Problem> {
 }
 
 async fn ask(path: &str) -> Answer {
-    let client = Client::new(double::router(vec![
+    let client = Client::new(Node::new().await.router(vec![
         Route::get("/boom", "boom", Access::Public, boom),
         Route::get("/never", "never", Access::Public, never).time(Duration::from_millis(20)),
         Route::get("/cached", "cached", Access::Public, cached),
@@ -54,7 +54,7 @@ async fn a_handler_that_takes_too_long_is_a_503() {
 
 #[tokio::test]
 async fn an_unknown_path_and_a_wrong_method_are_problems() {
-    let client = Client::new(double::router(table()));
+    let client = Client::new(Node::new().await.router(table()));
     assert_eq!(client.get("/v1/nothing").await.problem(), "not_found");
     assert_eq!(client.get("/%ff/..//x").await.problem(), "not_found");
     let request = client.request(Method::DELETE, "/v1/status").body(Body::empty()).unwrap();
@@ -65,7 +65,7 @@ async fn an_unknown_path_and_a_wrong_method_are_problems() {
 
 #[tokio::test]
 async fn head_is_answered_like_get_without_a_body() {
-    let client = Client::new(double::router(table()));
+    let client = Client::new(Node::new().await.router(table()));
     let answer = client.send(client.request(Method::HEAD, "/v1/status").body(Body::empty()).unwrap()).await;
     assert_eq!((answer.status.as_u16(), answer.body.len()), (200, 0));
 }
@@ -86,7 +86,7 @@ async fn every_answer_has_safe_headers_unless_the_handler_set_its_own() {
 
 #[tokio::test]
 async fn a_request_id_is_the_callers_own_only_when_it_is_plain() {
-    let client = Client::new(double::router(table()));
+    let client = Client::new(Node::new().await.router(table()));
     for (sent, kept) in [("job-17_A", true), ("a b", false), ("<script>", false)] {
         let request = client.request(Method::GET, "/nothing").header("x-request-id", sent);
         let answer = client.send(request.body(Body::empty()).unwrap()).await;
@@ -99,7 +99,7 @@ async fn a_request_id_is_the_callers_own_only_when_it_is_plain() {
 
 #[tokio::test]
 async fn every_problem_has_a_page_that_says_how_to_fix_it() {
-    let client = Client::new(double::router(table()));
+    let client = Client::new(Node::new().await.router(table()));
     let list = client.get("/problems").await;
     for code in Code::ALL {
         let page = client.get(&format!("/problems/{}", code.as_str())).await;
@@ -143,7 +143,8 @@ fn lines() -> &'static Lines {
 async fn the_log_names_the_route_and_no_secret() {
     let lines = lines();
     let cached = Route::get("/one/{name}", "one", Access::Any(Scope::Read), cached);
-    let client = Client::new(double::router(vec![cached])).with_key(double::DEVELOPER);
+    let peopled = Peopled::new().await;
+    let client = Client::new(peopled.node.router(vec![cached])).with_key(&peopled.developer.key);
     for (id, path) in
         [("log-1", "/one/PATHSECRET?token=QUERYSECRET"), ("log-2", "/none/PATHSECRET?token=QUERYSECRET")]
     {
@@ -158,5 +159,5 @@ async fn the_log_names_the_route_and_no_secret() {
     assert!(found.contains("route=\"/one/{name}\"") && found.contains("status=200"), "{found}");
     assert!(found.contains("org_"), "{found}");
     assert!(unknown.contains("route=\"-\"") && unknown.contains("status=404"), "{unknown}");
-    assert!(!text.contains("SECRET") && !text.contains(double::DEVELOPER), "{text}");
+    assert!(!text.contains("SECRET") && !text.contains(&peopled.developer.key), "{text}");
 }

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
-use super::double;
+use super::node::Node;
 
 const SHORT: Duration = Duration::from_millis(150);
 /// Far longer than any limit under test: reached only when the server does not act.
@@ -36,7 +36,8 @@ async fn start(limits: Limits) -> Running {
         Reply::ok(&"done")
     };
     let quick = async || -> Result<Reply, Problem> { Reply::ok(&"quick") };
-    let router = double::router(vec![
+    let node = Node::new().await;
+    let router = node.router(vec![
         Route::get("/slow", "slow", Access::Public, slow),
         Route::get("/quick", "quick", Access::Public, quick),
     ]);

@@ -187,6 +187,7 @@ pub(super) fn submission(party: OrgId, by: &[PersonId], acts: Vec<Act>, once: Op
         acts: acts.into_iter().map(|act| (act, None)).collect(),
         once,
         body: Body::new(|recorded| (201, format!("{{\"first\":{}}}", recorded.first))),
+        accounts: Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! People, keys, proposals and challenges.
 
-use kyodaku::store::accounts::{self, ApiKey, Person, TOUCH_INTERVAL_MS};
+use kyodaku::store::accounts::{self, ApiKey, LiveKey, Person, TOUCH_INTERVAL_MS};
 use kyodaku::store::challenges::{self, Challenge};
 use kyodaku::store::proposals::ProposalState::{Approved, Rejected, Waiting, Withdrawn};
 use kyodaku::store::proposals::{self, Proposal};
@@ -56,7 +56,7 @@ both!(a_key_lives_until_it_expires_is_revoked_or_its_person_goes, async |world: 
     );
     assert_eq!(
         accounts::find_key(&db, &[1; 32], START_MS + 9).await.unwrap(),
-        Some(key(1, Some(START_MS + 10)))
+        Some(LiveKey { key: key(1, Some(START_MS + 10)), role: "member".to_owned() })
     );
     assert_eq!(accounts::find_key(&db, &[1; 32], START_MS + 10).await.unwrap(), None);
     assert_eq!(accounts::find_key(&db, &[9; 32], START_MS).await.unwrap(), None);
@@ -78,7 +78,7 @@ both!(a_key_lives_until_it_expires_is_revoked_or_its_person_goes, async |world: 
     tx.commit().await.unwrap();
     assert_eq!(accounts::find_key(&db, &[2; 32], START_MS).await.unwrap(), None);
     let found = accounts::find_key(&db, &[3; 32], touch).await.unwrap().unwrap();
-    assert_eq!(found.last_used_ms, Some(touch + TOUCH_INTERVAL_MS));
+    assert_eq!(found.key.last_used_ms, Some(touch + TOUCH_INTERVAL_MS));
 
     let mut tx = db.begin().await.unwrap();
     assert!(accounts::remove_person(&mut tx, "org_a", "prs_1", touch).await.unwrap());

@@ -62,6 +62,22 @@ impl Client {
         self.send(self.request(Method::GET, uri).body(Body::empty()).expect("a request")).await
     }
 
+    /// A JSON body with these headers.
+    pub(crate) async fn json(
+        &self,
+        method: &str,
+        uri: &str,
+        body: &serde_json::Value,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let method = method.parse().expect("a method");
+        let request = headers.iter().fold(
+            self.request(method, uri).header(CONTENT_TYPE, "application/json"),
+            |request, (name, value)| request.header(*name, *value),
+        );
+        self.send(request.body(Body::from(body.to_string())).expect("a request")).await
+    }
+
     /// Sends a request; panics when the response is not as documented.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());

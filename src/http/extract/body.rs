@@ -14,8 +14,10 @@ use sha2::{Digest, Sha256};
 use validator::Validate;
 
 use super::headers::IdempotencyKey;
+use crate::http::gate::Operation;
 use crate::http::problem::{Code, FieldError, Problem, pointer};
 use crate::http::text;
+use crate::registry::Once;
 
 /// What a body may take at most; the gate puts the route's into each request.
 #[derive(Clone, Copy, Debug)]
@@ -58,10 +60,20 @@ impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for ValidJso
 pub struct Submitted<T> {
     /// The key of the header `Idempotency-Key`.
     pub key: IdempotencyKey,
+    /// The id of the operation.
+    pub operation: &'static str,
     /// SHA-256 over method, path and body: the same key with another digest is another request (422).
     pub digest: [u8; 32],
     /// The body.
     pub body: T,
+}
+
+impl<T> Submitted<T> {
+    /// How a repetition of this request is recognized, and the body.
+    pub fn into_parts(self) -> (Once, T) {
+        let once = Once { key: self.key.as_str().to_owned(), operation: self.operation, digest: self.digest };
+        (once, self.body)
+    }
 }
 
 impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for Submitted<T> {
@@ -71,15 +83,43 @@ impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for Submitte
         let (mut parts, body) = request.into_parts();
         let key = IdempotencyKey::from_request_parts(&mut parts, state).await?;
         let bytes = read_json(&parts, body).await?;
-        let digest = Sha256::new()
-            .chain_update(parts.method.as_str())
-            .chain_update([0])
-            .chain_update(parts.uri.path())
-            .chain_update([0])
-            .chain_update(&bytes)
-            .finalize();
-        Ok(Self { key, digest: digest.into(), body: parse(&bytes)? })
+        let (operation, digest) = (operation(&parts), digest(&parts, &bytes));
+        Ok(Self { key, operation, digest, body: parse(&bytes)? })
     }
+}
+
+/// An act that needs no more words than its path, submitted once: the body is empty, or `{}`.
+#[derive(Clone, Debug)]
+pub struct Bare(pub Once);
+
+impl<S: Send + Sync> FromRequest<S> for Bare {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let key = IdempotencyKey::from_request_parts(&mut parts, state).await?;
+        let bytes = read_bytes(&parts, body).await?;
+        if !matches!(bytes.trim_ascii(), b"" | b"{}") {
+            return Err(Problem::new(Code::InvalidBody).detail("this operation takes no body"));
+        }
+        let digest = digest(&parts, b"");
+        Ok(Self(Once { key: key.as_str().to_owned(), operation: operation(&parts), digest }))
+    }
+}
+
+fn operation(parts: &Parts) -> &'static str {
+    parts.extensions.get::<Operation>().map_or("", |operation| operation.0)
+}
+
+fn digest(parts: &Parts, body: &[u8]) -> [u8; 32] {
+    let digest = Sha256::new()
+        .chain_update(parts.method.as_str())
+        .chain_update([0])
+        .chain_update(parts.uri.path())
+        .chain_update([0])
+        .chain_update(body)
+        .finalize();
+    digest.into()
 }
 
 /// Reads one JSON text into `T` and validates it: what [`ValidJson`] does once it has the bytes.
@@ -114,6 +154,10 @@ fn not_json(error: &serde_json::Error) -> Problem {
 
 async fn read_json(parts: &Parts, body: Body) -> Result<Bytes, Problem> {
     require_json(&parts.headers)?;
+    read_bytes(parts, body).await
+}
+
+async fn read_bytes(parts: &Parts, body: Body) -> Result<Bytes, Problem> {
     let limit = parts.extensions.get::<BodyLimit>().copied().unwrap_or_default();
     let announced =
         parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());

@@ -109,12 +109,11 @@ impl FromRequestParts<App> for AtLeast {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let Some(size) = take_at_least(&mut parts.uri)? else { return Ok(Self(None)) };
-        match app.backend().catch_up(size).await {
+        match app.registry().has_reached(size).await {
             Ok(true) => Ok(Self(Some(size))),
-            Ok(false) => Err(Problem::new(Code::NotCaughtUp).detail(format!(
-                "this node has not read the log to size {size}, wait or leave `at_least` out"
-            ))),
-            Err(unavailable) => Err(unavailable.into()),
+            Ok(false) => Err(Problem::new(Code::NotCaughtUp)
+                .detail(format!("the log has not reached size {size}: wait, or leave `at_least` out"))),
+            Err(error) => Err(Problem::unanswered(&error)),
         }
     }
 }

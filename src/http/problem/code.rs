@@ -59,6 +59,10 @@ codes! {
         "The API description states with `x-access` which roles may call each operation.";
     ScopeRequired, "scope_required", 403, "the key does not have the scope for this",
         "Create a key with the scope that `detail` names. A key holds only the scopes it was given.";
+    NotVerified, "not_verified", 403, "your organization may not act",
+        "It is not verified yet, or it is suspended. `GET /v1/me` says which. Ask the registrar.";
+    NotAllowed, "not_allowed", 403, "you may not do this",
+        "`detail` and `errors` say who may. Your organization may see the thing, and not do this with it.";
     NotFound, "not_found", 404, "there is nothing here that you may see",
         "Check the path and the id. What does not exist and what you may not see are answered alike.";
     MethodNotAllowed, "method_not_allowed", 405, "the path has no such method",

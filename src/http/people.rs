@@ -1,0 +1,80 @@
+//! People of an organization.
+
+use axum::extract::State;
+use serde::Deserialize;
+use validator::Validate;
+
+use super::app::App;
+use super::extract::{Submitted, ValidPath};
+use super::failure::{Place, Places, refused};
+use super::gate::{Access, Scope};
+use super::keys::KeyBody;
+use super::problem::Problem;
+use super::reply::Reply;
+use super::routes::Route;
+use super::text::Label;
+use crate::domain::ids::{OrgId, PersonId};
+use crate::registry::accounts::{self, NewPerson};
+use crate::registry::authority::Verified;
+
+#[rustfmt::skip]
+pub(super) fn routes() -> Vec<Route> {
+    const MANAGE: Access = Access::Any(Scope::Organization);
+    vec![
+        Route::post("/v1/people", "addPerson", MANAGE, add),
+        Route::delete("/v1/people/{person}", "removePerson", MANAGE, remove),
+    ]
+}
+
+/// The first person of a new organization, or another one.
+#[derive(Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PersonBody {
+    #[validate(nested)]
+    label: Label,
+    #[validate(nested)]
+    #[serde(default)]
+    key: Option<KeyBody>,
+}
+
+impl PersonBody {
+    pub(super) fn into_new(self, admin: bool) -> NewPerson {
+        let key = self.key.map(KeyBody::into_new);
+        NewPerson { label: self.label.into_string(), admin, key }
+    }
+}
+
+#[derive(Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct AddBody {
+    /// The caller's own when it is left out.
+    #[serde(default)]
+    organization: Option<OrgId>,
+    #[validate(nested)]
+    label: Label,
+    admin: bool,
+    #[validate(nested)]
+    #[serde(default)]
+    key: Option<KeyBody>,
+}
+
+const PLACES: Places = &[("/org", Place::Body("/organization"))];
+
+/// `POST /v1/people`.
+async fn add(State(app): State<App>, by: Verified, body: Submitted<AddBody>) -> Result<Reply, Problem> {
+    let (once, AddBody { organization, label, admin, key }) = body.into_parts();
+    let new = PersonBody { label, key }.into_new(admin);
+    let added = accounts::add_person(app.registry(), &by, organization, &new, once).await;
+    let (submitted, key) = added.map_err(refused(PLACES))?;
+    Reply::recorded_with_key(&submitted, key.as_ref())
+}
+
+/// `DELETE /v1/people/{person}`.
+async fn remove(
+    State(app): State<App>,
+    by: Verified,
+    ValidPath(person): ValidPath<PersonId>,
+) -> Result<Reply, Problem> {
+    let removed = accounts::remove_person(app.registry(), &by, person).await;
+    Reply::recorded(&removed.map_err(refused(&[("/person", Place::Path), ("/org", Place::Path)]))?)
+}

@@ -1,0 +1,65 @@
+//! The first registrar: recorded by the installation itself, from the machine it runs on.
+
+use super::accounts::{NewKey, NewPerson, make_person};
+use super::authority::{Roles, State};
+use super::credential::Secret;
+use super::failure::Failure;
+use super::node::Registry;
+use super::sequencer::{Body, Submission};
+use crate::domain::act::{Act, OrgRegistered, OrgVerified, PersonAdded, Role};
+use crate::domain::ids::{OrgId, PersonId};
+use crate::domain::payload::Payload;
+
+/// Who may act as the registrar from now on. The secret is shown once.
+#[derive(Clone, Debug)]
+pub struct NewRegistrar {
+    /// The registrar's organization.
+    pub org: OrgId,
+    /// The new person.
+    pub person: PersonId,
+    /// The person's key.
+    pub secret: Secret,
+}
+
+/// Makes the registrar's organization, called `name`, with a first person, called `label`, and a key. Where there is a
+/// registrar, a person with a key is added to it instead, and `name` is not used: confirming needs two people.
+///
+/// Whoever can call this can read the signing keys anyway.
+pub async fn create_registrar(registry: &Registry, name: &str, label: &str) -> Result<NewRegistrar, Failure> {
+    let installation = registry.installation();
+    let installation = installation.ok_or_else(|| Failure::Unavailable("the log is empty".to_owned()))?;
+    let present = registry.read(present_registrar).await?;
+    let org = present.unwrap_or_else(|| OrgId::new(registry.clock().new_uuid()));
+    let key = NewKey { label: label.to_owned(), scopes: None, days: super::accounts::MAX_KEY_DAYS };
+    let new = NewPerson { label: label.to_owned(), admin: true, key: Some(key) };
+    let made = make_person(registry, org, Roles::REGISTRAR, &new)?;
+    let mut acts: Vec<(Act, Option<Payload>)> = Vec::new();
+    if present.is_none() {
+        let registered = OrgRegistered { org, roles: vec![Role::Registrar] };
+        acts.push((registered.into(), Some(Payload::Org { name: name.to_owned() })));
+        acts.push((OrgVerified { org, evidence: None }.into(), None));
+    }
+    acts.push((PersonAdded { person: made.person, org }.into(), None));
+    let submission = Submission {
+        party: installation,
+        on_behalf_of: None,
+        by: Vec::new(),
+        acts,
+        once: None,
+        body: Body::none(),
+        accounts: made.changes(),
+    };
+    registry.submit(submission).await?;
+    let secret = made.key.map(|key| key.secret);
+    let secret = secret.ok_or_else(|| Failure::Unavailable("no key was made".to_owned()))?;
+    Ok(NewRegistrar { org, person: made.person, secret })
+}
+
+/// The oldest registrar that may act.
+fn present_registrar(now: crate::domain::index::AsOf<'_>) -> Option<OrgId> {
+    let mut orgs = now.index.orgs.iter().map(|(_, id, _)| id);
+    orgs.find(|id| {
+        State::of(now, *id)
+            .is_some_and(|(state, roles)| state == State::Verified && roles.meets(Roles::REGISTRAR))
+    })
+}
