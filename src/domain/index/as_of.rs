@@ -306,7 +306,7 @@ impl<'a> AsOf<'a> {
 
     /// The canonical works that this one is transitively part of, without itself.
     pub fn ancestors(self, work: Ix<Work>) -> Vec<Ix<Work>> {
-        self.reach(work, |at| {
+        self.reach(work, usize::MAX, |at| {
             let links = self.parent_links(at);
             links.into_iter().map(|link| self.canonical(self.index.parts.at(link).whole)).collect()
         })
@@ -314,22 +314,30 @@ impl<'a> AsOf<'a> {
 
     /// The canonical works that are transitively part of this one, without itself.
     pub fn descendants(self, work: Ix<Work>) -> Vec<Ix<Work>> {
-        self.reach(work, |at| {
+        self.descendants_up_to(work, usize::MAX)
+    }
+
+    /// The same, without looking further once there are more than `most`: an answer must not take as long as a franchise is large.
+    pub fn descendants_up_to(self, work: Ix<Work>, most: usize) -> Vec<Ix<Work>> {
+        self.reach(work, most, |at| {
             let links = self.child_links(at);
             links.into_iter().map(|link| self.canonical(self.index.parts.at(link).part)).collect()
         })
     }
 
-    fn reach(self, work: Ix<Work>, step: impl Fn(Ix<Work>) -> Vec<Ix<Work>>) -> Vec<Ix<Work>> {
+    fn reach(self, work: Ix<Work>, most: usize, step: impl Fn(Ix<Work>) -> Vec<Ix<Work>>) -> Vec<Ix<Work>> {
         let mut found = vec![work];
         let mut known: hashbrown::HashSet<Ix<Work>> = std::iter::once(work).collect();
         let mut next = 0;
         while let Some(at) = found.get(next).copied() {
             next += 1;
             for other in step(at) {
-                if known.insert(other) {
+                if found.len() <= most && known.insert(other) {
                     found.push(other);
                 }
+            }
+            if found.len() > most {
+                break;
             }
         }
         found.remove(0);

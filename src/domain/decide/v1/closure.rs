@@ -52,7 +52,7 @@ pub(super) fn members(asked: &Asked<'_>, work: Ix<Work>) -> Result<Vec<Member>, 
         found.extend(
             asked
                 .seen
-                .descendants(work)
+                .descendants_up_to(work, MAX_MEMBERS)
                 .into_iter()
                 .filter(|part| *part != work)
                 .map(|part| (part, Place::Part)),
