@@ -107,7 +107,9 @@ impl<'a> Check<'a> {
     /// Lets the organizations of an `only` list read the entry.
     pub(super) fn read_by_named(&mut self, orgs: &Scope<OrgId>) {
         if let Scope::Only(orgs) = orgs {
-            orgs.iter().for_each(|org| self.read_by_id(*org));
+            for org in orgs {
+                self.read_by_id(*org);
+            }
         }
     }
 
@@ -137,8 +139,8 @@ impl<'a> Check<'a> {
             }
             return;
         }
-        let party = self.good_org("", self.command.party);
-        self.party = self.seen.org(self.command.party).map(OrgRef::Org);
+        let party = self.acting_org(self.command.party);
+        self.party = party.map(OrgRef::Org);
         self.persons();
         self.principal = match self.command.on_behalf_of {
             None => party,
@@ -147,8 +149,15 @@ impl<'a> Check<'a> {
                 self.refuse(code::ITSELF, "", detail);
                 None
             }
-            Some(principal) => self.good_org("", principal),
+            Some(principal) => self.acting_org(principal),
         };
+    }
+
+    /// A registered organization; that it can't act is noted, and the rest of the act is examined all the same.
+    fn acting_org(&mut self, id: OrgId) -> Option<Ix<Org>> {
+        let org = self.org("", id)?;
+        self.good("", org);
+        Some(org)
     }
 
     fn persons(&mut self) {

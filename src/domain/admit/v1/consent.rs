@@ -115,7 +115,7 @@ fn deny(check: &mut Check<'_>, act: &DenialRecorded) {
     if let Some(work) = work {
         check.must_be_tied("/work", work, Tie::Holder);
     }
-    check.agent_has(Power::Deny, Over::Works(&work.into_iter().collect::<Vec<_>>()), true);
+    check.agent_has(Power::Deny, Over::Works(work.as_slice()), true);
     let developers = act.developers.as_ref().unwrap_or(&Scope::Any);
     if let Some(uses) = &act.uses {
         check.scope("/uses", uses);

@@ -22,7 +22,7 @@ pub(super) fn admit(check: &mut Check<'_>, act: &Act) {
         Act::ControlProved(act) => prove(check, act),
         Act::RosterDeclared(act) => {
             let work = check.work("/work", act.work);
-            declares(check, "/work", work, &work.into_iter().collect::<Vec<_>>());
+            declares(check, "/work", work, work.as_slice());
         }
         Act::RosterSameAsParent(act) => same_as_parent(check, act),
         _ => {}
@@ -68,7 +68,7 @@ fn assert(check: &mut Check<'_>, act: &HoldingAsserted) {
     if !check.is_registrar() {
         let principal = check.principal();
         check.principal_is(principal, HOLDERS);
-        check.agent_has(Power::Register, Over::Works(&work.into_iter().collect::<Vec<_>>()), false);
+        check.agent_has(Power::Register, Over::Works(work.as_slice()), false);
         if let (Some(work), Some(principal)) = (work, principal)
             && !check.is_tied(work, Tie::Holder)
         {

@@ -25,7 +25,7 @@ fn record(check: &mut Check<'_>, act: &ReservationRecorded) {
             None
         }
     };
-    check.agent_has(Power::Notice, Over::Works(&work.into_iter().collect::<Vec<_>>()), true);
+    check.agent_has(Power::Notice, Over::Works(work.as_slice()), true);
     check.scope("/uses", &act.uses);
 }
 

@@ -140,15 +140,10 @@ impl Check<'_> {
 
     /// A holder of the work, itself or through an agent with this power.
     pub(super) fn holder_or_agent(&mut self, pointer: &str, work: Option<Ix<Work>>, tie: Tie, power: Power) {
-        match work {
-            Some(work) => {
-                self.must_be_tied(pointer, work, tie);
-                self.agent_has(power, Over::Works(&[work]), false);
-            }
-            None => {
-                self.principal();
-                self.agent_has(power, Over::Works(&[]), false);
-            }
+        self.principal();
+        if let Some(work) = work {
+            self.must_be_tied(pointer, work, tie);
         }
+        self.agent_has(power, Over::Works(work.as_slice()), false);
     }
 }

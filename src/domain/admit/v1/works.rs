@@ -28,7 +28,7 @@ pub(super) fn admit(check: &mut Check<'_>, act: &Act) {
         Act::BindingRemoved(act) => unbind(check, act),
         Act::LayersDeclared(act) => {
             let work = check.work("/work", act.work);
-            holdings::declares(check, "/work", work, &work.into_iter().collect::<Vec<_>>());
+            holdings::declares(check, "/work", work, work.as_slice());
         }
         _ => {}
     }
