@@ -260,3 +260,21 @@ fn a_reservation_is_anybodys_and_only_its_recorder_takes_it_off() {
     stage.ok(&hal, ReservationWithdrawn { reservation });
     stage.no(&hal, ReservationWithdrawn { reservation }, &[("ended", "/reservation")]);
 }
+
+#[test]
+fn at_most_ten_thousand_grants_of_a_work_are_in_force() {
+    let mut stage = Stage::new();
+    let aki = stage.holder();
+    let (work, _) = stage.work(&[&aki]);
+    let mut last = None;
+    for _ in 0..10 {
+        let grants: Vec<_> = (0..1_000).map(|_| stage.grant(work)).collect();
+        last = grants.last().map(|act| act.grant);
+        stage.all(&aki, grants.into_iter().map(Act::from).collect()).unwrap();
+    }
+    let act = stage.grant(work);
+    stage.no(&aki, act.clone(), &[("too_many", "/work")]);
+    // A grant that is revoked makes room.
+    stage.ok(&aki, GrantRevoked { grant: last.unwrap(), from: From::OnRecord });
+    stage.ok(&aki, act);
+}

@@ -58,30 +58,29 @@ fn circles_through_merged_works_are_seen() {
     let mut stage = Stage::new();
     let (aki, registrar) = (stage.holder(), stage.registrar.clone());
     let works: Vec<WorkId> = (0..6).map(|_| stage.work(&[&aki]).0).collect();
-    let [a, b, c, d, e, f] = works[..] else { panic!() };
-    // a is part of b; c, which becomes b, is part of d: so d can't be part of a.
-    stage.link(&aki, a, b);
-    stage.link(&aki, c, d);
-    let act = stage.layer(a, c);
+    // The first is part of the second; the third, which becomes the second, of the fourth.
+    stage.link(&aki, works[0], works[1]);
+    stage.link(&aki, works[2], works[3]);
+    let act = stage.layer(works[0], works[2]);
     stage.ok(&aki, act);
-    let act = stage.layer(c, e);
+    let act = stage.layer(works[2], works[4]);
     stage.ok(&aki, act);
-    stage.merge(c, b);
-    let act = stage.part(d, a);
+    stage.merge(works[2], works[1]);
+    let act = stage.part(works[3], works[0]);
     stage.no(&aki, act, &[("cycle", "/whole")]);
-    let act = stage.layer(e, a);
+    let act = stage.layer(works[4], works[0]);
     stage.no(&aki, act, &[("cycle", "/layer")]);
     // The same link by another name.
-    let act = stage.layer(a, b);
+    let act = stage.layer(works[0], works[1]);
     stage.no(&aki, act, &[("already", "/layer")]);
     // A merge that would close one.
-    let act = WorksMerged { duplicate: d, into: a };
+    let act = WorksMerged { duplicate: works[3], into: works[0] };
     stage.no(&registrar, act, &[("cycle", "/duplicate")]);
-    let act = WorksMerged { duplicate: a, into: d };
+    let act = WorksMerged { duplicate: works[0], into: works[3] };
     stage.no(&registrar, act, &[("cycle", "/duplicate")]);
-    let act = WorksMerged { duplicate: e, into: a };
+    let act = WorksMerged { duplicate: works[4], into: works[0] };
     stage.no(&registrar, act, &[("cycle", "/duplicate")]);
-    stage.ok(&registrar, WorksMerged { duplicate: e, into: f });
+    stage.ok(&registrar, WorksMerged { duplicate: works[4], into: works[5] });
 }
 
 #[test]
@@ -137,4 +136,25 @@ fn each_holder_of_either_side_assents_once() {
     stage.no(&outsider, PartAccepted { link }, &[("ended", "/link"), ("unauthorized", "/link")]);
     let unknown = stage.id();
     stage.no(&registrar, LinkRemoved { link: unknown }, &[("unknown", "/link")]);
+}
+
+#[test]
+fn a_work_has_at_most_ten_thousand_parts() {
+    let mut stage = Stage::new();
+    let aki = stage.holder();
+    let whole = stage.unheld(&aki);
+    let part = |stage: &mut Stage| {
+        let mut act = stage.registration(&[]);
+        act.part_of = vec![Tie { link: stage.id(), work: whole }];
+        act
+    };
+    for _ in 0..10 {
+        let acts = (0..1_000).map(|_| part(&mut stage).into()).collect();
+        stage.all(&aki, acts).unwrap();
+    }
+    let act = part(&mut stage);
+    stage.no(&aki, act, &[("too_many", "/part_of/0/work")]);
+    let other = stage.unheld(&aki);
+    let act = stage.part(other, whole);
+    stage.no(&aki, act, &[("too_many", "/whole")]);
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::stage::{Actor, DAY_MS, POWERS, Stage, digest};
 use kyodaku::domain::act::*;
+use kyodaku::domain::admit::Refusal;
 use kyodaku::domain::key::Key;
 use kyodaku::domain::scope::{From, Scope, Until};
 
@@ -345,7 +346,7 @@ fn every_act_is_admitted_for_those_who_may_and_refused_for_everybody_else() {
                 }
                 (Err(refusals), false) => {
                     assert!(!refusals.is_empty(), "{name}: {act:?}");
-                    assert!(!refusals.iter().any(|r| r.is_second_person_required()), "{name}: {act:?}");
+                    assert!(!refusals.iter().any(Refusal::is_second_person_required), "{name}: {act:?}");
                 }
                 (Ok(_), false) => wrong.push(format!("{name} was let {act:?}")),
                 (Err(refusals), true) => wrong.push(format!("{name} was not let {act:?}: {refusals:?}")),

@@ -1,6 +1,6 @@
 //! What stands now in and around a work, effective or not: what `admit` asks before it lets anything be added.
 
-use super::records::{Binding, Claim, LayerLink, NEVER, Org, PartLink, Work};
+use super::records::{Binding, Claim, Grant, LayerLink, NEVER, Org, PartLink, Work};
 use super::{AsOf, Ix};
 
 impl AsOf<'_> {
@@ -59,6 +59,14 @@ impl AsOf<'_> {
         self.linked(work, |record| &record.children, |link| link.part)
     }
 
+    /// Whether a canonical work has fewer than `most` standing links to parts.
+    pub fn has_room_for_part(self, work: Ix<Work>, most: usize) -> bool {
+        let records = self.records_of(work);
+        let children = || records.iter().flat_map(|record| &self.index.works.at(*record).children);
+        // Most works are far from any limit: count what stands only where it could matter.
+        children().count() < most || children().filter(|link| self.part_link_stands(**link)).count() < most
+    }
+
     fn linked(
         self,
         work: Ix<Work>,
@@ -74,13 +82,14 @@ impl AsOf<'_> {
         works
     }
 
-    /// How many grants on this very work are neither revoked nor over at the moment.
-    pub fn grants_in_force(self, work: Ix<Work>, moment_ms: i64) -> usize {
-        let live = self.grants(work).filter(|(_, grant)| {
+    /// Whether fewer than `most` grants on this very work are neither revoked nor over at the moment.
+    pub fn has_room_for_grant(self, work: Ix<Work>, moment_ms: i64, most: usize) -> bool {
+        let in_force = |grant: &Grant| {
             let revoked = grant.revoked.iter().any(|(at, from_ms)| self.seen(*at) && *from_ms <= moment_ms);
             !revoked && moment_ms < grant.term.until_ms
-        });
-        live.count()
+        };
+        let all = self.index.works.at(work).grants.len();
+        all < most || self.grants(work).filter(|(_, grant)| in_force(grant)).count() < most
     }
 
     /// The entry at which the present holder of a holding came to hold it; [`NEVER`] if nobody does.

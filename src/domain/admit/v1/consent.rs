@@ -44,8 +44,8 @@ fn grant(check: &mut Check<'_>, act: &GrantRecorded) {
         answers(check, request, work);
     }
     if let Some(work) = work {
-        let in_force = check.seen.grants_in_force(work, check.at_ms) + 1;
-        check.at_most("/work", in_force, limits::GRANTS, "grants in force on one work");
+        let has_room = check.seen.has_room_for_grant(work, check.at_ms, limits::GRANTS);
+        check.has_room("/work", has_room, limits::GRANTS, "grants in force on one work");
     }
 }
 

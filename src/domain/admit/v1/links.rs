@@ -49,8 +49,7 @@ pub(super) fn new_ties(check: &mut Check<'_>, act: &WorkRegistered) {
             } else if let Some(work) = check.work(&at_work, tie.work)
                 && pointer == "/part_of"
             {
-                let parts = check.seen.parts_linked(work).len() + 1;
-                check.at_most(&at_work, parts, limits::CHILDREN, "parts of one work");
+                has_room_for_part(check, &at_work, work);
                 wholes.push(work);
             }
         }
@@ -60,6 +59,11 @@ pub(super) fn new_ties(check: &mut Check<'_>, act: &WorkRegistered) {
     } else {
         too_wide(check, "/part_of");
     }
+}
+
+fn has_room_for_part(check: &mut Check<'_>, pointer: &str, whole: Ix<Work>) {
+    let has_room = check.seen.has_room_for_part(whole, limits::CHILDREN);
+    check.has_room(pointer, has_room, limits::CHILDREN, "parts of one work");
 }
 
 fn itself(check: &mut Check<'_>, pointer: &str, work: WorkId) {
@@ -115,8 +119,7 @@ fn link_part(check: &mut Check<'_>, act: &PartLinked) {
     if check.seen.wholes_linked(part).contains(&whole) {
         already(check, "/whole", act.whole, act.part);
     }
-    let parts = check.seen.parts_linked(whole).len() + 1;
-    check.at_most("/whole", parts, limits::CHILDREN, "parts of one work");
+    has_room_for_part(check, "/whole", whole);
     match together(check, &[whole]) {
         Some(above) if above.contains(&part) => circle(check, "/whole", act.whole, act.part),
         Some(above) => stays_shallow(check, "/part", &[part], &above),

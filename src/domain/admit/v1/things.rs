@@ -67,6 +67,17 @@ impl Check<'_> {
         count <= most
     }
 
+    /// One more of something fits under this limit.
+    pub(super) fn has_room(&mut self, pointer: &str, has_room: bool, most: usize, what: &str) {
+        if !has_room {
+            self.refuse(
+                code::TOO_MANY,
+                pointer,
+                format!("there are {most} {what} already, the most there may be"),
+            );
+        }
+    }
+
     /// A key is in normal form.
     pub(super) fn normal(&mut self, pointer: &str, key: &Key) {
         if !key.is_normal() {
