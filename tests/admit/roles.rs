@@ -138,6 +138,7 @@ fn work_scenes(cast: &mut Cast) {
     cast.scene(BindingAsserted { work, binding, key }, HOLDERS);
     let Binding { binding, key } = cast.stage.key("https://a.example/2");
     cast.stage.ok(&beni, BindingAsserted { work, binding, key });
+    cast.stage.confirm(&[], &[binding]);
     cast.scene(BindingRemoved { binding }, HOLDERS);
     cast.scene(RosterDeclared { work }, HOLDERS_AND_REGISTRAR);
     cast.scene(LayersDeclared { work }, HOLDERS_AND_REGISTRAR);

@@ -71,8 +71,10 @@ pub(crate) struct Teller {
 
 /// The history of a seed, after about so many steps.
 pub(crate) fn history(seed: u64, steps: usize) -> Teller {
-    let mut teller = Teller::new(seed);
-    teller.open();
+    let mut teller = Teller::opened(seed);
+    for _ in 0..4 {
+        teller.register_work();
+    }
     while teller.history.steps.len() + teller.history.refused.len() < steps {
         teller.go_on();
     }
@@ -90,6 +92,13 @@ impl Teller {
             next_id: 1 << 64,
             now_ms: START_MS,
         }
+    }
+
+    /// Everybody is there; nothing else is told yet.
+    pub(crate) fn opened(seed: u64) -> Self {
+        let mut teller = Self::new(seed);
+        teller.open();
+        teller
     }
 
     pub(crate) fn id<K: Kind>(&mut self) -> Id<K> {
@@ -131,9 +140,6 @@ impl Teller {
             let model = self.id();
             self.models.push(model);
             self.must(developer, vec![kyodaku::domain::act::ModelRegistered { model }.into()]);
-        }
-        for _ in 0..4 {
-            self.register_work();
         }
     }
 

@@ -3,9 +3,13 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
+use kyodaku::domain::act::{BindingRemoved, HoldingAsserted};
 use kyodaku::domain::decision::{Decision, ReasonCode};
 use kyodaku::domain::ids::{OrgId, WorkId};
 use kyodaku::domain::index::Index;
+use kyodaku::domain::key::{Key, SubjectKey};
+use kyodaku::domain::question::Question;
+use kyodaku::domain::uses::Use;
 
 use super::agreement::questions;
 use super::compare::Asked;
@@ -112,4 +116,45 @@ fn r11_nothing_widens_by_structure() {
     let turned = Cell::new(0);
     on_histories(26, |teller| turns(teller, &turned));
     assert!(turned.get() > 20, "only {} answers turned to permitted", turned.get());
+}
+
+/// A hostile organization lists itself as a holder of somebody else's unconfirmed work, to take that work's key off it
+/// and so free its own work under the same key.
+#[test]
+fn r11_a_key_that_another_asserted_is_not_taken_off_by_a_holder() {
+    let mut teller = Teller::opened(7);
+    let (honest, hostile) = (teller.cast.holders[2], teller.cast.outsider);
+    let key = Key::identifier("fresh", "1").unwrap();
+    let mine = teller.entered_work(hostile, &key);
+    let theirs = teller.entered_work(honest, &key);
+    teller.confirm(mine);
+    let grant = teller.grant(mine, true);
+    assert!(teller.play(hostile, None, vec![grant]));
+    let question = Question {
+        developer: teller.cast.developers[0],
+        model: None,
+        uses: vec![Use::Search],
+        territory: None,
+        subject: vec![SubjectKey::Key(key)],
+        with_parts: false,
+    };
+    let permits = |history: &History| {
+        let asked = Asked { size: history.size(), moment: history.now(), question: question.clone() };
+        verdict_permits(&asked, &history.index)
+    };
+    assert!(!permits(&teller.history), "the honest party's unconfirmed work must refuse");
+    let listed = HoldingAsserted { work: theirs, holding: teller.id(), holder: hostile };
+    let listed = teller.history.step(hostile, listed);
+    let facts = teller.history.facts();
+    let binding = facts.bindings.values().find(|binding| binding.work == theirs).unwrap().id;
+    let taken_off = BindingRemoved { binding };
+    let by_hostile = teller.history.step(hostile, taken_off.clone());
+    assert!(teller.history.admits(vec![listed.clone()]));
+    assert!(
+        !teller.history.admits(vec![listed, by_hostile]),
+        "it was taken off by another than its asserter"
+    );
+    let by_asserter = teller.history.step(honest, taken_off);
+    let permitted = teller.history.suppose(vec![by_asserter], |history, all| all && permits(history));
+    assert!(permitted, "only the honest party's own act may free the key");
 }

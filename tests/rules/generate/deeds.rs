@@ -8,7 +8,7 @@ use kyodaku::domain::act::{
     WorkKind, WorkRegistered,
 };
 use kyodaku::domain::ids::{OrgId, WorkId};
-use kyodaku::domain::key::Sha256;
+use kyodaku::domain::key::{Key, Sha256};
 use kyodaku::domain::scope::{From, Scope, Until};
 use kyodaku::domain::territory::Territory;
 use kyodaku::domain::uses::Use;
@@ -68,6 +68,23 @@ impl Teller {
             bindings: keys.into_iter().map(|key| Binding { binding: self.id(), key }).collect(),
         };
         self.play(party, None, vec![act.into()]);
+    }
+
+    /// A work of one holder under one key, declared complete, and nothing confirmed.
+    pub(crate) fn entered_work(&mut self, holder: OrgId, key: &Key) -> WorkId {
+        let work = self.id();
+        let act = WorkRegistered {
+            work,
+            kind: WorkKind::Series,
+            holders: vec![Holding { holding: self.id(), holder }],
+            roster_complete: true,
+            layers: vec![],
+            layers_complete: true,
+            part_of: vec![],
+            bindings: vec![Binding { binding: self.id(), key: key.clone() }],
+        };
+        assert!(self.play(holder, None, vec![act.into()]));
+        work
     }
 
     fn ties(&mut self, chance: usize) -> Vec<WorkId> {

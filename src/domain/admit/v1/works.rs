@@ -91,8 +91,19 @@ fn unbind(check: &mut Check<'_>, act: &BindingRemoved) {
         check.read_by_holders(work);
     }
     check.holder_or_agent("/binding", work, Tie::HolderOrRegistrant, Power::Register);
-    if binding.is_some_and(|binding| !check.seen.binding_stands(binding)) {
+    let Some(binding) = binding else { return };
+    if !check.seen.binding_stands(binding) {
         check.ended("/binding", act.binding);
+        return;
+    }
+    // R11: an unconfirmed key only refuses, and stops doing so when it is taken off. If any holder could do that,
+    // whoever lists itself as one could lift a refusal that rests on another.
+    let binding = check.index.bindings.at(binding);
+    let is_asserter = check.principal() == Some(binding.by);
+    if !check.seen.seen(binding.confirmed) && !is_asserter {
+        let who =
+            "until it is confirmed, only who asserted the key may take it off; the registrar may reject it";
+        check.unauthorized("/binding", who);
     }
 }
 
