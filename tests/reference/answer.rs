@@ -184,9 +184,9 @@ impl Facts {
                 works.insert(member);
                 let claims = self.claims_on(member, moment).1.into_iter().map(|claim| claim.span.began);
                 let bindings = self.binding_claims_on(member, moment).1.into_iter();
-                let noted: Vec<u64> = claims.chain(bindings.map(|claim| claim.span.began)).collect();
-                if !noted.is_empty() {
-                    notes.entry(NoteCode::ClaimNoted).or_default().extend(noted);
+                let passed: Vec<u64> = claims.chain(bindings.map(|claim| claim.span.began)).collect();
+                if !passed.is_empty() {
+                    notes.entry(NoteCode::ClaimNoted).or_default().extend(passed);
                 }
             }
         }

@@ -165,7 +165,9 @@ fn what_is_taken_back_leaves_every_answer_as_it_was() {
         let now = teller.history.now();
         let mut steps: Vec<Step> = other.history.steps[first_of_works..].to_vec();
         steps.extend(teller.history.steps.iter().rev().take(40).cloned());
-        steps.iter_mut().for_each(|step| step.at_ms = now);
+        for step in &mut steps {
+            step.at_ms = now;
+        }
         for pair in steps.chunks(2) {
             teller.history.suppose(pair.to_vec(), |_, _| ());
             for (one, before) in asked.iter().zip(&before) {

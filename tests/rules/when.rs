@@ -123,10 +123,10 @@ fn r13_opt_outs_requests_and_offers_change_no_verdict() {
             assert_eq!(before, verdicts(teller), "after {:?}", teller.history.steps.last());
             assert!(teller.history.now() >= now);
         }
-        let notes =
+        let seen =
             asked.iter().map(|one| again(one, &teller.history).decide(&teller.history.index).notes.len());
         let (noted, recorded) = changed.get();
-        changed.set((noted + notes.sum::<usize>(), recorded));
+        changed.set((noted + seen.sum::<usize>(), recorded));
         Ok(())
     });
     let (noted, recorded) = changed.get();
