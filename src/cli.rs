@@ -4,6 +4,8 @@
 //! when it was called wrongly; `check` also with 10 when not everything is permitted, and with 69 when there is no
 //! answer, which is never a permission.
 
+mod check;
+mod client;
 mod completions;
 mod config;
 mod logging;
@@ -22,6 +24,8 @@ pub(crate) enum Exit {
     Done,
     /// It found what it looks for: a difference.
     Differs,
+    /// `check`: not everything is permitted.
+    NotPermitted,
 }
 
 impl From<Exit> for ExitCode {
@@ -29,6 +33,7 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Done => Self::SUCCESS,
             Exit::Differs => Self::from(1),
+            Exit::NotPermitted => Self::from(10),
         }
     }
 }
@@ -66,6 +71,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(check::Args),
     Config(config::Args),
     Rebuild(rebuild::Args),
     Completions(completions::Args),
@@ -82,8 +88,9 @@ pub fn main() -> ExitCode {
         }
     };
     let ended = match cli.command {
+        Command::Check(args) => on_runtime(check::run(args)),
         Command::Config(args) => config::run(&args),
-        Command::Completions(args) => completions::run(&args),
+        Command::Completions(args) => Ok(completions::run(&args)),
         Command::Rebuild(args) => on_runtime(rebuild::run(args)),
     };
     match ended {
@@ -98,5 +105,9 @@ pub fn main() -> ExitCode {
 /// Runs a command that waits for the network or the disk.
 fn on_runtime(command: impl Future<Output = Outcome>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| Failure::new(format!("the runtime can't start: {error}")))?.block_on(command)
+    let runtime = runtime.map_err(|error| Failure::new(format!("the runtime can't start: {error}")))?;
+    let outcome = runtime.block_on(command);
+    // Somebody may still wait for a line of standard input, which never comes.
+    runtime.shutdown_background();
+    outcome
 }

@@ -1,6 +1,8 @@
 //! The command line: each command through the built binary, with its exit code.
 
+mod check;
 mod config;
+mod fake;
 mod rebuild;
 
 use std::ffi::OsStr;

@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::{Cli, Exit, Outcome, output};
+use super::{Cli, Exit, output};
 
 /// Print completions for a shell: bash, elvish, fish, powershell or zsh
 #[derive(Debug, clap::Args)]
@@ -12,9 +12,9 @@ pub(super) struct Args {
     shell: Shell,
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
+pub(super) fn run(args: &Args) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "kyodaku", &mut script);
     output::raw(&script);
-    Ok(Exit::Done)
+    Exit::Done
 }

@@ -81,7 +81,7 @@ pub(super) async fn examine(
                 }
             }
             Err(Stop::Found(what)) => {
-                report.logs_differ.push(Finding { place: format!("log `{log}`"), what })
+                report.logs_differ.push(Finding { place: format!("log `{log}`"), what });
             }
             Err(Stop::Error(error)) => return Err(error),
         }

@@ -1,0 +1,97 @@
+//! `kyodaku check`: may these items be used so? Everything is permitted, or the command does not end with 0.
+
+mod ask;
+mod item;
+mod reply;
+mod spool;
+mod table;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::client::{ClientArgs, Server};
+use super::{Exit, Failure, Outcome, output};
+use crate::domain::ids::ModelId;
+use crate::domain::territory::Territory;
+use crate::domain::uses::Use;
+use item::Source;
+
+/// Ask whether items may be used: ends with 0 if all are permitted, 10 if not, 69 if there is no answer
+///
+/// An item is a work id, a URL, `sha256:HEX` or `SCHEME:VALUE`. Items are arguments, or lines of `--file` or of
+/// standard input; a line that begins with `{` is an item as the API takes it. No answer, a broken answer or a short
+/// one is never a permission, and then nothing is printed on standard output.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The items; `-` or nothing reads lines of standard input
+    #[arg(value_name = "ITEM", conflicts_with = "file")]
+    items: Vec<String>,
+    /// Read items from the lines of a file
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// What for, such as `train.generative`; may be repeated
+    #[arg(long = "use", value_name = "USE", required = true)]
+    uses: Vec<Use>,
+    /// With which registered model
+    #[arg(long, value_name = "MODEL")]
+    model: Option<ModelId>,
+    /// In which territory, such as `JP`
+    #[arg(long, value_name = "TERRITORY")]
+    territory: Option<Territory>,
+    /// Ask about every part of a work too
+    #[arg(long)]
+    with_parts: bool,
+    /// Print one JSON object an item, and one about the whole
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+/// What holds for every item that does not say otherwise: the first line of the request.
+#[derive(Clone, Debug, Serialize)]
+struct Context {
+    uses: Vec<Use>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<ModelId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    territory: Option<Territory>,
+    with_parts: bool,
+}
+
+pub(super) async fn run(args: Args) -> Outcome {
+    let mut uses = args.uses.clone();
+    uses.sort_unstable();
+    uses.dedup();
+    let context = Context { uses, model: args.model, territory: args.territory, with_parts: args.with_parts };
+    let server = Server::new(&args.client)?;
+    let source = Source::open(&args.items, args.file.as_deref())?;
+    let bar = progress_bar(&source);
+    let answered = ask::ask(&server, &context, source, args.json, &bar).await;
+    bar.finish_and_clear();
+    let mut answered = answered?;
+    answered.spool.copy_to_stdout()?;
+    let total = &answered.total;
+    if args.json {
+        let line = serde_json::to_string(total).map_err(|error| Failure::new(error.to_string()))?;
+        output::line(line);
+    }
+    output::say(total.in_words());
+    Ok(if total.items > 0 && total.not_permitted == 0 { Exit::Done } else { Exit::NotPermitted })
+}
+
+fn progress_bar(source: &Source) -> ProgressBar {
+    if !source.is_long() || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) =
+        ProgressStyle::with_template("{spinner} {human_pos} items answered, {per_sec}, {elapsed}")
+    {
+        bar.set_style(style);
+    }
+    bar
+}

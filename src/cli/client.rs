@@ -1,0 +1,267 @@
+//! The client of the server's API, for the commands that ask it.
+//!
+//! Whatever is not a whole, well-formed answer of the documented kind is a [`NoAnswer`], and no answer is never a
+//! permission.
+
+use std::time::Duration;
+
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue, Method};
+use reqwest::{Body, Client, RequestBuilder, Response, redirect};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+use super::{Failure, output};
+
+/// The media type of JSON texts, one a line.
+pub(super) const NDJSON: &str = "application/x-ndjson";
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The longest answer that is read whole.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// Which server, and who asks.
+#[derive(Clone, clap::Args)]
+#[command(next_help_heading = "Server")]
+pub(super) struct ClientArgs {
+    /// The server
+    #[arg(long, env = "KYODAKU_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    url: String,
+    /// The API key, better given in the environment, where other users of the machine do not see it
+    #[arg(long, env = "KYODAKU_API_KEY", hide_env_values = true, value_name = "KEY")]
+    api_key: Option<String>,
+    /// After how many seconds without a sign of life the server counts as unavailable
+    #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    timeout: u64,
+}
+
+impl std::fmt::Debug for ClientArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientArgs").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// There is no answer, or none that can be believed.
+#[derive(Debug)]
+pub(super) struct NoAnswer {
+    /// The status, when the server gave one.
+    pub(super) status: Option<u16>,
+    /// The code of the problem, when the server named one.
+    pub(super) code: Option<String>,
+    /// What happened, for people.
+    pub(super) why: String,
+}
+
+impl NoAnswer {
+    /// Nothing that can be believed came back.
+    pub(super) fn new(why: impl Into<String>) -> Self {
+        Self { status: None, code: None, why: why.into() }
+    }
+}
+
+impl From<NoAnswer> for Failure {
+    fn from(none: NoAnswer) -> Self {
+        Self { code: 69, message: none.why }
+    }
+}
+
+impl From<reqwest::Error> for NoAnswer {
+    fn from(error: reqwest::Error) -> Self {
+        // The chain of causes says what the first error only hints at; the URL has no key in it.
+        let mut why = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(inner) = cause {
+            why = format!("{why}: {inner}");
+            cause = inner.source();
+        }
+        Self::new(why)
+    }
+}
+
+/// A problem (RFC 9457), as far as it is shown.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Problem {
+    pub(super) code: String,
+    pub(super) title: String,
+    pub(super) detail: Option<String>,
+    pub(super) errors: Vec<ProblemError>,
+    pub(super) request_id: Option<String>,
+}
+
+/// One broken place.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ProblemError {
+    pub(super) pointer: String,
+    pub(super) code: String,
+    pub(super) detail: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", output::plain(&self.title))?;
+        if let Some(detail) = &self.detail {
+            write!(f, ": {}", output::plain(detail))?;
+        }
+        for error in &self.errors {
+            write!(f, "; `{}`: {}", output::plain(&error.pointer), output::plain(&error.detail))?;
+        }
+        write!(f, " (`{}`", output::plain(&self.code))?;
+        match &self.request_id {
+            Some(id) => write!(f, ", request {})", output::plain(id)),
+            None => write!(f, ")"),
+        }
+    }
+}
+
+/// A server, and the key with which it is asked.
+#[derive(Clone)]
+pub(super) struct Server {
+    base: String,
+    key: HeaderValue,
+    client: Client,
+    timeout: Duration,
+}
+
+impl Server {
+    /// The server that the arguments name.
+    pub(super) fn new(args: &ClientArgs) -> Result<Self, Failure> {
+        let key = args.api_key.as_deref().unwrap_or_default().trim();
+        if key.is_empty() {
+            return Err(Failure::usage("there is no API key: set `KYODAKU_API_KEY` (or use `--api-key`)"));
+        }
+        Self::with_key(&args.url, key, Duration::from_secs(args.timeout))
+    }
+
+    /// The server at `url`, asked with `key`.
+    pub(super) fn with_key(url: &str, key: &str, timeout: Duration) -> Result<Self, Failure> {
+        let base =
+            Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let base =
+            base.filter(|url| url.query().is_none() && url.username().is_empty() && url.password().is_none());
+        let base = base.ok_or_else(|| {
+            Failure::usage(format!("`{}` is not the address of a server", output::plain(url)))
+        })?;
+        let local = is_local(&base);
+        if base.scheme() == "http" && !local {
+            output::warning(format_args!(
+                "the key travels in the clear to `{}`",
+                base.host_str().unwrap_or_default()
+            ));
+        }
+        let mut bearer = HeaderValue::try_from(format!("Bearer {key}"))
+            .map_err(|_| Failure::usage("the API key holds characters that no key has"))?;
+        bearer.set_sensitive(true);
+        let mut client = Client::builder()
+            .user_agent(concat!("kyodaku/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(timeout.min(Duration::from_secs(10)))
+            // An answer from elsewhere is no answer of this server, and the key is for this one.
+            .redirect(redirect::Policy::none());
+        if local {
+            client = client.no_proxy();
+        }
+        let client =
+            client.build().map_err(|error| Failure::new(format!("no client can be made: {error}")))?;
+        let base = base.as_str().trim_end_matches('/').to_owned();
+        Ok(Self { base, key: bearer, client, timeout })
+    }
+
+    /// How long nothing may happen.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Sends lines as they come, and gives the answer as soon as it begins. It is 200 and made of lines.
+    pub(super) async fn post_lines(&self, path: &str, body: Body) -> Result<Response, NoAnswer> {
+        let request = self.request(Method::POST, path).header(CONTENT_TYPE, NDJSON).header(ACCEPT, NDJSON);
+        let response = self.send(request.body(body)).await?;
+        if content_type(&response) == NDJSON {
+            Ok(response)
+        } else {
+            Err(NoAnswer::new(format!(
+                "the server answered `{}` where lines are due",
+                content_type(&response)
+            )))
+        }
+    }
+
+    /// POST of JSON; `once` is the idempotency key of what writes.
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        once: Option<&str>,
+    ) -> Result<T, NoAnswer> {
+        let body = serde_json::to_vec(body).map_err(|error| NoAnswer::new(error.to_string()))?;
+        let mut request =
+            self.request(Method::POST, path).header(CONTENT_TYPE, "application/json").body(body);
+        if let Some(once) = once {
+            request = request.header(IDEMPOTENCY_KEY, once);
+        }
+        self.read(request).await
+    }
+
+    /// GET of JSON.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, NoAnswer> {
+        self.read(self.request(Method::GET, path)).await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, NoAnswer> {
+        let response = self.send(request.header(ACCEPT, "application/json").timeout(self.timeout)).await?;
+        let bytes = whole(response).await?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| NoAnswer::new(format!("the answer can't be read: {error}")))
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base)).header(AUTHORIZATION, self.key.clone())
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, NoAnswer> {
+        let sent = tokio::time::timeout(self.timeout, request.send()).await;
+        let response = sent.map_err(|_| {
+            NoAnswer::new(format!("the server did not answer for {} s", self.timeout.as_secs()))
+        })??;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let problem = match tokio::time::timeout(self.timeout, whole(response)).await {
+            Ok(Ok(bytes)) => {
+                serde_json::from_slice::<Problem>(&bytes).ok().filter(|problem| !problem.code.is_empty())
+            }
+            _ => None,
+        };
+        let code = problem.as_ref().map(|problem| problem.code.clone());
+        let words = problem.map_or_else(String::new, |problem| format!(": {problem}"));
+        let why = format!("the server answered {}{words}", status.as_u16());
+        Err(NoAnswer { status: Some(status.as_u16()), code, why })
+    }
+}
+
+async fn whole(mut response: Response) -> Result<Vec<u8>, NoAnswer> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > MAX_ANSWER_BYTES {
+            return Err(NoAnswer::new("the answer is too large"));
+        }
+    }
+    Ok(bytes)
+}
+
+fn content_type(response: &Response) -> &str {
+    let value =
+        response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim()
+}
+
+fn is_local(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
