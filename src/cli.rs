@@ -4,13 +4,16 @@
 //! when it was called wrongly; `check` also with 10 when not everything is permitted, and with 69 when there is no
 //! answer, which is never a permission.
 
+mod admin;
 mod check;
 mod client;
 mod completions;
 mod config;
+mod lock;
 mod logging;
 mod output;
 mod rebuild;
+mod serve;
 mod settings;
 
 use std::process::ExitCode;
@@ -71,7 +74,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Args),
     Check(check::Args),
+    Admin(admin::Args),
     Config(config::Args),
     Rebuild(rebuild::Args),
     Completions(completions::Args),
@@ -88,6 +93,8 @@ pub fn main() -> ExitCode {
         }
     };
     let ended = match cli.command {
+        Command::Serve(args) => on_runtime(serve::run(args)),
+        Command::Admin(args) => on_runtime(admin::run(args)),
         Command::Check(args) => on_runtime(check::run(args)),
         Command::Config(args) => config::run(&args),
         Command::Completions(args) => Ok(completions::run(&args)),

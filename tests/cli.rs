@@ -4,6 +4,7 @@ mod check;
 mod config;
 mod fake;
 mod rebuild;
+mod serve;
 
 use std::ffi::OsStr;
 use std::process::{Command, Output, Stdio};

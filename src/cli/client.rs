@@ -57,6 +57,14 @@ impl NoAnswer {
     pub(super) fn new(why: impl Into<String>) -> Self {
         Self { status: None, code: None, why: why.into() }
     }
+
+    /// As the end of a command that does not ask for permission: 1 where the server refuses, 69 where it is not there.
+    pub(super) fn told(self) -> Failure {
+        match self.status {
+            Some(400..=499) => Failure::new(self.why),
+            _ => self.into(),
+        }
+    }
 }
 
 impl From<NoAnswer> for Failure {

@@ -184,27 +184,34 @@ async fn answer(
     router.oneshot(request).await
 }
 
-/// Resolves when the process is told to stop: SIGTERM or Ctrl-C.
-pub async fn stop_signal() {
-    let interrupt = async {
-        if let Err(error) = tokio::signal::ctrl_c().await {
-            tracing::error!(target: "kyodaku::http", %error, "cannot listen for Ctrl-C");
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    {
-        let terminate = async {
-            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-                Ok(mut signal) => _ = signal.recv().await,
-                Err(_) => std::future::pending().await,
+/// Resolves when the process is told to stop: SIGTERM or Ctrl-C. The process listens for those from the call on, so
+/// call it before anybody is told that the server is there.
+#[cfg(unix)]
+pub fn stop_signal() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+    async fn received(listening: io::Result<Signal>) {
+        match listening {
+            Ok(mut signal) => _ = signal.recv().await,
+            Err(error) => {
+                tracing::error!(target: "kyodaku::http", %error, "cannot listen for a signal");
+                std::future::pending().await
             }
-        };
-        tokio::select! {
-            () = interrupt => {}
-            () = terminate => {}
         }
     }
-    #[cfg(not(unix))]
-    interrupt.await;
+    let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async {
+        tokio::select! {
+            () = received(interrupt) => {}
+            () = received(terminate) => {}
+        }
+    }
+}
+
+/// Resolves when the process is told to stop: Ctrl-C.
+#[cfg(not(unix))]
+pub async fn stop_signal() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        tracing::error!(target: "kyodaku::http", %error, "cannot listen for Ctrl-C");
+        std::future::pending::<()>().await;
+    }
 }

@@ -1,0 +1,139 @@
+//! `kyodaku serve`: the server.
+
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::lock::Lock;
+use super::settings::{SettingsArgs, limits, registry_settings};
+use super::{Exit, Failure, Outcome, logging};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::server::{self, Ended, Limits};
+use crate::http::{App, routes};
+use crate::registry::Registry;
+
+/// Run the server until it is told to stop (Ctrl-C or SIGTERM)
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+pub(super) async fn run(args: Args) -> Outcome {
+    let config = args.settings.load()?;
+    logging::start(&config)?;
+    for warning in config.warnings() {
+        tracing::warn!(target: "kyodaku::serve", "{warning}");
+    }
+    let _lock = Lock::take(&config)?;
+    let listener = listen(&config).await?;
+    let registry = Registry::open(registry_settings(&config), Clock::system()).await;
+    let registry = registry.map_err(|error| Failure::new(error.to_string()))?;
+    serve(listener, registry, limits(&config), &Upkeep::of(&config)).await;
+    Ok(Exit::Done)
+}
+
+/// Listens where the settings say.
+pub(super) async fn listen(config: &Config) -> Result<TcpListener, Failure> {
+    let refuse = |error: std::io::Error| {
+        let what = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "another program listens there".to_owned(),
+            _ => error.to_string(),
+        };
+        let address = config.listen;
+        Failure::new(format!(
+            "can't listen on `{address}`: {what}; choose another with `--listen ADDRESS:PORT`"
+        ))
+    };
+    TcpListener::bind(config.listen).await.map_err(refuse)
+}
+
+/// Serves until the process is told to stop, then ends what runs, seals the journal and writes a snapshot.
+pub(super) async fn serve(listener: TcpListener, registry: Registry, limits: Limits, upkeep: &Upkeep) {
+    let router = routes::router(&App::new(registry.clone()), routes::table());
+    let stop = server::stop_signal();
+    let head = registry.shared().published();
+    match listener.local_addr() {
+        Ok(address) => {
+            tracing::info!(target: "kyodaku::serve", log_size = head, "listening on http://{address}");
+        }
+        Err(error) => tracing::error!(target: "kyodaku::serve", %error, "the own address is not known"),
+    }
+    let (stop_upkeep, stopped) = oneshot::channel();
+    let keeping = tokio::spawn(upkeep.clone().run(registry.clone(), stopped));
+    match server::serve(listener, router, limits, stop).await {
+        Ended::Clean => {}
+        Ended::Cut(open) => {
+            tracing::warn!(target: "kyodaku::serve", open, "connections were cut at the end of the time of grace");
+        }
+    }
+    drop(stop_upkeep);
+    if let Err(error) = keeping.await {
+        tracing::error!(target: "kyodaku::serve", %error, "the upkeep ended badly");
+    }
+    registry.db().close().await;
+    tracing::info!(target: "kyodaku::serve", "stopped");
+}
+
+/// What is done beside answering.
+#[derive(Clone, Debug)]
+pub(super) struct Upkeep {
+    seal: Duration,
+    purge: Duration,
+}
+
+impl Upkeep {
+    pub(super) fn of(config: &Config) -> Self {
+        Self {
+            seal: Duration::from_secs(config.seal_interval_s),
+            purge: Duration::from_secs(config.purge_interval_s),
+        }
+    }
+
+    /// Seals the journal and clears old keys at intervals, and once more when `stopped` resolves.
+    async fn run(self, registry: Registry, mut stopped: oneshot::Receiver<()>) {
+        let mut seal = interval(self.seal);
+        let mut purge = interval(self.purge);
+        seal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        purge.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut sealed = 0;
+        loop {
+            tokio::select! {
+                _ = &mut stopped => break,
+                _ = seal.tick() => sealed = seal_journal(&registry, sealed).await,
+                _ = purge.tick() => clear(&registry).await,
+            }
+        }
+        seal_journal(&registry, sealed).await;
+        if let Err(error) = registry.write_snapshot().await {
+            tracing::warn!(target: "kyodaku::serve", %error, "no snapshot was written: the next start takes longer");
+        }
+    }
+}
+
+async fn seal_journal(registry: &Registry, sealed: u64) -> u64 {
+    match registry.seal_journal(sealed).await {
+        Ok((size, Some(recorded))) => {
+            tracing::info!(target: "kyodaku::serve", size, entry = recorded.first, "the check journal is sealed");
+            size
+        }
+        Ok((size, None)) => size,
+        Err(error) => {
+            tracing::warn!(target: "kyodaku::serve", %error, "the check journal is not sealed, trying again later");
+            sealed
+        }
+    }
+}
+
+async fn clear(registry: &Registry) {
+    match registry.purge_idempotency().await {
+        Ok(0) => {}
+        Ok(keys) => tracing::info!(target: "kyodaku::serve", keys, "old idempotency keys are cleared"),
+        Err(error) => {
+            tracing::warn!(target: "kyodaku::serve", %error, "old idempotency keys are not cleared")
+        }
+    }
+}

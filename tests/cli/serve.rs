@@ -1,0 +1,193 @@
+//! `kyodaku serve` and the commands beside it, over real HTTP.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Said, kyodaku, run, said};
+use crate::world::{World, both};
+
+/// A server in a process of its own; killed when it goes out of scope.
+pub(crate) struct Server {
+    pub(crate) child: Child,
+    pub(crate) url: String,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    /// Starts `command` and waits until it says where it listens.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        let (send, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in errors.lines().map_while(Result::ok) {
+                let _ = send.send(line);
+            }
+        });
+        let mut server = Self { child, url: String::new(), lines };
+        let line = server.wait_for("listening on http://");
+        let at = line.find("http://").unwrap();
+        server.url = line[at..].split([' ', '"']).next().unwrap().to_owned();
+        server
+    }
+
+    /// The next line that holds `text`.
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        let mut said = Vec::new();
+        loop {
+            match self.lines.recv_timeout(Duration::from_secs(60)) {
+                Ok(line) if line.contains(text) => return line,
+                Ok(line) => said.push(line),
+                Err(_) => panic!("`{text}` was not said, but:\n{}", said.join("\n")),
+            }
+        }
+    }
+
+    /// Asks the server to stop and gives its exit code.
+    pub(crate) fn stop(&mut self) -> i32 {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.child.wait().unwrap().code().expect("a code")
+    }
+}
+
+/// `serve` on a world's database.
+pub(crate) fn serve(world: &World) -> Command {
+    let mut command = kyodaku();
+    command.arg("serve").args(["--listen", "127.0.0.1:0"]).args(settings(world));
+    command
+}
+
+/// The flags of a world's database and data folder.
+pub(crate) fn settings(world: &World) -> Vec<String> {
+    let data = world.folder.path().join("data");
+    ["--database-url", &world.url, "--data-dir", data.to_str().unwrap(), "--origin", "kyodaku.example/log"]
+        .map(ToOwned::to_owned)
+        .to_vec()
+}
+
+/// A command of `admin` in the database itself.
+fn create_registrar(world: &World, person: &str) -> Value {
+    let flags = settings(world);
+    let words = ["admin", "create-registrar", "--name", "Office", "--person", person].map(ToOwned::to_owned);
+    let said = run(words.iter().chain(&flags));
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    serde_json::from_str(&said.out).unwrap()
+}
+
+/// A command that asks the server.
+pub(crate) fn ask(server: &Server, key: &str, words: &[&str]) -> Said {
+    said(kyodaku().args(words).env("KYODAKU_URL", &server.url).env("KYODAKU_API_KEY", key).output().unwrap())
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
+}
+
+both!(organizations_are_entered_while_the_server_runs, async |world: World| {
+    let mut server = Server::start(&mut serve(&world));
+    let first = create_registrar(&world, "first");
+    let second = create_registrar(&world, "second");
+    assert_eq!(first["organization"], second["organization"]);
+    assert_ne!(first["person"], second["person"]);
+    assert!(text(&first["key"]).starts_with("kyo_live_") && first["key"] != second["key"]);
+
+    // The running server knows what the other process recorded.
+    let key = text(&second["key"]);
+    let words = [
+        "admin",
+        "add-organization",
+        "Hoshikuzu Press",
+        "--role",
+        "rights_holder",
+        "--person",
+        "Sato",
+        "--verify",
+        "seen",
+    ];
+    let added = ask(&server, key, &words);
+    assert_eq!(added.code, 0, "{}{}", added.out, added.err);
+    let holder: Value = serde_json::from_str(&added.out).unwrap();
+    assert!(added.err.contains("shown only here"), "{}", added.err);
+    let issued = ask(
+        &server,
+        text(&holder["key"]),
+        &["admin", "create-key", text(&holder["person"]), "--label", "own"],
+    );
+    assert_eq!(issued.code, 0, "{}{}", issued.out, issued.err);
+    assert!(issued.out.starts_with("kyo_live_"), "{}", issued.out);
+    let refused =
+        ask(&server, issued.out.trim(), &["admin", "verify", text(&holder["organization"]), "--note", "x"]);
+    assert_eq!((refused.code, refused.out.as_str()), (1, ""), "{}", refused.err);
+    assert!(refused.err.contains("role_required"), "{}", refused.err);
+
+    assert_eq!(server.stop(), 0);
+    server.wait_for("stopped");
+    assert!(world.folder.path().join("data/index.snapshot").exists(), "the next start is fast");
+    let words = ["rebuild", "--check"].map(ToOwned::to_owned);
+    let checked = run(words.iter().chain(&settings(&world)));
+    assert_eq!(checked.code, 0, "{}{}", checked.out, checked.err);
+});
+
+both!(a_second_server_on_one_folder_is_refused, async |world: World| {
+    let mut server = Server::start(&mut serve(&world));
+    let second = said(serve(&world).output().unwrap());
+    assert_eq!(second.code, 1, "{}", second.err);
+    assert!(second.err.contains("another server uses the data folder"), "{}", second.err);
+    // A lock is not a file that is left behind: it goes with its process, however that ends.
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    drop(server);
+    let mut again = Server::start(&mut serve(&world));
+    assert_eq!(again.stop(), 0);
+});
+
+#[test]
+fn a_port_that_is_taken_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let data = folder.path().join("data");
+    let said = run(["serve", "--listen", &address, "--data-dir", data.to_str().unwrap()]);
+    assert_eq!(said.code, 1, "{}", said.err);
+    assert!(
+        said.err.contains("another program listens there") && said.err.contains("--listen"),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn log_lines_are_json_when_asked_and_passwords_are_in_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = said(
+        kyodaku()
+            .args(["serve", "--log-format", "json", "--data-dir"])
+            .arg(folder.path().join("data"))
+            .args(["--database-url", "postgres://ann:hunter2@127.0.0.1:1/kyodaku", "--listen", "127.0.0.1:0"])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(said.code, 1, "{}", said.err);
+    assert!(!said.err.contains("hunter2"), "{}", said.err);
+    let first = said.err.lines().next().unwrap();
+    let line: Value = serde_json::from_str(first).unwrap_or_else(|error| panic!("{error} in {first}"));
+    assert_eq!(line["level"], "WARN");
+}
+
+/// Whoever needs a file of the folder of a test.
+pub(crate) fn path(folder: &Path, name: &str) -> String {
+    folder.join(name).to_str().unwrap().to_owned()
+}
