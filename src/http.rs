@@ -17,6 +17,7 @@ pub mod page;
 pub mod pages;
 mod people;
 pub mod problem;
+mod proposals;
 pub mod reply;
 pub mod routes;
 pub mod server;

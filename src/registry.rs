@@ -20,6 +20,8 @@
 //! | [`credential`] | how an API key looks, and what is kept of it |
 //! | [`accounts`] | people and keys |
 //! | [`organizations`] | organizations, their states, and models |
+//! | [`proposals`] | commands that wait for a second person |
+//! | [`settings`] | the installation's settings that rules read |
 //! | [`bootstrap`] | the first registrar |
 //! | [`answer`], [`failure`] | what a command is answered |
 //! | [`keys`] | the signing keys, in files of the data folder |
@@ -36,9 +38,11 @@ pub mod journal;
 pub mod keys;
 pub mod node;
 pub mod organizations;
+pub mod proposals;
 pub mod rebuild;
 pub mod seal;
 pub mod sequencer;
+pub mod settings;
 pub mod shared;
 pub mod snapshot;
 pub mod streams;

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod admit;
+mod authority;
 mod cases;
 mod classify;
 mod cli;
@@ -12,6 +13,7 @@ mod contract;
 mod floors;
 mod http;
 mod log;
+mod proposals;
 mod reference;
 mod registry;
 mod rules;

@@ -14,6 +14,7 @@ pub(crate) mod actors;
 pub(crate) mod client;
 pub(crate) mod contract;
 mod postgres;
+pub(crate) mod samples;
 
 use kyodaku::clock::Clock;
 use kyodaku::store::{Db, Engine};

@@ -19,7 +19,7 @@ use super::envelope;
 use super::extract::BodyLimit;
 use super::gate::{Access, Guard, Operation, pass};
 use super::problem::{Code, Problem};
-use super::{keys, models, organizations, pages, people, status};
+use super::{keys, models, organizations, pages, people, proposals, status};
 
 /// 1024 bytes.
 pub const KIB: usize = 1024;
@@ -115,6 +115,7 @@ pub fn table() -> Vec<Route> {
         models::routes(),
         organizations::routes(),
         people::routes(),
+        proposals::routes(),
     ]
     .into_iter()
     .flatten()

@@ -67,6 +67,11 @@ impl Answer {
         Self { status: 200, location: None, fields: object(fields) }
     }
 
+    /// The status.
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
     /// The function that makes the answer from what was recorded: the fields, and `recorded`.
     pub fn body(self) -> Body {
         Body::new(move |recorded| (self.status, self.kept(recorded)))

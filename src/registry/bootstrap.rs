@@ -1,12 +1,12 @@
 //! The first registrar: recorded by the installation itself, from the machine it runs on.
 
-use super::accounts::{NewKey, NewPerson, make_person};
+use super::accounts::{AccountChange, NewKey, NewPerson, make_person};
 use super::authority::{Roles, State};
 use super::credential::Secret;
 use super::failure::Failure;
 use super::node::Registry;
 use super::sequencer::{Body, Submission};
-use crate::domain::act::{Act, OrgRegistered, OrgVerified, PersonAdded, Role};
+use crate::domain::act::{Act, OrgRegistered, OrgVerified, PersonAdded, PersonRemoved, Role};
 use crate::domain::ids::{OrgId, PersonId};
 use crate::domain::payload::Payload;
 
@@ -53,6 +53,24 @@ pub async fn create_registrar(registry: &Registry, name: &str, label: &str) -> R
     let secret = made.key.map(|key| key.secret);
     let secret = secret.ok_or_else(|| Failure::Unavailable("no key was made".to_owned()))?;
     Ok(NewRegistrar { org, person: made.person, secret })
+}
+
+/// Removes a person of the registrar, with all keys, as the installation: the registrar can't do so itself.
+pub async fn remove_registrar(registry: &Registry, person: PersonId) -> Result<(), Failure> {
+    let installation = registry.installation();
+    let installation = installation.ok_or_else(|| Failure::Unavailable("the log is empty".to_owned()))?;
+    let org = registry.read(present_registrar).await?.ok_or(Failure::NotFound)?;
+    let submission = Submission {
+        party: installation,
+        on_behalf_of: None,
+        by: Vec::new(),
+        acts: vec![(PersonRemoved { person, org }.into(), None)],
+        once: None,
+        body: Body::none(),
+        accounts: vec![AccountChange::RemovePerson { org, person }],
+    };
+    registry.submit(submission).await?;
+    Ok(())
 }
 
 /// The oldest registrar that may act.

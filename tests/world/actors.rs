@@ -57,6 +57,16 @@ pub(crate) struct Stage {
     pub(crate) second: Actor,
 }
 
+async fn registrar_person(registry: &Registry, nobody: &Client, label: &str) -> Actor {
+    let made = create_registrar(registry, "Kyodaku Office", label).await.expect("a registrar");
+    Actor {
+        org: made.org.to_string(),
+        person: made.person.to_string(),
+        key: made.secret.expose().to_owned(),
+        client: nobody.with_key(made.secret.expose()),
+    }
+}
+
 /// Somebody with a key.
 #[derive(Clone)]
 pub(crate) struct Actor {
@@ -72,18 +82,14 @@ impl Stage {
     pub(crate) async fn of(registry: Registry) -> Self {
         let router = routes::router(&App::new(registry.clone()), routes::table());
         let nobody = Client::new(router.clone());
-        let mut people = Vec::new();
-        for label in ["first", "second"] {
-            let made = create_registrar(&registry, "Kyodaku Office", label).await.expect("a registrar");
-            people.push(Actor {
-                org: made.org.to_string(),
-                person: made.person.to_string(),
-                key: made.secret.expose().to_owned(),
-                client: nobody.with_key(made.secret.expose()),
-            });
-        }
-        let (second, registrar) = (people.pop().expect("two"), people.pop().expect("two"));
+        let registrar = registrar_person(&registry, &nobody, "first").await;
+        let second = registrar_person(&registry, &nobody, "second").await;
         Self { registry, router, nobody, registrar, second }
+    }
+
+    /// Another person of the registrar.
+    pub(crate) async fn registrar_person(&self, label: &str) -> Actor {
+        registrar_person(&self.registry, &self.nobody, label).await
     }
 
     /// The clock that the story moves.

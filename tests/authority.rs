@@ -1,0 +1,249 @@
+//! Every operation is tried by everybody who may not: the test walks the description, so that an operation that is added
+//! is tried too. One without an example, or with a parameter of which there is no sample, fails it.
+
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, Request, StatusCode};
+use kyodaku::registry::bootstrap::remove_registrar;
+use kyodaku::registry::credential::Secret;
+use serde_json::{Value, json};
+
+use crate::world::actors::{Actor, Stage, fresh_key};
+use crate::world::client::{Answer, Client};
+use crate::world::contract::{Contract, ExampleRequest};
+use crate::world::samples::Samples;
+use crate::world::{World, both};
+
+/// Operations that any organization with the role and the scope may use on things of others, and why. Everything else
+/// must answer 403 or 404 to it.
+const OPEN: &[(&str, &str)] = &[
+    ("getOrganization", "a grantee is named by its id, so names of verified organizations are for all"),
+    ("getModel", "a grant names models, so their names are for all"),
+    ("listModels", "the same"),
+    ("listOrganizations", "the same; lists hold only what one may see"),
+    ("listKeys", "without `organization` it lists the caller's own"),
+    ("createKey", "without `person` it makes one for the caller"),
+    ("addPerson", "without `organization` it adds to the caller's own"),
+    ("registerModel", "it makes one for the caller"),
+    ("getSettings", "what the rules need is for all"),
+];
+
+const ROLES: [&str; 5] = ["rights_holder", "association", "ai_developer", "auditor", "registrar"];
+const SCOPES_BUT_READ: [(&str, &[&str]); 5] = [
+    ("rights_holder", &["works:write", "permissions:write", "organization"]),
+    ("association", &["works:write", "permissions:write", "organization"]),
+    ("ai_developer", &["permissions:write", "check", "organization"]),
+    ("auditor", &["permissions:write", "audit", "organization"]),
+    ("registrar", &["register", "organization"]),
+];
+
+/// One who may not, and what must be answered.
+struct Trial {
+    who: String,
+    client: Client,
+    expected: &'static [u16],
+}
+
+impl Trial {
+    fn new(who: impl Into<String>, client: &Client, expected: &'static [u16]) -> Self {
+        Self { who: who.into(), client: client.clone(), expected }
+    }
+}
+
+/// Everybody who tries.
+struct Cast {
+    strangers: Vec<Trial>,
+    /// By role: one with this role alone, one whose key can only read, one whose key can do all but read.
+    by_role: Vec<(&'static str, Client, Client, Client)>,
+    idle: Vec<Trial>,
+    /// Has every role that one can have together, and nothing to do with the samples.
+    outsider: Actor,
+}
+
+/// A verified organization of this role, with its first person's key.
+async fn able(stage: &Stage, role: &str) -> Actor {
+    match role {
+        "registrar" => stage.registrar_person("able").await,
+        role => stage.verified("Able", &[role]).await,
+    }
+}
+
+async fn cast(stage: &Stage) -> Cast {
+    let revoked = stage.holder("Revoked").await;
+    let id: Value = revoked.get("/v1/me").await.json();
+    let second = revoked.with_scopes(&["read"]).await;
+    assert_eq!(revoked.delete(&format!("/v1/keys/{}", id["key"].as_str().unwrap())).await.status, 200);
+    assert_eq!(second.get("/v1/me").await.status, 200);
+    let expired: Value =
+        stage.registrar.post("/v1/keys", &json!({ "label": "short", "expires_in_days": 1 })).await.json();
+    let expired = stage.nobody.with_key(expired["key"]["secret"].as_str().unwrap());
+    stage.clock().advance(std::time::Duration::from_secs(24 * 3600));
+    let left = stage.registrar_person("left").await;
+    remove_registrar(&stage.registry, left.person.parse().unwrap()).await.unwrap();
+    let nobody = &stage.nobody;
+    let strangers = vec![
+        Trial::new("nobody", nobody, &[401]),
+        Trial::new("a malformed key", &nobody.with_key("kyo_live_nonsense"), &[401]),
+        Trial::new("an unknown key", &nobody.with_key(Secret::new().expose()), &[401]),
+        Trial::new("a revoked key", &revoked.client, &[401]),
+        Trial::new("an expired key of the registrar", &expired, &[401]),
+        Trial::new("the key of a person of the registrar who left", &left.client, &[401]),
+    ];
+    let mut by_role = Vec::new();
+    for (role, but_read) in SCOPES_BUT_READ {
+        let (one, other) = (able(stage, role).await, able(stage, role).await);
+        let (only_read, but_read) = (one.with_scopes(&["read"]).await, other.with_scopes(but_read).await);
+        by_role.push((role, one.client, only_read.client, but_read.client));
+    }
+    let idle = vec![
+        Trial::new("an unverified organization", &stage.unverified().await.client, &[403]),
+        Trial::new("a suspended organization", &stage.suspended().await.client, &[403]),
+    ];
+    Cast { strangers, by_role, idle, outsider: stage.stranger().await }
+}
+
+impl Cast {
+    /// Those who may not use this operation, whatever it is used on.
+    fn trials(&self, example: &ExampleRequest) -> Vec<Trial> {
+        let (access, scope) = (example.operation.access.as_str(), example.operation.scope.as_deref());
+        let mut trials: Vec<_> = self
+            .strangers
+            .iter()
+            .map(|trial| Trial::new(&trial.who, &trial.client, trial.expected))
+            .collect();
+        if access == "own" {
+            return trials;
+        }
+        trials.extend(self.idle.iter().map(|trial| Trial::new(&trial.who, &trial.client, trial.expected)));
+        for (role, able, only_read, but_read) in &self.by_role {
+            if access != "any" && !access.split('|').any(|allowed| allowed == *role) {
+                trials.push(Trial::new(format!("one of the role {role}"), able, &[403]));
+                continue;
+            }
+            let lacking = if scope == Some("read") { but_read } else { only_read };
+            trials.push(Trial::new(format!("a {role} whose key lacks the scope"), lacking, &[403]));
+        }
+        trials
+    }
+}
+
+async fn attempt(client: &Client, example: &ExampleRequest, samples: &Samples) -> Answer {
+    let query = example.uri.split_once('?').map_or(String::new(), |(_, query)| format!("?{query}"));
+    let uri = format!("{}{query}", samples.path(&example.operation.path));
+    let method = Method::from_bytes(example.operation.method.as_bytes()).unwrap();
+    let mut request: axum::http::request::Builder = client.request(method, &uri);
+    for (name, value) in &example.headers {
+        let fresh = fresh_key();
+        let is_key = name.eq_ignore_ascii_case("idempotency-key");
+        request = request.header(name, if is_key { &fresh } else { value });
+    }
+    let request: Request<axum::body::Body> = match &example.body {
+        None => request.body(axum::body::Body::empty()),
+        Some((media_type, body)) => {
+            let text = match samples.body(body) {
+                // The example of lines is a text.
+                Value::String(lines) if media_type.contains("ndjson") => lines,
+                other => other.to_string(),
+            };
+            request.header(CONTENT_TYPE, media_type).body(text.into())
+        }
+    }
+    .unwrap();
+    client.send(request).await
+}
+
+/// What must not change: the log, and the victim's people and keys.
+async fn remembered(stage: &Stage, samples: &Samples) -> (u64, Value) {
+    let keys = samples.victim.get("/v1/keys?limit=200").await.json::<Value>();
+    let revoked =
+        keys["items"].as_array().unwrap().iter().map(|key| (key["key"].clone(), key["revoked"].clone()));
+    (stage.log_size().await, revoked.map(|(key, revoked)| json!([key, revoked])).collect())
+}
+
+both!(nobody_does_what_is_not_theirs_to_do, async |world: World| {
+    let stage = world.stage().await;
+    let cast = cast(&stage).await;
+    let samples = Samples::new(&stage).await;
+    let before = remembered(&stage, &samples).await;
+    let mut tried = 0;
+    for example in Contract::shared().example_requests() {
+        if example.operation.access == "public" {
+            continue;
+        }
+        let id = &example.operation.id;
+        for trial in cast.trials(&example) {
+            let answer = attempt(&trial.client, &example, &samples).await;
+            assert!(
+                trial.expected.contains(&answer.status.as_u16()),
+                "{} was answered {} to `{id}`: {answer:?}",
+                trial.who,
+                answer.status
+            );
+            tried += 1;
+        }
+        assert_eq!(remembered(&stage, &samples).await, before, "`{id}` changed something");
+    }
+    assert!(tried > 200, "{tried}");
+});
+
+both!(nobody_acts_on_what_is_anothers, async |world: World| {
+    let stage = world.stage().await;
+    let outsider = cast(&stage).await.outsider;
+    let samples = Samples::new(&stage).await;
+    for example in Contract::shared().example_requests() {
+        let id = example.operation.id.as_str();
+        if matches!(example.operation.access.as_str(), "public" | "own")
+            || OPEN.iter().any(|(open, _)| *open == id)
+        {
+            continue;
+        }
+        let before = remembered(&stage, &samples).await;
+        let answer = attempt(&outsider.client, &example, &samples).await;
+        assert!(
+            matches!(answer.status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND),
+            "a stranger was answered {} to `{id}`: {answer:?}",
+            answer.status
+        );
+        assert_eq!(remembered(&stage, &samples).await, before, "`{id}` changed something");
+    }
+});
+
+#[test]
+fn what_is_open_to_all_exists_and_has_a_reason() {
+    let operations = Contract::shared().operations();
+    for (open, why) in OPEN {
+        assert!(operations.iter().any(|operation| operation.id == *open), "`{open}` is no operation");
+        assert!(!why.is_empty());
+    }
+    for operation in &operations {
+        let known = |access: &str| matches!(access, "public" | "own" | "any") || ROLES.contains(&access);
+        assert!(operation.access.split('|').all(known), "{operation:?}");
+    }
+}
+
+/// What is submitted is believed, so only the registry's own functions, which take a proof of authority, submit.
+#[test]
+fn the_floors_above_submit_nothing_themselves() {
+    fn walk(folder: &std::path::Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else {
+                let text = std::fs::read_to_string(&path).unwrap();
+                if text.contains(".submit(") || text.contains("Submission") {
+                    found.push(path.display().to_string());
+                }
+            }
+        }
+    }
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    for floor in ["http", "web", "cli"].map(|floor| source.join(floor)) {
+        if floor.exists() {
+            walk(&floor, &mut found);
+        }
+    }
+    assert!(found.is_empty(), "{found:?}");
+    walk(&source.join("registry"), &mut found);
+    assert!(!found.is_empty(), "the search finds nothing at all");
+}

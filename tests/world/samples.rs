@@ -1,0 +1,70 @@
+//! Things of one organization, for trying every operation on what is somebody else's.
+//!
+//! A parameter of a path that is not here fails the test of authority: make the thing in [`Samples::new`].
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::actors::{Actor, Stage};
+
+/// Things that belong to others than the one who tries.
+pub(crate) struct Samples {
+    /// The holder, association and developer whose things these are.
+    pub(crate) victim: Actor,
+    /// By the name that the parameter of a path has.
+    by_name: HashMap<&'static str, String>,
+}
+
+impl Samples {
+    /// Makes one of each.
+    pub(crate) async fn new(stage: &Stage) -> Self {
+        let victim = stage.verified("Higaisha", &["rights_holder", "association", "ai_developer"]).await;
+        let text = |value: &Value| value.as_str().expect("an id").to_owned();
+        let colleague = json!({ "label": "colleague", "admin": false, "key": { "label": "colleague" } });
+        let colleague: Value = victim.post("/v1/people", &colleague).await.json();
+        let proposal: Value =
+            stage.registrar.post("/v1/settings", &json!({ "second_person": false })).await.json();
+        let by_name = HashMap::from([
+            ("organization", victim.org.clone()),
+            ("person", text(&colleague["person"])),
+            ("key", text(&colleague["key"]["key"])),
+            ("model", victim.model("Himitsu 1").await),
+            ("proposal", text(&proposal["proposal"])),
+            ("code", "not_found".to_owned()),
+        ]);
+        Self { victim, by_name }
+    }
+
+    /// A path with things of the victim in it.
+    pub(crate) fn path(&self, template: &str) -> String {
+        let parts = template.split('/').map(|part| {
+            let name = part.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+            name.map_or(part, |name| {
+                let sample = self.by_name.get(name);
+                sample.unwrap_or_else(|| {
+                    panic!("`{template}`: no sample of `{name}`, add one in world/samples.rs")
+                })
+            })
+        });
+        parts.collect::<Vec<_>>().join("/")
+    }
+
+    /// A body in which each id of an example gives way to that of a thing of the victim, where there is one.
+    pub(crate) fn body(&self, example: &Value) -> Value {
+        match example {
+            Value::String(text) => Value::String(self.same_kind(text).unwrap_or(text).to_owned()),
+            Value::Array(items) => items.iter().map(|item| self.body(item)).collect(),
+            Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), self.body(value))).collect(),
+            other => other.clone(),
+        }
+    }
+
+    fn same_kind(&self, id: &str) -> Option<&str> {
+        let (prefix, rest) = id.split_once('_')?;
+        let mut samples = self.by_name.values().filter(|_| rest.len() == 26);
+        samples
+            .find(|sample| sample.split_once('_').is_some_and(|(mine, _)| mine == prefix))
+            .map(String::as_str)
+    }
+}
