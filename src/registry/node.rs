@@ -228,7 +228,12 @@ fn is_token(name: &str) -> bool {
 }
 
 fn make_folder(path: &Path) -> Result<(), OpenError> {
-    std::fs::create_dir_all(path).map_err(|source| OpenError::Folder { path: path.to_owned(), source })
+    let mut folder = std::fs::DirBuilder::new();
+    folder.recursive(true);
+    // Keys and what people typed are for the owner's eyes alone.
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    folder.create(path).map_err(|source| OpenError::Folder { path: path.to_owned(), source })
 }
 
 async fn refuse_other_origin(db: &Db, expected: &str) -> Result<(), OpenError> {
