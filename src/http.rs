@@ -5,12 +5,17 @@
 //! few lines, and leaves as a [`reply`] or a [`problem`].
 
 pub mod app;
+mod authzen;
+mod checks;
+mod datadiligence;
 pub mod envelope;
 pub mod etag;
+mod explanations;
 pub mod extract;
 pub mod failure;
 pub mod gate;
 mod keys;
+mod language;
 mod models;
 mod organizations;
 pub mod page;
@@ -22,6 +27,7 @@ pub mod reply;
 pub mod routes;
 pub mod server;
 pub mod status;
+mod subject;
 pub mod text;
 
 pub use app::App;

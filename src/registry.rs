@@ -15,6 +15,7 @@
 //! | [`snapshot`] | the file that makes a start fast |
 //! | [`rebuild`] | folding the log again, and comparing with what is stored |
 //! | [`seal`] | the journal of checks sealed into the act log |
+//! | [`explanations`] | what would be answered, and why |
 //! | [`streams`] | checks without an end, in chunks |
 //! | [`authority`] | who is asking, and what they may do: the proofs that everything else takes |
 //! | [`credential`] | how an API key looks, and what is kept of it |
@@ -33,6 +34,7 @@ pub mod bootstrap;
 pub mod catalogue;
 pub mod checks;
 pub mod credential;
+pub mod explanations;
 pub mod failure;
 pub mod journal;
 pub mod keys;

@@ -7,6 +7,7 @@ mod accounts;
 mod admit;
 mod authority;
 mod cases;
+mod checks;
 mod classify;
 mod cli;
 mod contract;

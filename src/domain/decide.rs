@@ -18,8 +18,10 @@
 //! - **R12** Prior: a grant counts from its entry on, and a revocation as the grant's own terms allow.
 //! - **R13** Opt-outs are not consent; neither is their absence or withdrawal.
 
+pub mod trace;
 mod v1;
 
+use self::trace::Step;
 use super::decision::{Decision, Reason, ReasonCode, sorted};
 use super::index::Index;
 use super::question::{MAX_KEYS, Question};
@@ -55,6 +57,20 @@ pub fn decide(index: &Index, size: u64, moment_ms: i64, question: &Question) -> 
     }
     v1::answer(seen, question, &mut decision);
     decision
+}
+
+/// How the answer of [`decide`] comes about, step by step, in the order of the rules: at most [`trace::MAX_STEPS`] of
+/// them, and whether there are more. What is told is for holders, auditors and the registrar; see
+/// [`trace::for_developer`].
+pub fn trace(index: &Index, size: u64, moment_ms: i64, question: &Question) -> (Vec<Step>, bool) {
+    let seen = index.as_of(size);
+    if seen.rule_version() != 1 || !is_readable(question) {
+        return (Vec::new(), false);
+    }
+    let mut steps = v1::trace(seen, question, moment_ms);
+    let more = steps.len() > trace::MAX_STEPS;
+    steps.truncate(trace::MAX_STEPS);
+    (steps, more)
 }
 
 /// A question names one or more uses, each once, and one to [`MAX_KEYS`] keys.

@@ -3,6 +3,8 @@
 //! The words say what permission is on record, never what is lawful. Where nothing is on record they say that this is
 //! not permission.
 
+pub mod steps;
+
 use serde::{Deserialize, Serialize};
 
 use super::decision::{Note, NoteCode, Reason, ReasonCode};

@@ -1,28 +1,43 @@
 //! What every handler is given.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::registry::Registry;
 
 /// The state of the router; cloning shares it.
 #[derive(Clone)]
-pub struct App(Registry);
+pub struct App {
+    registry: Registry,
+    at_least_wait: Duration,
+}
 
 impl App {
     /// The face of a node.
     pub fn new(registry: Registry) -> Self {
-        Self(registry)
+        Self { registry, at_least_wait: Duration::from_secs(2) }
+    }
+
+    /// The same, waiting this long for a log size that a caller asks for (2 s when not said).
+    #[must_use]
+    pub fn waiting(self, at_least_wait: Duration) -> Self {
+        Self { at_least_wait, ..self }
+    }
+
+    /// How long a question with `at_least` waits for the log to get there.
+    pub(super) const fn at_least_wait(&self) -> Duration {
+        self.at_least_wait
     }
 
     /// The node.
     pub fn registry(&self) -> &Registry {
-        &self.0
+        &self.registry
     }
 
     /// The time and randomness.
     pub fn clock(&self) -> &Clock {
-        self.0.clock()
+        self.registry.clock()
     }
 }
 

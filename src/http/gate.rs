@@ -139,7 +139,9 @@ fn bearer(headers: &HeaderMap) -> Result<Secret, Problem> {
     let value = value.ok_or_else(|| Problem::new(Code::Unauthenticated))?;
     let text = value.to_str().ok().filter(|_| more.is_none()).ok_or_else(invalid_credentials)?;
     let (scheme, key) = text.split_once(' ').ok_or_else(invalid_credentials)?;
-    if !scheme.eq_ignore_ascii_case("bearer") || key.len() > MAX_KEY_CHARS {
+    // `API` is what clients of the URL query send.
+    let known = ["bearer", "api"].iter().any(|name| scheme.eq_ignore_ascii_case(name));
+    if !known || key.len() > MAX_KEY_CHARS {
         return Err(invalid_credentials());
     }
     Secret::read(key).map_err(|mistyped| invalid_credentials().detail(mistyped.to_string()))

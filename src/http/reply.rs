@@ -85,9 +85,15 @@ impl Reply {
     /// Another status with this body.
     pub fn with_status(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
         let json = serde_json::to_vec(body).map_err(|error| Problem::internal(&error))?;
-        let mut response = Response::new(Body::from(json));
-        *response.status_mut() = status;
-        Ok(Self(response).header(CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        let mut reply = Self::of_json(json);
+        *reply.0.status_mut() = status;
+        Ok(reply)
+    }
+
+    /// 200 with these bytes, which are JSON.
+    pub fn of_json(json: Vec<u8>) -> Self {
+        Self(Response::new(Body::from(json)))
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
     }
 
     /// Adds the header `ETag`.

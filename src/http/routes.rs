@@ -19,7 +19,10 @@ use super::envelope;
 use super::extract::BodyLimit;
 use super::gate::{Access, Guard, Operation, pass};
 use super::problem::{Code, Problem};
-use super::{keys, models, organizations, pages, people, proposals, status};
+use super::{
+    authzen, checks, datadiligence, explanations, keys, models, organizations, pages, people, proposals,
+    status,
+};
 
 /// 1024 bytes.
 pub const KIB: usize = 1024;
@@ -111,6 +114,10 @@ pub fn table() -> Vec<Route> {
     ];
     [
         service,
+        authzen::routes(),
+        checks::routes(),
+        datadiligence::routes(),
+        explanations::routes(),
         keys::routes(),
         models::routes(),
         organizations::routes(),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::journal::{Committer, Journal};
 use super::keys::{SigningKeyError, signer};
@@ -179,6 +180,17 @@ impl Registry {
     /// Whether the log has reached this size. What was acknowledged before the call is seen, on every node.
     pub async fn has_reached(&self, size: u64) -> Result<bool, FollowError> {
         Ok(self.0.shared.catch_up(&self.0.db).await? >= size)
+    }
+
+    /// As [`Registry::has_reached`], waiting for at most `limit` of the runtime's time; asks again every 50 ms.
+    pub async fn wait_for(&self, size: u64, limit: Duration) -> Result<bool, FollowError> {
+        let reached = async {
+            while !self.has_reached(size).await? {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(limit, reached).await.map_or(Ok(false), |reached| reached.map(|()| true))
     }
 
     /// The database.

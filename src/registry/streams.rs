@@ -7,9 +7,10 @@
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
-use super::checks::{Check, CheckError, Checked, Context, Item, MAX_ITEMS};
+use super::authority::Developer;
+use super::checks::{CheckError, Checked, Context, Item, MAX_ITEMS};
 use super::node::Registry;
-use crate::domain::ids::{CheckId, OrgId};
+use crate::domain::ids::CheckId;
 
 /// The most bytes of items in one chunk: a chunk of long lines is closed early.
 pub const CHUNK_BYTES: usize = 16 << 20;
@@ -20,7 +21,7 @@ pub type Arrived = (Item, usize);
 /// A stream of checks; [`CheckStream::next`] gives one chunk after the other.
 pub struct CheckStream<E> {
     registry: Registry,
-    developer: OrgId,
+    developer: Developer,
     context: Context,
     source: BoxStream<'static, Result<Arrived, E>>,
     totals: Totals,
@@ -51,7 +52,7 @@ impl<E> CheckStream<E> {
     /// Answers the items of `source` for this developer.
     pub fn new(
         registry: Registry,
-        developer: OrgId,
+        developer: Developer,
         context: Context,
         source: BoxStream<'static, Result<Arrived, E>>,
     ) -> Self {
@@ -66,17 +67,16 @@ impl<E> CheckStream<E> {
         let items = match self.collect().await {
             Ok(items) if items.is_empty() => return None,
             Ok(items) => items,
-            Err(error) => return self.end(Broken::Source(error)),
+            Err(error) => return Some(Err(self.end(Broken::Source(error)))),
         };
-        let check = Check { developer: self.developer, context: self.context.clone(), items };
-        match self.registry.check(check).await {
+        match self.registry.check_by(&self.developer, self.context.clone(), items).await {
             Ok(checked) => {
                 self.totals.items += checked.items.len() as u64;
                 self.totals.permitted += checked.permitted;
                 self.totals.checks.push(checked.check);
                 Some(Ok(checked))
             }
-            Err(error) => self.end(Broken::Check(error)),
+            Err(error) => Some(Err(self.end(Broken::Check(error)))),
         }
     }
 
@@ -85,25 +85,21 @@ impl<E> CheckStream<E> {
         &self.totals
     }
 
-    fn end(&mut self, error: Broken<E>) -> Option<Result<Checked, Broken<E>>> {
+    fn end(&mut self, error: Broken<E>) -> Broken<E> {
         self.ended = true;
-        Some(Err(error))
+        error
     }
 
     async fn collect(&mut self) -> Result<Vec<Item>, E> {
         let (mut items, mut bytes) = (Vec::new(), 0);
         while items.len() < MAX_ITEMS && bytes < CHUNK_BYTES {
-            match self.source.next().await {
-                Some(arrived) => {
-                    let (item, size) = arrived?;
-                    bytes += size;
-                    items.push(item);
-                }
-                None => {
-                    self.ended = true;
-                    break;
-                }
-            }
+            let Some(arrived) = self.source.next().await else {
+                self.ended = true;
+                break;
+            };
+            let (item, size) = arrived?;
+            bytes += size;
+            items.push(item);
         }
         Ok(items)
     }

@@ -1,6 +1,7 @@
 //! A node for tests of the face alone, on SQLite, with a few keys.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::{Extension, Router};
 use kyodaku::http::app::App;
@@ -27,7 +28,8 @@ impl Node {
 
     /// A router of this table, which keeps the world.
     pub(crate) fn router(&self, table: Vec<Route>) -> Router {
-        routes::router(&App::new(self.registry.clone()), table).layer(Extension(Arc::clone(&self.world)))
+        let app = App::new(self.registry.clone()).waiting(Duration::from_millis(1));
+        routes::router(&app, table).layer(Extension(Arc::clone(&self.world)))
     }
 
     /// A node whose database does not answer any more.

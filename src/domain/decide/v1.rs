@@ -8,6 +8,7 @@ mod matching;
 mod near;
 mod notes;
 mod standing;
+mod trace;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -91,6 +92,8 @@ struct Subject {
     members: Vec<Member>,
     blocks: Vec<Block>,
 }
+
+pub(super) use trace::trace;
 
 pub(super) fn answer(seen: AsOf<'_>, question: &Question, decision: &mut Decision) {
     let asked = Asked { seen, moment_ms: decision.moment_ms, question, valid_until_ms: Cell::new(i64::MAX) };

@@ -137,6 +137,14 @@ pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem>
     Ok(value)
 }
 
+/// Reads one JSON text into `T`, which may borrow from it; what [`parse`] does for types with rules of their own.
+pub(in crate::http) fn read<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| unreadable(&error))?;
+    reader.end().map_err(|error| not_json(&error))?;
+    Ok(value)
+}
+
 fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let inner = error.inner();
     if inner.classify() != Category::Data {
@@ -152,12 +160,12 @@ fn not_json(error: &serde_json::Error) -> Problem {
     Problem::new(Code::InvalidJson).detail(error.to_string())
 }
 
-async fn read_json(parts: &Parts, body: Body) -> Result<Bytes, Problem> {
+pub(in crate::http) async fn read_json(parts: &Parts, body: Body) -> Result<Bytes, Problem> {
     require_json(&parts.headers)?;
     read_bytes(parts, body).await
 }
 
-async fn read_bytes(parts: &Parts, body: Body) -> Result<Bytes, Problem> {
+pub(in crate::http) async fn read_bytes(parts: &Parts, body: Body) -> Result<Bytes, Problem> {
     let limit = parts.extensions.get::<BodyLimit>().copied().unwrap_or_default();
     let announced =
         parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());

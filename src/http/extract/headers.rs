@@ -109,7 +109,7 @@ impl FromRequestParts<App> for AtLeast {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let Some(size) = take_at_least(&mut parts.uri)? else { return Ok(Self(None)) };
-        match app.registry().has_reached(size).await {
+        match app.registry().wait_for(size, app.at_least_wait()).await {
             Ok(true) => Ok(Self(Some(size))),
             Ok(false) => Err(Problem::new(Code::NotCaughtUp)
                 .detail(format!("the log has not reached size {size}: wait, or leave `at_least` out"))),

@@ -6,7 +6,7 @@
 //! [`ItemTree`](crate::log::proof::ItemTree).
 //!
 //! The bytes are written in one pass: members stand in the order of their names, no number is above 2^53, and
-//! serde_json escapes strings as RFC 8785 asks. A test holds them against a canonicalizer.
+//! `serde_json` escapes strings as RFC 8785 asks. A test holds them against a canonicalizer.
 
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
@@ -20,7 +20,7 @@ use crate::domain::territory::Territory;
 use crate::domain::uses::Use;
 
 /// The bytes of one item.
-pub(super) fn json(answer: &ItemAnswer) -> Vec<u8> {
+pub fn json(answer: &ItemAnswer) -> Vec<u8> {
     // Nothing here has a form that JSON lacks, and a `Vec` takes every byte.
     serde_json::to_vec(&Bound::of(answer)).unwrap_or_default()
 }

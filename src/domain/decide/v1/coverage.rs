@@ -21,15 +21,11 @@ pub(super) fn leaves(
 ) -> Vec<Leaf> {
     let mut leaves = Vec::new();
     let mut missing = Vec::new();
-    for holding in &member.holdings {
-        let attaching = attaching(asked, member, *holding);
-        for way in &member.ways {
-            let candidates = attaching.iter().copied().filter(|(_, grant)| counts_there(asked, grant, *way));
-            match nearest(asked, leaf, by_location, *holding, candidates) {
-                Nearest::Covers(ix, grant) => leaves.extend(make_leaf(asked, *holding, ix, grant)),
-                Nearest::Misses(code, entry) => missing.push((code, *holding, vec![entry])),
-                Nearest::None => missing.push((ReasonCode::NoGrant, *holding, Vec::new())),
-            }
+    for (holding, nearest) in judged(asked, leaf, by_location, member) {
+        match nearest {
+            Nearest::Covers(ix, grant) => leaves.extend(make_leaf(asked, holding, ix, grant)),
+            Nearest::Misses(code, entry) => missing.push((code, holding, vec![entry])),
+            Nearest::None => missing.push((ReasonCode::NoGrant, holding, Vec::new())),
         }
     }
     for (code, holding, entries) in missing {
@@ -43,6 +39,24 @@ pub(super) fn leaves(
     leaves
 }
 
+/// What comes nearest to covering each holding in each way by which the member was reached.
+pub(super) fn judged<'a>(
+    asked: &Asked<'a>,
+    leaf: Use,
+    by_location: bool,
+    member: &Member,
+) -> Vec<(Ix<Holding>, Nearest<'a>)> {
+    let mut judged = Vec::new();
+    for holding in &member.holdings {
+        let attaching = attaching(asked, member, *holding);
+        for way in &member.ways {
+            let candidates = attaching.iter().copied().filter(|(_, grant)| counts_there(asked, grant, *way));
+            judged.push((*holding, nearest(asked, leaf, by_location, *holding, candidates)));
+        }
+    }
+    judged
+}
+
 fn make_leaf(asked: &Asked<'_>, holding: Ix<Holding>, ix: Ix<Grant>, grant: &Grant) -> Option<Leaf> {
     Some(Leaf {
         holding: asked.seen.index.holdings.id(holding),
@@ -54,9 +68,13 @@ fn make_leaf(asked: &Asked<'_>, holding: Ix<Holding>, ix: Ix<Grant>, grant: &Gra
     })
 }
 
-enum Nearest<'a> {
+/// The grant that comes nearest.
+pub(super) enum Nearest<'a> {
+    /// It covers.
     Covers(Ix<Grant>, &'a Grant),
+    /// It misses in this, first; and its entry.
     Misses(ReasonCode, u64),
+    /// There is none.
     None,
 }
 

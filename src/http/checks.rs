@@ -1,0 +1,97 @@
+//! Checks: what AI developers ask before use. One JSON body with up to 10,000 items, or lines without an end.
+
+pub(super) mod answer;
+mod lines;
+mod stream;
+
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use validator::Validate;
+
+use super::app::App;
+use super::extract::body::{read, read_json};
+use super::extract::{AtLeast, ValidQuery};
+use super::gate::{Access, Roles, Scope};
+use super::language::Language;
+use super::problem::{Code, Problem};
+use super::routes::{KIB, Route};
+use super::subject::{ContextWire, item};
+use crate::registry::authority::{Developer, Proof};
+use crate::registry::checks::{CheckError, MAX_ITEMS};
+
+/// The largest JSON body of a check.
+pub(super) const BODY_BYTES: usize = 16 * 1024 * KIB;
+/// Who may ask.
+pub(super) const ASK: Access = Access::Role(Roles::DEVELOPERS, Scope::Check);
+
+pub(super) fn routes() -> Vec<Route> {
+    let arrival = Duration::from_mins(1);
+    vec![Route::post("/v1/checks", "check", ASK, check).body_bytes(BODY_BYTES).arrival(arrival)]
+}
+
+/// A query string without parameters.
+#[derive(Clone, Copy, Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoQuery {}
+
+/// `POST /v1/checks`.
+async fn check(
+    State(app): State<App>,
+    by: Developer,
+    _at_least: AtLeast,
+    _query: ValidQuery<NoQuery>,
+    language: Language,
+    request: Request,
+) -> Result<Response, Problem> {
+    if is_lines(&request) {
+        stream::answer(app, by, language, request).await
+    } else {
+        whole(&app, &by, language, request).await
+    }
+}
+
+fn is_lines(request: &Request) -> bool {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case(lines::MEDIA_TYPE)
+}
+
+/// The whole request; the items are read one by one, so that one which is broken is broken alone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope<'a> {
+    context: ContextWire,
+    #[serde(borrow)]
+    items: Vec<&'a RawValue>,
+}
+
+async fn whole(app: &App, by: &Developer, language: Language, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let bytes = read_json(&parts, body).await?;
+    let envelope: Envelope<'_> = read(&bytes)?;
+    let context = envelope.context.read("/context")?;
+    if !(1..=MAX_ITEMS).contains(&envelope.items.len()) {
+        let detail = format!("a check has 1 to {MAX_ITEMS} items, send more as lines");
+        return Err(Problem::new(Code::InvalidBody).at("/items", "length", detail));
+    }
+    let org = by.actor().org();
+    let items = envelope.items.iter().map(|raw| item(raw.get().as_bytes(), org, &context)).collect();
+    let checked = app.registry().check_by(by, context, items).await?;
+    Ok(answer::reply(&checked, language)?.into_response())
+}
+
+impl From<CheckError> for Problem {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Busy => Self::unavailable(1),
+            CheckError::TooMuch => Self::new(Code::TimedOut).detail(error.to_string()),
+            CheckError::Size => Self::new(Code::InvalidBody).at("/items", "length", error.to_string()),
+            CheckError::Unavailable(why) => Self::unanswered(&why),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What a check is answered on the wire.
+
+use std::collections::BTreeSet;
+
+use data_encoding::BASE64;
+use serde::Serialize;
+
+use crate::domain::decision::{Note, NoteCode, Reason, ReasonCode};
+use crate::domain::explain::{self, Lang};
+use crate::domain::ids::CheckId;
+use crate::http::language::Language;
+use crate::http::problem::Problem;
+use crate::http::reply::Reply;
+use crate::registry::answer::moment;
+use crate::registry::checks::{Checked, ItemAnswer};
+
+/// Everything that is said once for all items.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct Head<'a> {
+    check: CheckId,
+    at: String,
+    log_size: u64,
+    log_root: String,
+    rule_version: u32,
+    valid_until: Option<String>,
+    recheck_by: String,
+    journal: Journal<'a>,
+    items_root: String,
+    permitted: u64,
+    not_permitted: u64,
+    words: Vec<Words>,
+}
+
+#[derive(Debug, Serialize)]
+struct Journal<'a> {
+    origin: &'a str,
+    entry: u64,
+}
+
+/// A code that stands in one of the answers, in words.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(in crate::http) struct Words {
+    code: AnyCode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<ReasonCode>,
+    text: String,
+}
+
+/// Reasons and notes share no code.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+enum AnyCode {
+    Reason(ReasonCode),
+    Note(NoteCode),
+}
+
+impl<'a> Head<'a> {
+    /// What is said of a check.
+    pub(in crate::http) fn of(checked: &'a Checked, language: Language) -> Self {
+        Self {
+            check: checked.check,
+            at: moment(checked.moment_ms),
+            log_size: checked.log.size,
+            log_root: BASE64.encode(checked.log.root.as_bytes()),
+            rule_version: checked.rule_version,
+            valid_until: (checked.valid_until_ms != i64::MAX).then(|| moment(checked.valid_until_ms)),
+            recheck_by: moment(checked.recheck_by_ms),
+            journal: Journal { origin: &checked.journal.0, entry: checked.journal.1 },
+            items_root: BASE64.encode(checked.items_root.as_bytes()),
+            permitted: checked.permitted,
+            not_permitted: checked.items.len() as u64 - checked.permitted,
+            words: words(&checked.items, language.0),
+        }
+    }
+}
+
+/// Every code that stands in these answers, once, in words.
+fn words(items: &[ItemAnswer], lang: Lang) -> Vec<Words> {
+    let reasons = items.iter().flat_map(|item| &item.uses).flat_map(|answer| &answer.reasons);
+    let notes = items.iter().flat_map(|item| &item.notes);
+    in_words(reasons, notes, lang)
+}
+
+/// Every code of these reasons and notes, once, in words.
+pub(in crate::http) fn in_words<'a>(
+    reasons: impl Iterator<Item = &'a Reason>,
+    notes: impl Iterator<Item = &'a Note>,
+    lang: Lang,
+) -> Vec<Words> {
+    let reasons: BTreeSet<_> = reasons.map(|reason| (reason.code, reason.because)).collect();
+    let notes: BTreeSet<NoteCode> = notes.map(|note| note.code).collect();
+    let of_reason = |(code, because): (ReasonCode, Option<ReasonCode>)| {
+        let reason = Reason { code, because, work: None, ask: Vec::new(), entries: Vec::new() };
+        Words { code: AnyCode::Reason(code), because, text: explain::words(&reason, lang, &explain::Ids) }
+    };
+    let of_note = |code: NoteCode| {
+        let note = Note { code, work: None, entries: Vec::new() };
+        Words {
+            code: AnyCode::Note(code),
+            because: None,
+            text: explain::note_words(&note, lang, &explain::Ids),
+        }
+    };
+    reasons.into_iter().map(of_reason).chain(notes.into_iter().map(of_note)).collect()
+}
+
+/// The answer to one JSON request. The items' bytes go out as the receipt binds them.
+pub(super) fn reply(checked: &Checked, language: Language) -> Result<Reply, Problem> {
+    let mut json =
+        serde_json::to_vec(&Head::of(checked, language)).map_err(|error| Problem::internal(&error))?;
+    let items: usize = checked.items.iter().map(|item| item.json.len() + 1).sum();
+    json.reserve(items + 16);
+    json.pop();
+    json.extend_from_slice(b",\"items\":[");
+    for (at, item) in checked.items.iter().enumerate() {
+        if at > 0 {
+            json.push(b',');
+        }
+        json.extend_from_slice(&item.json);
+    }
+    json.extend_from_slice(b"]}");
+    let (name, value) = language.header();
+    Ok(Reply::of_json(json).header(name, value))
+}

@@ -1,0 +1,135 @@
+//! Explanations: past and hypothetical questions, with the steps that lead to the answer.
+
+use axum::extract::{Request, State};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::app::App;
+use super::checks::NoQuery;
+use super::checks::answer::{Words, in_words};
+use super::extract::body::{read, read_json};
+use super::extract::{AtLeast, ValidQuery};
+use super::gate::{Access, Scope};
+use super::language::Language;
+use super::problem::{Code, Problem};
+use super::reply::Reply;
+use super::routes::{KIB, Route};
+use super::subject::{ContextWire, item};
+use crate::domain::decide::trace::Step;
+use crate::domain::explain::{self, steps::step_words};
+use crate::domain::ids::OrgId;
+use crate::domain::scope::MAX_MOMENT_MS;
+use crate::domain::view::Viewer;
+use crate::registry::answer::moment;
+use crate::registry::authority::{Proof, Verified};
+use crate::registry::checks::bound;
+use crate::registry::explanations::{self, Explanation, Past};
+
+pub(super) fn routes() -> Vec<Route> {
+    let route = Route::post("/v1/explanations", "explain", Access::Any(Scope::Read), explain_one);
+    vec![route.body_bytes(256 * KIB)]
+}
+
+/// The question as in a check, for whom, from which log, and at which moment.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked<'a> {
+    context: ContextWire,
+    #[serde(borrow)]
+    item: &'a RawValue,
+    #[serde(default)]
+    developer: Option<OrgId>,
+    #[serde(default)]
+    as_of: Option<PastWire>,
+    #[serde(default)]
+    at: Option<jiff::Timestamp>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PastWire {
+    LogSize(u64),
+    Moment(jiff::Timestamp),
+}
+
+#[derive(Serialize)]
+struct Explained<'a> {
+    hypothetical: bool,
+    view: &'static str,
+    developer: OrgId,
+    log_size: u64,
+    at: String,
+    rule_version: u32,
+    valid_until: Option<String>,
+    item: Box<RawValue>,
+    steps: Vec<StepTold<'a>>,
+    more_steps: bool,
+    words: Vec<Words>,
+}
+
+#[derive(Serialize)]
+struct StepTold<'a> {
+    #[serde(flatten)]
+    step: &'a Step,
+    text: String,
+}
+
+/// `POST /v1/explanations`.
+async fn explain_one(
+    State(app): State<App>,
+    by: Verified,
+    _at_least: AtLeast,
+    _query: ValidQuery<NoQuery>,
+    language: Language,
+    request: Request,
+) -> Result<Reply, Problem> {
+    let (parts, body) = request.into_parts();
+    let bytes = read_json(&parts, body).await?;
+    let asked: Asked<'_> = read(&bytes)?;
+    let developer = asked.developer.unwrap_or_else(|| by.actor().org());
+    let context = asked.context.read("/context")?;
+    let question = item(asked.item.get().as_bytes(), developer, &context).question;
+    let question =
+        question.map_err(|why| Problem::new(Code::InvalidBody).at("/item", "invalid_value", why))?;
+    let past = match asked.as_of {
+        None => Past::Now,
+        Some(PastWire::LogSize(size)) => Past::Size(size),
+        Some(PastWire::Moment(at)) => Past::Moment(milliseconds(at, "/as_of/moment")?),
+    };
+    let at = asked.at.map(|at| milliseconds(at, "/at")).transpose()?;
+    let explained = explanations::explain(app.registry(), &by, question, past, at).await?;
+    reply(&explained, developer, language)
+}
+
+fn milliseconds(at: jiff::Timestamp, place: &'static str) -> Result<i64, Problem> {
+    let at_ms = at.as_millisecond();
+    if (0..=MAX_MOMENT_MS).contains(&at_ms) {
+        return Ok(at_ms);
+    }
+    Err(Problem::new(Code::InvalidBody).at(place, "invalid_value", "a moment lies between 1970 and 9999"))
+}
+
+fn reply(explained: &Explanation, developer: OrgId, language: Language) -> Result<Reply, Problem> {
+    let answer = &explained.answer;
+    let json = String::from_utf8(bound::json(answer)).map_err(|error| Problem::internal(&error))?;
+    let told = |step| StepTold { step, text: step_words(step, language.0, &explain::Ids) };
+    let reasons = answer.uses.iter().flat_map(|answer| &answer.reasons);
+    let (name, value) = language.header();
+    let reply = Reply::ok(&Explained {
+        hypothetical: true,
+        view: match explained.viewer {
+            Viewer::All => "all",
+            Viewer::Developer => "developer",
+        },
+        developer,
+        log_size: explained.log_size,
+        at: moment(explained.moment_ms),
+        rule_version: explained.rule_version,
+        valid_until: (answer.valid_until_ms != i64::MAX).then(|| moment(answer.valid_until_ms)),
+        item: RawValue::from_string(json).map_err(|error| Problem::internal(&error))?,
+        steps: explained.steps.iter().map(told).collect(),
+        more_steps: explained.more_steps,
+        words: in_words(reasons, answer.notes.iter(), language.0),
+    })?;
+    Ok(reply.header(name, value))
+}

@@ -1,0 +1,9 @@
+//! Checks by API: every item answered once, in order, from one size, written down before it leaves.
+
+mod authzen;
+mod datadiligence;
+mod durable;
+mod explain;
+mod lines;
+mod scene;
+mod whole;
