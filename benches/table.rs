@@ -4,9 +4,17 @@
 //! denied) and asks about them in random order: 40% identifiers, 30% URLs, 20% SHA-256, 10% work ids; 20% of the keys are
 //! unknown. Rates are per second of this process' CPU time on one thread.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a program that measures, and stops where it can't"
+)]
+
 use std::hint::black_box;
 
-use kyodaku::clock::{Clock, stopwatch};
+use kyodaku::clock::stopwatch;
 use kyodaku::domain::act::{
     Act, AssertionsConfirmed, Binding, Covers, DenialRecorded, GrantRecorded, Holding, LogOpened,
     OrgRegistered, OrgVerified, Revocable, Role, RulesActivated, WorkKind, WorkRegistered,
@@ -43,7 +51,6 @@ impl Numbers {
 struct World {
     index: Index,
     ids: Numbers,
-    registry: OrgId,
     registrar: OrgId,
     holder: OrgId,
     developer: OrgId,
@@ -77,8 +84,7 @@ impl World {
         let mut ids = Numbers(0x9E37_79B9_7F4A_7C15);
         let mut org = || OrgId::new(uuid::Uuid::from_u64_pair(ids.next(), ids.next()));
         let (registry, registrar, holder, developer) = (org(), org(), org(), org());
-        let mut world =
-            Self { index: Index::new(), ids, registry, registrar, holder, developer, works: Vec::new() };
+        let mut world = Self { index: Index::new(), ids, registrar, holder, developer, works: Vec::new() };
         world.fold(registry, LogOpened { origin: "bench.example/log".into(), registry, continues: None });
         world.fold(registry, RulesActivated { version: 1 });
         for (org, role) in
@@ -209,7 +215,6 @@ fn row(what: &str, figure: &str) {
 
 fn main() {
     let works: u64 = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(100_000);
-    let _ = Clock::system();
     row("what", "figure");
     let before = resident_bytes();
     let mut world = World::open();
@@ -234,5 +239,4 @@ fn main() {
     let deciding = watch.elapsed().as_secs_f64();
     row("questions, of which permitted", &format!("{QUESTIONS} / {permitted}"));
     row("decisions a second, in process, one thread", &format!("{:.0}", QUESTIONS as f64 / deciding));
-    let _ = world.registry;
 }

@@ -236,7 +236,8 @@ fn the_floors_above_submit_nothing_themselves() {
             } else {
                 let text = std::fs::read_to_string(&path).unwrap();
                 // Checks go through `check_by`, which takes the proof of a developer.
-                if [".submit(", "Submission", ".check(", "checks::Check,"].iter().any(|it| text.contains(it)) {
+                if [".submit(", "Submission", ".check(", "checks::Check,"].iter().any(|it| text.contains(it))
+                {
                     found.push(path.display().to_string());
                 }
             }

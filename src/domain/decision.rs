@@ -149,6 +149,15 @@ impl<T> NonEmpty<T> {
     }
 }
 
+impl<'a, T> IntoIterator for &'a NonEmpty<T> {
+    type Item = &'a T;
+    type IntoIter = std::slice::Iter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 /// The proof of one permitted use: every match, in each everything of its closure, in each every holding, at each leaf
 /// one grant. Only [`mod@super::decide`] makes one, and no list in it can be empty: the type is the proof.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Names of things: a short prefix that says what it is, and a UUIDv7 inside.
 //!
-//! The text form is that of the TypeID specification 0.3: `wrk_` and 26 characters of Crockford base32 in lower case.
+//! The text form is that of the `TypeID` specification 0.3: `wrk_` and 26 characters of Crockford base32 in lower case.
 //! One thing has one spelling: upper case, aliases of digits and overflowing first characters are refused, so that
 //! equal names are equal bytes everywhere (in the log too).
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::HEXLOWER;
+use data_encoding::{HEXLOWER, HEXUPPER};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
 use unicode_normalization::UnicodeNormalization;
@@ -350,7 +350,11 @@ fn unescape_unreserved(text: &str) -> String {
             Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') => {
                 out.push(char::from(byte));
             }
-            Some(byte) => out.push_str(&format!("%{byte:02X}")),
+            Some(byte) => {
+                let hex = HEXUPPER.encode(&[byte]);
+                out.push('%');
+                out.push_str(&hex);
+            }
             None => out.push('%'),
         }
         rest = escape.get(if value.is_some() { 3 } else { 1 }..).unwrap_or("");

@@ -9,11 +9,11 @@ use kyodaku::registry::sequencer::Once;
 use super::scene::{Scene, node, submission};
 use crate::world::{World, both};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
-fn once(key: &str, body: &[u8]) -> Option<Once> {
+fn once(key: &str, body: &[u8]) -> Once {
     let digest = kyodaku::domain::key::Sha256::of(body).0;
-    Some(Once { key: key.to_owned(), operation: "recordGrant", digest })
+    Once { key: key.to_owned(), operation: "recordGrant", digest }
 }
 
 both!(a_repeated_command_gets_the_first_answer, async |world: World| {
@@ -21,7 +21,8 @@ both!(a_repeated_command_gets_the_first_answer, async |world: World| {
     let work = scene.work("one").await;
     let (_, act) = scene.grant_of(work.work);
     let (holder, person) = scene.holder;
-    let submission = |body: &[u8]| submission(holder, &[person], vec![act.clone()], once("key-1", body));
+    let submission =
+        |body: &[u8]| submission(holder, &[person], vec![act.clone()], Some(once("key-1", body)));
 
     let first = scene.registry.submit(submission(b"body")).await.unwrap();
     let size = scene.registry.shared().published();

@@ -52,7 +52,10 @@ struct Block {
 
 /// One reason for each code, cause and work.
 #[derive(Default)]
-struct Reasons(BTreeMap<(ReasonCode, Option<ReasonCode>, Option<WorkId>), (Vec<OrgId>, Vec<u64>)>);
+struct Reasons(BTreeMap<Told, (Vec<OrgId>, Vec<u64>)>);
+
+/// What makes two reasons one: the code, its cause and the work.
+type Told = (ReasonCode, Option<ReasonCode>, Option<WorkId>);
 
 impl Reasons {
     fn add(&mut self, code: ReasonCode, because: Option<ReasonCode>, work: Option<WorkId>, block: &Block) {

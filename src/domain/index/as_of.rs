@@ -306,7 +306,7 @@ impl<'a> AsOf<'a> {
 
     /// The canonical works that this one is transitively part of, without itself.
     pub fn ancestors(self, work: Ix<Work>) -> Vec<Ix<Work>> {
-        self.reach(work, usize::MAX, |at| {
+        Self::reach(work, usize::MAX, |at| {
             let links = self.parent_links(at);
             links.into_iter().map(|link| self.canonical(self.index.parts.at(link).whole)).collect()
         })
@@ -319,13 +319,13 @@ impl<'a> AsOf<'a> {
 
     /// The same, without looking further once there are more than `most`: an answer must not take as long as a franchise is large.
     pub fn descendants_up_to(self, work: Ix<Work>, most: usize) -> Vec<Ix<Work>> {
-        self.reach(work, most, |at| {
+        Self::reach(work, most, |at| {
             let links = self.child_links(at);
             links.into_iter().map(|link| self.canonical(self.index.parts.at(link).part)).collect()
         })
     }
 
-    fn reach(self, work: Ix<Work>, most: usize, step: impl Fn(Ix<Work>) -> Vec<Ix<Work>>) -> Vec<Ix<Work>> {
+    fn reach(work: Ix<Work>, most: usize, step: impl Fn(Ix<Work>) -> Vec<Ix<Work>>) -> Vec<Ix<Work>> {
         let mut found = vec![work];
         let mut known: hashbrown::HashSet<Ix<Work>> = std::iter::once(work).collect();
         let mut next = 0;

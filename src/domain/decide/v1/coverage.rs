@@ -68,6 +68,10 @@ fn make_leaf(asked: &Asked<'_>, holding: Ix<Holding>, ix: Ix<Grant>, grant: &Gra
     })
 }
 
+/// What decides which of several grants is the nearest, the least first: whether it is for other developers, how much it
+/// misses, the first of that in the order in which people are told, and the later grant before the earlier.
+type Rank = (bool, usize, usize, std::cmp::Reverse<u64>);
+
 /// The grant that comes nearest.
 pub(super) enum Nearest<'a> {
     /// It covers.
@@ -87,7 +91,7 @@ fn nearest<'a>(
     candidates: impl Iterator<Item = (Ix<Grant>, &'a Grant)>,
 ) -> Nearest<'a> {
     let mut covering: Option<(Ix<Grant>, &Grant)> = None;
-    let mut best: Option<((bool, usize, usize, std::cmp::Reverse<u64>), ReasonCode)> = None;
+    let mut best: Option<(Rank, ReasonCode)> = None;
     for (ix, grant) in candidates {
         let misses = misses(asked, leaf, by_location, holding, grant);
         let Some((order, first)) =
