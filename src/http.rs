@@ -21,6 +21,7 @@ mod organizations;
 pub mod page;
 pub mod pages;
 mod people;
+mod powers;
 pub mod problem;
 mod proposals;
 pub mod reply;
@@ -29,6 +30,7 @@ pub mod server;
 pub mod status;
 mod subject;
 pub mod text;
+pub mod wire;
 
 pub use app::App;
 pub use problem::{Code, Problem};

@@ -21,6 +21,7 @@
 //! | [`credential`] | how an API key looks, and what is kept of it |
 //! | [`accounts`] | people and keys |
 //! | [`organizations`] | organizations, their states, and models |
+//! | [`powers`] | who may act for whom: memberships and mandates |
 //! | [`proposals`] | commands that wait for a second person |
 //! | [`settings`] | the installation's settings that rules read |
 //! | [`bootstrap`] | the first registrar |
@@ -40,6 +41,7 @@ pub mod journal;
 pub mod keys;
 pub mod node;
 pub mod organizations;
+pub mod powers;
 pub mod proposals;
 pub mod rebuild;
 pub mod seal;

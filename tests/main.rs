@@ -14,6 +14,7 @@ mod contract;
 mod floors;
 mod http;
 mod log;
+mod powers;
 mod proposals;
 mod reference;
 mod registry;

@@ -20,8 +20,8 @@ use super::extract::BodyLimit;
 use super::gate::{Access, Guard, Operation, pass};
 use super::problem::{Code, Problem};
 use super::{
-    authzen, checks, datadiligence, explanations, keys, models, organizations, pages, people, proposals,
-    status,
+    authzen, checks, datadiligence, explanations, keys, models, organizations, pages, people, powers,
+    proposals, status,
 };
 
 /// 1024 bytes.
@@ -122,6 +122,7 @@ pub fn table() -> Vec<Route> {
         models::routes(),
         organizations::routes(),
         people::routes(),
+        powers::routes(),
         proposals::routes(),
     ]
     .into_iter()

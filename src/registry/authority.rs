@@ -429,18 +429,17 @@ impl Registry {
             })
             .await?;
         let Some((state, roles)) = known else { return Ok(None) };
-        self.note_use(row, now_ms);
+        self.note_use(key, now_ms);
         let (admin, scopes) = (found.role == accounts::ADMIN, Scopes::from_stored(&row.scopes));
         Ok(Some(Actor { key, org, person, admin, roles, state, scopes }))
     }
 
     /// Notes the use of a key, at most once a minute, without letting the caller wait for it.
-    fn note_use(&self, key: &accounts::ApiKey, now_ms: i64) {
-        let fresh = now_ms.saturating_sub(accounts::TOUCH_INTERVAL_MS);
-        if key.last_used_ms.is_some_and(|used| used > fresh) {
+    fn note_use(&self, key: KeyId, now_ms: i64) {
+        if !self.is_to_note(key, now_ms, accounts::TOUCH_INTERVAL_MS) {
             return;
         }
-        let (db, id) = (self.db().clone(), key.id.clone());
+        let (db, id) = (self.db().clone(), key.to_string());
         tokio::spawn(async move {
             let noted = async {
                 let mut tx = db.begin().await?;

@@ -1,7 +1,8 @@
 //! One node: opening it, asking it, telling it.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::journal::{Committer, Journal};
@@ -12,12 +13,15 @@ use super::snapshot;
 use crate::clock::Clock;
 use crate::domain::act::{LogOpened, RulesActivated};
 use crate::domain::decide::KNOWN_RULES;
-use crate::domain::ids::OrgId;
+use crate::domain::ids::{KeyId, OrgId};
 use crate::domain::index::AsOf;
 use crate::log::checkpoint::CheckpointSigner;
 use crate::store::heads::Head;
 use crate::store::high_water::HighWater;
 use crate::store::{Db, StoreError, heads};
+
+/// The most keys whose last use is remembered; beyond that, it is forgotten and noted once more.
+const MAX_NOTED: usize = 10_000;
 
 /// What a node needs to know before it opens.
 #[derive(Clone, Debug)]
@@ -80,6 +84,8 @@ struct Inner {
     settings: Settings,
     shared: Arc<SharedIndex>,
     sequencer: Sequencer,
+    /// When the use of a key was last noted by this process, by the key's id.
+    noted: Mutex<HashMap<KeyId, i64>>,
     journal: Journal,
     log_signer: CheckpointSigner,
 }
@@ -113,7 +119,16 @@ impl Registry {
             node: settings.node.clone(),
             recheck_max_ms: settings.recheck_max_ms,
         });
-        let registry = Self(Arc::new(Inner { db, clock, settings, shared, sequencer, journal, log_signer }));
+        let registry = Self(Arc::new(Inner {
+            db,
+            clock,
+            settings,
+            shared,
+            sequencer,
+            noted: Mutex::default(),
+            journal,
+            log_signer,
+        }));
         registry.begin().await?;
         Ok(registry)
     }
@@ -165,6 +180,19 @@ impl Registry {
     /// Writes the snapshot file, so that the next start is fast. Called at a graceful stop and at intervals.
     pub async fn write_snapshot(&self) -> std::io::Result<()> {
         self.0.shared.write_snapshot(&self.0.settings.data_dir).await
+    }
+
+    /// Whether the use of a key at `now_ms` is for the caller to note: once in `interval_ms`, and to one caller.
+    pub(super) fn is_to_note(&self, key: KeyId, now_ms: i64, interval_ms: i64) -> bool {
+        let mut noted = self.0.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.get(&key).is_some_and(|at| *at > now_ms.saturating_sub(interval_ms)) {
+            return false;
+        }
+        if noted.len() >= MAX_NOTED {
+            noted.clear();
+        }
+        noted.insert(key, now_ms);
+        true
     }
 
     /// The head of the act log, and the version of the rules that holds there. Fails when this node has stopped or the

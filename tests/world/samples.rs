@@ -25,7 +25,17 @@ impl Samples {
         let colleague: Value = victim.post("/v1/people", &colleague).await.json();
         let proposal: Value =
             stage.registrar.post("/v1/settings", &json!({ "second_person": false })).await.json();
+        let friend = stage.verified("Nakama", &["association"]).await;
+        let membership = json!({ "member": victim.org, "association": friend.org });
+        let membership: Value = victim.post("/v1/memberships", &membership).await.json();
+        let mandate = json!({
+            "agent": friend.org, "works": "any", "powers": ["grant"], "from": "on_record", "until": "open",
+            "grants_survive": false,
+        });
+        let mandate: Value = victim.post("/v1/mandates", &mandate).await.json();
         let by_name = HashMap::from([
+            ("membership", text(&membership["membership"])),
+            ("mandate", text(&mandate["mandate"])),
             ("organization", victim.org.clone()),
             ("person", text(&colleague["person"])),
             ("key", text(&colleague["key"]["key"])),

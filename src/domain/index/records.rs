@@ -72,6 +72,8 @@ pub struct Membership {
     pub association: Ix<Org>,
     /// Which side offered.
     pub offered_by: Ix<Org>,
+    /// Its entry.
+    pub offered: u64,
     /// The other side agreed.
     pub accepted: u64,
     /// Ended.

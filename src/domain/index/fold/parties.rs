@@ -52,8 +52,8 @@ impl Index {
                 let member = self.org(step, act.member)?;
                 let association = self.org(step, act.association)?;
                 let offered_by = self.party(step)?;
-                let membership =
-                    Membership { member, association, offered_by, accepted: NEVER, ended: NEVER };
+                let (offered, accepted, ended) = (step.at, NEVER, NEVER);
+                let membership = Membership { member, association, offered_by, offered, accepted, ended };
                 let ix = self.memberships.push(act.membership, membership);
                 self.by_membership.push((member, association), ix);
             }
