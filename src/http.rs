@@ -4,18 +4,27 @@
 //! the table of [`routes`], the [`gate`] (who is asking, and may they), the extractors ([`extract`]), a handler of a
 //! few lines, and leaves as a [`reply`] or a [`problem`].
 
+mod acts;
 pub mod app;
 mod authzen;
+mod batch;
+mod bindings;
 mod checks;
+mod claims;
+mod control;
 mod datadiligence;
+mod denials;
 pub mod envelope;
 pub mod etag;
 mod explanations;
 pub mod extract;
 pub mod failure;
 pub mod gate;
+mod grants;
+mod holdings;
 mod keys;
 mod language;
+mod links;
 mod models;
 mod organizations;
 pub mod page;
@@ -31,6 +40,7 @@ pub mod status;
 mod subject;
 pub mod text;
 pub mod wire;
+mod works;
 
 pub use app::App;
 pub use problem::{Code, Problem};

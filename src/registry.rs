@@ -25,6 +25,12 @@
 //! | [`proposals`] | commands that wait for a second person |
 //! | [`settings`] | the installation's settings that rules read |
 //! | [`bootstrap`] | the first registrar |
+//! | [`orders`] | the acts of holders and registrar: what is to be recorded, and its answer |
+//! | [`record`], [`position`] | what a work is, and what is on record for each use of it |
+//! | [`permissions`], [`transfers`], [`queue`] | grants, denials, reservations; offers of holdings; what waits for the registrar |
+//! | [`reach`], [`who`], [`simulate`] | for whom works are open, and what a grant would open |
+//! | [`control`] | proofs that a host is an organization's own |
+//! | [`names`] | what people call things |
 //! | [`answer`], [`failure`] | what a command is answered |
 //! | [`keys`] | the signing keys, in files of the data folder |
 
@@ -34,22 +40,33 @@ pub mod authority;
 pub mod bootstrap;
 pub mod catalogue;
 pub mod checks;
+pub mod control;
 pub mod credential;
 pub mod explanations;
 pub mod failure;
 pub mod journal;
 pub mod keys;
+pub mod names;
 pub mod node;
+pub mod orders;
 pub mod organizations;
+pub mod permissions;
+pub mod position;
 pub mod powers;
 pub mod proposals;
+pub mod queue;
+pub mod reach;
 pub mod rebuild;
+pub mod record;
 pub mod seal;
 pub mod sequencer;
 pub mod settings;
 pub mod shared;
+pub mod simulate;
 pub mod snapshot;
 pub mod streams;
+pub mod transfers;
+pub mod who;
 
 pub use answer::Answer;
 pub use failure::{Failure, Fault};

@@ -33,6 +33,20 @@ const OPEN: &[(&str, &str)] = &[
     ("evaluate", "a subject other than the caller is answered `false` in the answer, as the standard has it"),
     ("evaluateMany", "the same, for each evaluation"),
     ("explain", "without `developer` it asks about the caller"),
+    ("listWorks", "titles are for all; without `title` it lists the caller's own"),
+    ("getWork", "what a work is and who holds it is for all, so that one knows whom to ask"),
+    ("getPosition", "the same; states and reasons are those that the caller may see"),
+    ("registerWork", "it registers for the caller"),
+    ("registerWorks", "the same"),
+    ("makeClaim", "an outsider is who claims"),
+    ("listGrants", "it lists what the caller is a party to"),
+    ("listDenials", "it lists what concerns the caller"),
+    ("listReservations", "a signal that anybody can see is for all"),
+    ("getReservation", "the same"),
+    ("recordReservation", "anybody may put evidence on record; it changes no verdict"),
+    ("whoMayTrain", "it lists the caller's own works"),
+    ("listControlChallenges", "it lists the caller's own"),
+    ("createControlChallenge", "it makes one for the caller"),
 ];
 
 const ROLES: [&str; 5] = ["rights_holder", "association", "ai_developer", "auditor", "registrar"];
@@ -41,7 +55,7 @@ const SCOPES_BUT_READ: [(&str, &[&str]); 5] = [
     ("association", &["works:write", "permissions:write", "organization"]),
     ("ai_developer", &["permissions:write", "check", "organization"]),
     ("auditor", &["permissions:write", "audit", "organization"]),
-    ("registrar", &["register", "organization"]),
+    ("registrar", &["works:write", "register", "organization"]),
 ];
 
 /// One who may not, and what must be answered.

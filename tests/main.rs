@@ -20,4 +20,5 @@ mod reference;
 mod registry;
 mod rules;
 mod store;
+mod works;
 mod world;

@@ -15,6 +15,7 @@ pub(crate) mod client;
 pub(crate) mod contract;
 mod postgres;
 pub(crate) mod samples;
+pub(crate) mod works;
 
 use kyodaku::clock::Clock;
 use kyodaku::store::{Db, Engine};

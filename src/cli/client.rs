@@ -46,8 +46,6 @@ impl std::fmt::Debug for ClientArgs {
 pub(super) struct NoAnswer {
     /// The status, when the server gave one.
     pub(super) status: Option<u16>,
-    /// The code of the problem, when the server named one.
-    pub(super) code: Option<String>,
     /// What happened, for people.
     pub(super) why: String,
 }
@@ -55,7 +53,7 @@ pub(super) struct NoAnswer {
 impl NoAnswer {
     /// Nothing that can be believed came back.
     pub(super) fn new(why: impl Into<String>) -> Self {
-        Self { status: None, code: None, why: why.into() }
+        Self { status: None, why: why.into() }
     }
 
     /// As the end of a command that does not ask for permission: 1 where the server refuses, 69 where it is not there.
@@ -210,11 +208,6 @@ impl Server {
         self.read(request).await
     }
 
-    /// GET of JSON.
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, NoAnswer> {
-        self.read(self.request(Method::GET, path)).await
-    }
-
     async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, NoAnswer> {
         let response = self.send(request.header(ACCEPT, "application/json").timeout(self.timeout)).await?;
         let bytes = whole(response).await?;
@@ -241,10 +234,9 @@ impl Server {
             }
             _ => None,
         };
-        let code = problem.as_ref().map(|problem| problem.code.clone());
         let words = problem.map_or_else(String::new, |problem| format!(": {problem}"));
         let why = format!("the server answered {}{words}", status.as_u16());
-        Err(NoAnswer { status: Some(status.as_u16()), code, why })
+        Err(NoAnswer { status: Some(status.as_u16()), why })
     }
 }
 

@@ -143,6 +143,13 @@ index! {
     by_mandate: Lists<(Ix<Org>, Ix<Org>), Ix<Mandate>>,
     /// Holdings by every organization that ever held them.
     by_holder: Lists<Ix<Org>, Ix<Holding>>,
+    /// Grants by whom they concern: who grants, who recorded it, each developer named; under `None` those for any
+    /// developer. A later grant has a later place.
+    granted: Lists<Option<Ix<Org>>, Ix<Grant>>,
+    /// Denials by whom they concern: who denies, who recorded it, each developer named.
+    denied: Lists<Ix<Org>, Ix<Denial>>,
+    /// Reservations by who recorded them.
+    reserved: Lists<Ix<Org>, Ix<Reservation>>,
 }
 
 impl Index {

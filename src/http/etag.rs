@@ -12,6 +12,12 @@ impl Etag {
         Self(format!("\"e{index}\""))
     }
 
+    /// The entry that a strong tag of ours names.
+    pub fn entry_of(tag: &str) -> Option<u64> {
+        let entry = tag.strip_prefix("\"e")?.strip_suffix('"')?.parse().ok()?;
+        (Self::of_entry(entry).as_str() == tag).then_some(entry)
+    }
+
     /// The tag as it stands in a header, with its quotes.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -32,5 +38,9 @@ mod tests {
     fn a_tag_is_quoted_and_differs_by_entry() {
         assert_eq!(Etag::of_entry(12).header(), "\"e12\"");
         assert_ne!(Etag::of_entry(1), Etag::of_entry(2));
+        assert_eq!(Etag::entry_of("\"e12\""), Some(12));
+        for bad in ["", "e12", "\"12\"", "\"e012\"", "\"e+1\"", "W/\"e12\"", "\"e\""] {
+            assert_eq!(Etag::entry_of(bad), None, "{bad}");
+        }
     }
 }

@@ -5,6 +5,6 @@ pub mod body;
 pub mod headers;
 pub mod params;
 
-pub use body::{Bare, BodyLimit, Submitted, ValidJson};
+pub use body::{Bare, BodyLimit, Ndjson, Submitted, ValidJson};
 pub use headers::{AtLeast, IdempotencyKey, IfMatch};
 pub use params::{ValidPath, ValidQuery};

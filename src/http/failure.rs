@@ -26,8 +26,8 @@ pub enum Place {
 /// as it is.
 pub type Places = &'static [(&'static str, Place)];
 
-/// Codes of refusals that say that the caller, not the act, is wrong.
-const FORBIDDEN: [&str; 4] = [code::UNAUTHORIZED, code::NO_POWER, code::NOT_BY_AGENT, code::NOT_VERIFIED];
+/// Codes of refusals that say that the caller, not the act, is wrong, wherever they point.
+const FORBIDDEN: [&str; 3] = [code::UNAUTHORIZED, code::NO_POWER, code::NOT_BY_AGENT];
 /// After how many seconds a command is worth repeating when too much waits.
 const BUSY_RETRY_S: u32 = 2;
 
@@ -60,6 +60,9 @@ fn of_submit(error: SubmitError, places: Places) -> Problem {
     match error {
         SubmitError::Refused(refusals) => of_refusals(refusals, places),
         SubmitError::KeyReused => Problem::new(Code::IdempotencyKeyReused),
+        SubmitError::Changed(what) => {
+            Problem::new(Code::PreconditionFailed).detail(format!("`{what}` has changed since you read it"))
+        }
         SubmitError::Busy => Problem::unavailable(BUSY_RETRY_S),
         SubmitError::Clock | SubmitError::Unavailable(_) => Problem::unanswered(&error),
     }
@@ -70,9 +73,11 @@ fn of_refusals(refusals: Vec<Refusal>, places: Places) -> Problem {
     if refusals.iter().any(|refusal| refusal.code == code::UNKNOWN && in_path(refusal)) {
         return Problem::not_found();
     }
-    let forbidden = refusals
-        .iter()
-        .any(|refusal| FORBIDDEN.contains(&refusal.code) && (refusal.pointer.is_empty() || in_path(refusal)));
+    // Not verified may also be somebody whom the body names.
+    let forbidden = refusals.iter().any(|refusal| {
+        let is_here = refusal.pointer.is_empty() || in_path(refusal);
+        FORBIDDEN.contains(&refusal.code) || (is_here && refusal.code == code::NOT_VERIFIED)
+    });
     let kind = if forbidden { Code::NotAllowed } else { Code::Refused };
     let errors = refusals.into_iter().map(|refusal| FieldError {
         pointer: place(&refusal.pointer, places).unwrap_or_default(),

@@ -149,20 +149,8 @@ impl Problem {
         &self.0.errors
     }
 
-    /// The whole answer, naming the request it answers.
-    pub fn respond(&self, request_id: Option<&str>) -> Response {
-        let Inner { code, headers, .. } = &*self.0;
-        let mut response = Response::new(Body::from(self.json(request_id)));
-        *response.status_mut() = code.status();
-        for (name, value) in headers {
-            response.headers_mut().insert(name.clone(), value.clone());
-        }
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        response
-    }
-
-    /// The body alone: for an answer that has begun already.
-    pub fn json(&self, request_id: Option<&str>) -> Vec<u8> {
+    /// The body, naming the request it answers.
+    pub fn json(&self, request_id: Option<&str>) -> String {
         let Inner { code, detail, errors, .. } = &*self.0;
         let wire = Wire {
             r#type: format!("/problems/{}", code.as_str()),
@@ -174,7 +162,19 @@ impl Problem {
             request_id,
         };
         // Strings and integers always serialize; an empty body would still carry the status.
-        serde_json::to_vec(&wire).unwrap_or_default()
+        serde_json::to_string(&wire).unwrap_or_default()
+    }
+
+    /// The whole answer, naming the request it answers.
+    pub fn respond(&self, request_id: Option<&str>) -> Response {
+        let Inner { code, headers, .. } = &*self.0;
+        let mut response = Response::new(Body::from(self.json(request_id)));
+        *response.status_mut() = code.status();
+        for (name, value) in headers {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        response
     }
 }
 

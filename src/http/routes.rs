@@ -20,8 +20,8 @@ use super::extract::BodyLimit;
 use super::gate::{Access, Guard, Operation, pass};
 use super::problem::{Code, Problem};
 use super::{
-    authzen, checks, datadiligence, explanations, keys, models, organizations, pages, people, powers,
-    proposals, status,
+    authzen, batch, bindings, checks, claims, control, datadiligence, denials, explanations, grants,
+    holdings, keys, links, models, organizations, pages, people, powers, proposals, status, works,
 };
 
 /// 1024 bytes.
@@ -118,12 +118,21 @@ pub fn table() -> Vec<Route> {
         checks::routes(),
         datadiligence::routes(),
         explanations::routes(),
+        batch::routes(),
+        bindings::routes(),
+        claims::routes(),
+        control::routes(),
+        denials::routes(),
+        grants::routes(),
+        holdings::routes(),
         keys::routes(),
+        links::routes(),
         models::routes(),
         organizations::routes(),
         people::routes(),
         powers::routes(),
         proposals::routes(),
+        works::routes(),
     ]
     .into_iter()
     .flatten()

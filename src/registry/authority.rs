@@ -53,6 +53,9 @@ pub struct Roles(u8);
 impl Roles {
     /// Those who can speak for works: holders and associations.
     pub const HOLDERS: Self = Self::of(&[Role::RightsHolder, Role::Association]);
+    /// They and the registrar, who withdraws works, links layers, asserts holdings and declares lists.
+    pub const HOLDERS_AND_REGISTRAR: Self =
+        Self::of(&[Role::RightsHolder, Role::Association, Role::Registrar]);
     /// AI developers.
     pub const DEVELOPERS: Self = Self::of(&[Role::AiDeveloper]);
     /// Auditors.
@@ -146,7 +149,7 @@ impl Scope {
     pub const fn is_for(self, roles: Roles) -> bool {
         match self {
             Self::Read | Self::Organization => true,
-            Self::WorksWrite => roles.meets(Roles::HOLDERS),
+            Self::WorksWrite => roles.meets(Roles::HOLDERS_AND_REGISTRAR),
             Self::PermissionsWrite => !roles.meets(Roles::REGISTRAR),
             Self::Check => roles.meets(Roles::DEVELOPERS),
             Self::Audit => roles.meets(Roles::AUDITORS),
@@ -395,6 +398,7 @@ pub(super) fn submission(
         once,
         body,
         accounts: Vec::new(),
+        unchanged: None,
     }
 }
 

@@ -41,6 +41,7 @@ pub async fn create_registrar(registry: &Registry, name: &str, label: &str) -> R
     }
     acts.push((PersonAdded { person: made.person, org }.into(), None));
     let submission = Submission {
+        unchanged: None,
         party: installation,
         on_behalf_of: None,
         by: Vec::new(),
@@ -61,6 +62,7 @@ pub async fn remove_registrar(registry: &Registry, person: PersonId) -> Result<(
     let installation = installation.ok_or_else(|| Failure::Unavailable("the log is empty".to_owned()))?;
     let org = registry.read(present_registrar).await?.ok_or(Failure::NotFound)?;
     let submission = Submission {
+        unchanged: None,
         party: installation,
         on_behalf_of: None,
         by: Vec::new(),

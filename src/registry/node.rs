@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use super::control::lookup::{Internet, Lookup};
 use super::journal::{Committer, Journal};
 use super::keys::{SigningKeyError, signer};
 use super::sequencer::{Body, Sequencer, Submission, SubmitError, Submitted};
@@ -88,6 +89,7 @@ struct Inner {
     noted: Mutex<HashMap<KeyId, i64>>,
     journal: Journal,
     log_signer: CheckpointSigner,
+    lookup: OnceLock<Arc<dyn Lookup>>,
 }
 
 impl Registry {
@@ -128,6 +130,7 @@ impl Registry {
             noted: Mutex::default(),
             journal,
             log_signer,
+            lookup: OnceLock::new(),
         }));
         registry.begin().await?;
         Ok(registry)
@@ -150,6 +153,7 @@ impl Registry {
             once: None,
             body: Body::none(),
             accounts: Vec::new(),
+            unchanged: None,
         };
         match self.submit(submission).await {
             Ok(_) => Ok(()),
@@ -210,15 +214,31 @@ impl Registry {
         Ok(self.0.shared.catch_up(&self.0.db).await? >= size)
     }
 
-    /// As [`Registry::has_reached`], waiting for at most `limit` of the runtime's time; asks again every 50 ms.
+    /// As [`Registry::has_reached`], waiting for at most `limit` of the runtime's time. It asks once however short that is,
+    /// and then every 50 ms.
     pub async fn wait_for(&self, size: u64, limit: Duration) -> Result<bool, FollowError> {
+        if self.has_reached(size).await? {
+            return Ok(true);
+        }
         let reached = async {
-            while !self.has_reached(size).await? {
+            loop {
                 tokio::time::sleep(Duration::from_millis(50)).await;
+                if self.has_reached(size).await? {
+                    return Ok(true);
+                }
             }
-            Ok(())
         };
-        tokio::time::timeout(limit, reached).await.map_or(Ok(false), |reached| reached.map(|()| true))
+        tokio::time::timeout(limit, reached).await.unwrap_or(Ok(false))
+    }
+
+    /// How this node looks at hosts from outside: by the internet, unless [`Registry::look_by`] said otherwise before.
+    pub(super) fn lookup(&self) -> &dyn Lookup {
+        self.0.lookup.get_or_init(|| Arc::new(Internet)).as_ref()
+    }
+
+    /// Lets something else stand in for the internet, once, before anything was looked up; `false` when it is too late.
+    pub fn look_by(&self, lookup: Arc<dyn Lookup>) -> bool {
+        self.0.lookup.set(lookup).is_ok()
     }
 
     /// The database.

@@ -21,6 +21,8 @@ impl Registry {
         let act = JournalSealed { journal: journal.clone(), size: head.size, root: Sha256(head.root.0) };
         let key = format!("seal:{journal}:{}", head.size);
         let submission = Submission {
+            accounts: Vec::new(),
+            unchanged: None,
             party: installation,
             on_behalf_of: None,
             by: Vec::new(),
@@ -28,7 +30,6 @@ impl Registry {
             // A node that starts again does not seal the same size twice.
             once: Some(Once { digest: Sha256::of(key.as_bytes()).0, key, operation: "journal.sealed" }),
             body: Body::none(),
-            accounts: Vec::new(),
         };
         let submitted = self.submit(submission).await?;
         Ok((head.size, submitted.recorded))

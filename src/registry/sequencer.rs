@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::accounts::{self, AccountChange};
 use super::catalogue;
+use super::orders::Unchanged;
 use super::shared::{FollowError, SharedIndex, Writer};
 use crate::clock::{self, Clock};
 use crate::domain::act::Act;
@@ -22,6 +23,7 @@ use crate::domain::payload::Payload;
 use crate::log::canonical::to_canonical;
 use crate::log::checkpoint::CheckpointSigner;
 use crate::log::digest::salted;
+use crate::store::catalogue::last_entry;
 use crate::store::heads::Head;
 use crate::store::{Db, StoreError, Tx, append, heads, idempotency, payloads};
 
@@ -49,6 +51,8 @@ pub struct Submission {
     pub body: Body,
     /// Rows of people, keys and proposals that come about with it, in the same transaction.
     pub accounts: Vec<AccountChange>,
+    /// What must still be as the caller saw it.
+    pub unchanged: Option<Unchanged>,
 }
 
 /// How a repeated command is recognized (the header `Idempotency-Key`).
@@ -122,6 +126,9 @@ pub enum SubmitError {
     /// The key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
+    /// Something was recorded about it since the caller looked.
+    #[error("`{0}` has changed since it was read")]
+    Changed(String),
     /// Too much waits.
     #[error("too many commands wait")]
     Busy,
@@ -266,10 +273,15 @@ impl Worker {
         if let Some(refusal) = accounts::refusal(tx, &submission.accounts, at_ms).await? {
             return Ok(Err(SubmitError::Refused(vec![refusal])));
         }
+        let savepoint = self.shared.write().savepoint();
         let (first, entries, written) = match self.admit(&prepared.command, at_ms) {
             Ok(admitted) => admitted,
             Err(refusals) => return Ok(Err(SubmitError::Refused(refusals))),
         };
+        if let Some(changed) = changed(tx, submission).await? {
+            self.shared.write().undo(savepoint);
+            return Ok(Err(changed));
+        }
         for (index, payload) in (first..).zip(&prepared.payloads) {
             if let Some((salt, body)) = payload {
                 payloads::insert(tx, index, salt, body).await?;
@@ -362,6 +374,13 @@ async fn repeated(tx: &mut Tx, submission: &Submission, at_ms: i64) -> Result<Op
         None => Ok(None),
         Some(once) => accounts::before(tx, submission.party, once, at_ms).await,
     }
+}
+
+async fn changed(tx: &mut Tx, submission: &Submission) -> Result<Option<SubmitError>, StoreError> {
+    let Some(Unchanged { subject, entries }) = &submission.unchanged else { return Ok(None) };
+    let last = last_entry(tx, subject).await?;
+    let is_same = last.is_some_and(|last| entries.contains(&last));
+    Ok((!is_same).then(|| SubmitError::Changed(subject.clone())))
 }
 
 /// Why a whole batch failed.

@@ -4,7 +4,7 @@
 //! Lists are pages: `after` is the last key of the page before (nothing for the first), and a page shorter than
 //! `limit` is the last.
 
-use super::db::{Db, Tx, on_db, on_tx, to_db};
+use super::db::{Db, Tx, from_db, on_db, on_tx, to_db};
 use super::error::StoreError;
 use super::sql::texts;
 
@@ -46,6 +46,7 @@ texts! {
         ORDER BY idx DESC LIMIT $3";
     PARTY_HISTORY = "SELECT subject, idx, type, at_ms, party FROM catalog_history WHERE party = $1 AND idx < $2 \
         ORDER BY idx DESC LIMIT $3";
+    LAST_ENTRY = "SELECT MAX(idx) FROM catalog_history WHERE subject = $1";
     PUT_META = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     META = "SELECT value FROM meta WHERE name = $1";
 }
@@ -267,6 +268,13 @@ pub async fn history(
     limit: u32,
 ) -> Result<Vec<HistoryLine>, StoreError> {
     read_history(db, HISTORY, subject, before, limit).await
+}
+
+/// The last entry of the history of a work or an organization, as the transaction sees it.
+pub async fn last_entry(tx: &mut Tx, subject: &str) -> Result<Option<u64>, StoreError> {
+    let last: Option<i64> =
+        on_tx!(tx, conn => sqlx::query_scalar(LAST_ENTRY).bind(subject).fetch_one(conn).await)?;
+    last.map(from_db).transpose()
 }
 
 /// What `party` did, the newest first, before entry `before`; an act with several subjects has several lines.

@@ -132,6 +132,11 @@ both!(no_check_asked_after_a_revocation_permits_on_any_node, async |world: World
     let work = scene.work(&[catalogue("7")]).await;
     for round in 0..120 {
         let grant = scene.grant(work).await;
+        // A node that never heard of the grant would pass what follows for nothing.
+        for node in [&other, &scene.stage.registry] {
+            let granted = node.check(training_check(&scene, work)).await.unwrap();
+            assert_eq!(granted.items[0].verdict, Verdict::Permitted, "round {round}");
+        }
         let revoked = Arc::new(AtomicBool::new(false));
         let asking: Vec<_> = [&other, &scene.stage.registry, &other]
             .into_iter()

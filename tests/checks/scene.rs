@@ -48,6 +48,7 @@ impl Scene {
             once: None,
             body: AnswerBody::none(),
             accounts: Vec::new(),
+            unchanged: None,
         };
         self.stage.registry.submit(submission).await.expect("the acts are recorded");
     }

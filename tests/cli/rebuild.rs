@@ -32,13 +32,14 @@ async fn filled(world: &World) -> Registry {
     let registered = OrgRegistered { org, roles: vec![Role::Registrar] };
     let verified = OrgVerified { org, evidence: None };
     let submission = Submission {
+        accounts: Vec::new(),
+        unchanged: None,
         party,
         acts: vec![(registered.into(), Some(name)), (verified.into(), None)],
         on_behalf_of: None,
         by: Vec::new(),
         once: None,
         body: Body::none(),
-        accounts: Vec::new(),
     };
     registry.submit(submission).await.expect("the installation may enter the first registrar");
     for round in 0..3 {

@@ -1,7 +1,6 @@
 //! `kyodaku serve` and the commands beside it, over real HTTP.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -185,9 +184,4 @@ fn log_lines_are_json_when_asked_and_passwords_are_in_none() {
     let first = said.err.lines().next().unwrap();
     let line: Value = serde_json::from_str(first).unwrap_or_else(|error| panic!("{error} in {first}"));
     assert_eq!(line["level"], "WARN");
-}
-
-/// Whoever needs a file of the folder of a test.
-pub(crate) fn path(folder: &Path, name: &str) -> String {
-    folder.join(name).to_str().unwrap().to_owned()
 }

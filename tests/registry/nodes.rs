@@ -1,5 +1,7 @@
 //! Several nodes on one database: one log, and no answer that misses what was acknowledged.
 
+use std::time::Duration;
+
 use kyodaku::domain::decision::Verdict;
 use kyodaku::registry::OpenError;
 use kyodaku::store::heads;
@@ -91,4 +93,16 @@ both!(a_reader_that_goes_away_while_it_follows_leaves_nothing_half_folded, async
     let grants = two.read(|seen| seen.index.grants.len()).await.unwrap();
     assert_eq!(grants, 30);
     assert_eq!(two.shared().head(), scene.registry.shared().head());
+});
+
+both!(a_size_that_is_asked_for_is_waited_for_and_not_for_ever, async |world: World| {
+    let scene = Scene::open(&world).await;
+    let work = scene.work("one").await;
+    let two = node(&world, "two").await;
+    let size = scene.registry.shared().published();
+    assert!(two.wait_for(size, Duration::from_millis(1)).await.unwrap(), "what is there needs no wait");
+    assert!(!two.wait_for(size + 1, Duration::from_millis(1)).await.unwrap());
+    let waiting = tokio::spawn(async move { two.wait_for(size + 1, Duration::from_mins(1)).await });
+    scene.grant(work.work).await;
+    assert!(waiting.await.unwrap().unwrap(), "it ends when the log gets there");
 });

@@ -188,6 +188,7 @@ pub(super) fn submission(party: OrgId, by: &[PersonId], acts: Vec<Act>, once: Op
         once,
         body: Body::new(|recorded| (201, format!("{{\"first\":{}}}", recorded.first))),
         accounts: Vec::new(),
+        unchanged: None,
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::actors::{Actor, Stage};
+use super::works::{grant, id, registration};
 
 /// Things that belong to others than the one who tries.
 pub(crate) struct Samples {
@@ -33,6 +34,7 @@ impl Samples {
             "grants_survive": false,
         });
         let mandate: Value = victim.post("/v1/mandates", &mandate).await.json();
+        let works = Works::new(stage, &victim).await;
         let by_name = HashMap::from([
             ("membership", text(&membership["membership"])),
             ("mandate", text(&mandate["mandate"])),
@@ -42,6 +44,17 @@ impl Samples {
             ("model", victim.model("Himitsu 1").await),
             ("proposal", text(&proposal["proposal"])),
             ("code", "not_found".to_owned()),
+            ("work", works.work),
+            ("holding", works.holding),
+            ("binding", works.binding),
+            ("link", works.link),
+            ("transfer", works.transfer),
+            ("claim", works.claim),
+            ("dispute", works.dispute),
+            ("grant", works.grant),
+            ("denial", works.denial),
+            ("reservation", works.reservation),
+            ("challenge", works.challenge),
         ]);
         Self { victim, by_name }
     }
@@ -76,5 +89,52 @@ impl Samples {
         samples
             .find(|sample| sample.split_once('_').is_some_and(|(mine, _)| mine == prefix))
             .map(String::as_str)
+    }
+}
+
+/// A work of the victim, confirmed, and one of each thing about it.
+struct Works {
+    work: String,
+    holding: String,
+    binding: String,
+    link: String,
+    transfer: String,
+    claim: String,
+    dispute: String,
+    grant: String,
+    denial: String,
+    reservation: String,
+    challenge: String,
+}
+
+impl Works {
+    async fn new(stage: &Stage, victim: &Actor) -> Self {
+        let claimant = stage.holder("Shinsei").await;
+        let made = stage.confirmed(victim, &registration("秘密", &[victim])).await;
+        let whole = stage.confirmed(victim, &registration("秘密シリーズ", &[victim])).await;
+        let parts = format!("/v1/works/{}/parts", whole.work);
+        let work = &made.work;
+        let named = json!({ "only": [victim.org] });
+        let denial = json!({ "work": work, "developers": named });
+        let mut permit = grant(work);
+        permit["developers"] = named;
+        let reservation =
+            json!({ "subject": { "work": work }, "form": "ai_txt", "signal": "reserve", "uses": "any" });
+        let transfers = format!("/v1/holdings/{}/transfers", made.holdings[0]);
+        let about = |what: &str| format!("/v1/works/{work}/{what}");
+        let challenge = json!({ "host": "himitsu.example", "method": "dns" });
+        Self {
+            link: id(&victim.post(&parts, &json!({ "part": work })).await, "link"),
+            transfer: id(&victim.post(&transfers, &json!({ "to": claimant.org })).await, "transfer"),
+            claim: id(&claimant.post(&about("claims"), &json!({})).await, "claim"),
+            dispute: id(&stage.registrar.post(&about("disputes"), &json!({})).await, "dispute"),
+            grant: id(&victim.post("/v1/grants", &permit).await, "grant"),
+            denial: id(&victim.post("/v1/denials", &denial).await, "denial"),
+            reservation: id(&victim.post("/v1/reservations", &reservation).await, "reservation"),
+            challenge: id(&victim.post("/v1/control-challenges", &challenge).await, "challenge"),
+            holding: made.holdings[0].clone(),
+            binding: made.bindings[0].clone(),
+            work: made.work,
+        }
     }
 }

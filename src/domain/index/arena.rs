@@ -20,6 +20,11 @@ impl<T> Ix<T> {
     const fn new(place: u32) -> Self {
         Self(place, PhantomData)
     }
+
+    /// The place as a number: 0 for the first thing ever pushed. It never changes.
+    pub const fn place(self) -> u32 {
+        self.0
+    }
 }
 
 impl<T> Clone for Ix<T> {
@@ -107,6 +112,22 @@ impl<K: Kind, T: Clone> Arena<K, T> {
     /// All things, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
         (0_u32..).zip(&self.items).map(|(place, (id, item))| (Ix::new(place), *id, item))
+    }
+
+    /// The things from a place on, in the order in which they were pushed.
+    pub fn from_place(&self, place: u32) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
+        let rest = self.items.get(place as usize..).unwrap_or_default();
+        (place..).zip(rest).map(|(place, (id, item))| (Ix::new(place), *id, item))
+    }
+
+    /// The things before a place, the last one first.
+    pub fn before_place(&self, place: u32) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
+        let end = self.items.len().min(place as usize);
+        let earlier = self.items.get(..end).unwrap_or_default();
+        (0_u32..end as u32)
+            .rev()
+            .zip(earlier.iter().rev())
+            .map(|(place, (id, item))| (Ix::new(place), *id, item))
     }
 
     /// How many there are.

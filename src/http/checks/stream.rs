@@ -124,7 +124,7 @@ impl Answering {
             Broken::Source(problem) => problem,
             Broken::Check(error) => error.into(),
         };
-        let json = String::from_utf8(problem.json(self.request_id.as_deref())).unwrap_or_default();
+        let json = problem.json(self.request_id.as_deref());
         serde_json::value::RawValue::from_string(json).unwrap_or_default()
     }
 

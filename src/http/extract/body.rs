@@ -107,6 +107,20 @@ impl<S: Send + Sync> FromRequest<S> for Bare {
     }
 }
 
+/// A body of `application/x-ndjson`, whole and unread: one JSON text a line.
+#[derive(Clone, Debug)]
+pub struct Ndjson(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Ndjson {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        require_type(&parts.headers, "application/x-ndjson", |essence| essence == "application/x-ndjson")?;
+        read_bytes(&parts, body).await.map(Self)
+    }
+}
+
 fn operation(parts: &Parts) -> &'static str {
     parts.extensions.get::<Operation>().map_or("", |operation| operation.0)
 }
@@ -161,7 +175,9 @@ fn not_json(error: &serde_json::Error) -> Problem {
 }
 
 pub(in crate::http) async fn read_json(parts: &Parts, body: Body) -> Result<Bytes, Problem> {
-    require_json(&parts.headers)?;
+    require_type(&parts.headers, "application/json", |essence| {
+        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    })?;
     read_bytes(parts, body).await
 }
 
@@ -188,22 +204,20 @@ fn too_large(limit_bytes: usize) -> Problem {
     Problem::new(Code::BodyTooLarge).detail(format!("this operation reads at most {limit_bytes} bytes"))
 }
 
-/// `application/json` or `application/*+json`, in UTF-8, not compressed.
-fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
+/// One of these types, in UTF-8, not compressed.
+fn require_type(headers: &HeaderMap, expected: &str, is_read: impl Fn(&str) -> bool) -> Result<(), Problem> {
     let refuse = |detail: String| Err(Problem::new(Code::UnsupportedMediaType).detail(detail));
     if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
         return refuse("a `Content-Encoding` is not read here".to_owned());
     }
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
-        return refuse("send exactly one `Content-Type: application/json`".to_owned());
+        return refuse(format!("send exactly one `Content-Type: {expected}`"));
     };
     let text = value.to_str().unwrap_or("").to_ascii_lowercase();
     let (essence, parameters) = text.split_once(';').unwrap_or((&text, ""));
     let essence = essence.trim();
-    let is_json =
-        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
-    if !is_json {
+    if !is_read(essence) {
         return refuse(format!("`{essence}` is not read here"));
     }
     let charset = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("charset="));

@@ -61,6 +61,14 @@ impl IfMatch {
         }
     }
 
+    /// The entries whose states the caller has seen; `None` for any. A tag that is not ours, or weak, gives none.
+    pub fn entries(&self) -> Option<Vec<u64>> {
+        match &self.0 {
+            Seen::Any => None,
+            Seen::OneOf(tags) => Some(tags.iter().filter_map(|tag| Etag::entry_of(tag)).collect()),
+        }
+    }
+
     fn read(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
         let mut tags = Vec::new();
         for value in headers.get_all(IF_MATCH) {

@@ -2,6 +2,8 @@
 
 use super::{FoldError, Folded, Step};
 use crate::domain::act::{Act, DenialRecorded, GrantRecorded, Power, ReservationRecorded, ReservedSubject};
+use crate::domain::decision::sorted;
+use crate::domain::ids::OrgId;
 use crate::domain::index::records::{Denial, Grant, Mandate, NEVER, Org, Reservation, Term, Work};
 use crate::domain::index::{Index, Ix};
 use crate::domain::scope::{Scope, Until};
@@ -71,6 +73,12 @@ impl Index {
         };
         let ix = self.grants.push(act.grant, grant);
         self.works.change(work).grants.push(ix);
+        for party in self.concerned(grantor, recorder, &act.developers) {
+            self.granted.push(Some(party), ix);
+        }
+        if act.developers == Scope::Any {
+            self.granted.push(None, ix);
+        }
         Ok(())
     }
 
@@ -109,9 +117,23 @@ impl Index {
             models: act.models.clone().unwrap_or(Scope::Any),
             territories: act.territories.clone().unwrap_or(Scope::Any),
         };
+        let named = denial.developers.clone();
         let ix = self.denials.push(act.denial, denial);
         self.works.change(work).denials.push(ix);
+        for party in self.concerned(principal, recorder, &named) {
+            self.denied.push(party, ix);
+        }
         Ok(())
+    }
+
+    /// Whom a grant or denial concerns, each once.
+    fn concerned(&self, principal: Ix<Org>, recorder: Ix<Org>, developers: &Scope<OrgId>) -> Vec<Ix<Org>> {
+        let named: &[OrgId] = match developers {
+            Scope::Any => &[],
+            Scope::Only(developers) => developers,
+        };
+        let developers = named.iter().filter_map(|id| self.orgs.find(*id));
+        sorted([principal, recorder].into_iter().chain(developers))
     }
 
     fn record_reservation(&mut self, step: Step<'_>, act: &ReservationRecorded) -> Result<(), FoldError> {
@@ -123,6 +145,7 @@ impl Index {
         let reservation =
             Reservation { by, form: act.form, signal: act.signal, recorded: step.at, withdrawn: NEVER };
         let ix = self.reservations.push(act.reservation, reservation);
+        self.reserved.push(by, ix);
         match (&act.subject, work) {
             (ReservedSubject::Key(key), _) => self.reserved_keys.push(key.fingerprint(), ix),
             (ReservedSubject::Work(_), Some(work)) => self.reserved_works.push(work, ix),

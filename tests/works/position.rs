@@ -1,0 +1,112 @@
+//! What is on record for every use of a work, as each may see it; and who may train.
+
+use serde_json::{Value, json};
+
+use crate::world::works::{grant, id, registration};
+use crate::world::{World, both};
+
+both!(every_use_has_a_state_and_words_in_both_languages, async |world: World| {
+    let stage = world.stage().await;
+    let holder = stage.holder("Hoshikuzu Press").await;
+    let developer = stage.developer("Kasane Labs").await;
+    let work = stage.confirmed(&holder, &registration("星屑", &[&holder])).await.work;
+    for (who, seen_as) in [
+        (&developer, "developer"),
+        (&holder, "all"),
+        (&stage.registrar, "all"),
+        (&stage.holder("Other").await, "public"),
+    ] {
+        let position: Value = who.get(&format!("/v1/works/{work}/position")).await.json();
+        assert_eq!(position["seen_as"], seen_as);
+        assert_eq!(position["work"]["titles"][0]["text"], "星屑");
+        let uses = position["uses"].as_array().unwrap();
+        assert_eq!(uses.len(), 12);
+        for state in uses {
+            assert_eq!(
+                (&state["state"], &state["reasons"][0]["code"]),
+                (&json!("not_permitted"), &json!("no_grant"))
+            );
+            assert!(state["words"]["en"].as_str().unwrap().contains("This is not permission"), "{state}");
+            assert!(state["words"]["ja"].as_str().unwrap().contains("許諾ではありません"), "{state}");
+            assert_eq!(state["reasons"][0]["ask"][0]["name"], "Hoshikuzu Press");
+            assert!(state["words"]["en"].as_str().unwrap().contains("Ask Hoshikuzu Press"), "{state}");
+        }
+    }
+    let unknown = format!("/v1/works/wrk_{}/position", "0".repeat(26));
+    assert_eq!(developer.get(&unknown).await.status, 404);
+});
+
+both!(a_named_licence_shows_to_its_parties_alone, async |world: World| {
+    let stage = world.stage().await;
+    let holder = stage.holder("Hoshikuzu Press").await;
+    let (developer, rival) = (stage.developer("Kasane Labs").await, stage.developer("Rival").await);
+    let model = developer.model("Kasane 1").await;
+    let work = stage.confirmed(&holder, &registration("星屑", &[&holder])).await.work;
+    let mut body = grant(&work);
+    body["developers"] = json!({ "only": [developer.org] });
+    body["models"] = json!({ "only": [model] });
+    body["territories"] = json!({ "only": ["JP"] });
+    let recorded = holder.post("/v1/grants", &body).await;
+    let granted = id(&recorded, "grant");
+    let finetune = "train.finetune";
+    for who in [&holder, &developer] {
+        let state = stage.state_of(who, &work, finetune).await;
+        assert_eq!(state["state"], "granted_to_some", "{state}");
+        assert_eq!(
+            state["to"],
+            json!([{ "developer": developer.org, "model": model, "territory": "JP", "uses": [finetune], "grants": [granted] }])
+        );
+    }
+    for who in [&rival, &stage.holder("Other").await] {
+        let state = stage.state_of(who, &work, finetune).await;
+        assert_eq!(
+            (&state["state"], &state["to"], &state["reasons"][0]["code"]),
+            (&json!("not_permitted"), &json!([]), &json!("no_grant"))
+        );
+        assert!(
+            !state.to_string().contains(&developer.org) && !state.to_string().contains(&granted),
+            "{state}"
+        );
+    }
+    let entry = recorded.json::<Value>()["recorded"]["first_entry"].clone();
+    holder.post("/v1/grants", &grant(&work)).await;
+    let open = stage.state_of(&rival, &work, finetune).await;
+    assert_eq!((&open["state"], &open["reasons"]), (&json!("granted"), &json!([])));
+    assert_ne!(open["rests_on"], json!([entry]));
+});
+
+both!(a_holder_sees_who_may_train_on_its_works, async |world: World| {
+    let stage = world.stage().await;
+    let holder = stage.holder("Hoshikuzu Press").await;
+    let developer = stage.developer("Kasane Labs").await;
+    let mut works = Vec::new();
+    for title in ["一", "二", "三"] {
+        works.push(stage.confirmed(&holder, &registration(title, &[&holder])).await.work);
+    }
+    let mut named = grant(&works[0]);
+    named["developers"] = json!({ "only": [developer.org] });
+    named["uses"] = json!({ "only": ["train.generative", "search"] });
+    let named = id(&holder.post("/v1/grants", &named).await, "grant");
+    holder.post("/v1/grants", &grant(&works[1])).await;
+    let first: Value = holder.get("/v1/who-may-train?limit=2").await.json();
+    assert_eq!(
+        first["items"][0]["developers"],
+        json!([{ "developer": developer.org, "model": null, "territory": null, "uses": ["train.generative"], "grants": [named] }])
+    );
+    assert_eq!(
+        (&first["items"][0]["open_to_any"], &first["items"][1]["open_to_any"]),
+        (&json!([]), &json!(["train.finetune"]))
+    );
+    assert_eq!(first["items"][0]["title"], "一");
+    assert_eq!(first["developers"], json!([{ "organization": developer.org, "name": "Kasane Labs" }]));
+    let rest: Value = holder
+        .get(&format!("/v1/who-may-train?limit=2&cursor={}", first["next"].as_str().unwrap()))
+        .await
+        .json();
+    assert_eq!((rest["items"].as_array().unwrap().len(), rest["next"].is_null()), (1, true));
+    assert_eq!((&rest["items"][0]["work"], &rest["items"][0]["open_to_any"]), (&json!(works[2]), &json!([])));
+    // A refusal closes what a grant had opened.
+    holder.post("/v1/denials", &json!({ "work": works[1] })).await;
+    let closed: Value = holder.get("/v1/who-may-train").await.json();
+    assert_eq!(closed["items"][1]["open_to_any"], json!([]));
+});
