@@ -7,7 +7,7 @@
 //!
 //! | module | what it keeps |
 //! |---|---|
-//! | [`heads`], [`entries`], [`tiles`], [`append`] | the append-only logs: `acts`, and one `checks/<node>` a process |
+//! | [`heads`], [`entries`], [`tiles`], [`append()`] | the append-only logs: `acts`, and one `checks/<node>` a process |
 //! | [`high_water`] | the file outside the database that a restored older database is held against |
 //! | [`payloads`] | what people typed: erasable, outside the log |
 //! | [`idempotency`] | answers already given to a key |

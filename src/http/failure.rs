@@ -2,7 +2,7 @@
 //!
 //! A refusal names a place in an *act*; a caller knows a *request*. A handler says with a small table which is which:
 //!
-//! ```ignore
+//! ```text
 //! const PLACES: Places = &[("/org", Place::Path), ("/roles", Place::Body("/roles"))];
 //! let submitted = organizations::register(…).await.map_err(refused(PLACES))?;
 //! ```

@@ -8,7 +8,7 @@ use super::db::{Db, Tx, from_db, on_db, to_db};
 use super::error::StoreError;
 use super::sql::texts;
 
-/// How many entries a page of [`stream`] reads at once.
+/// How many entries a page of [`stream()`] reads at once.
 const PAGE: u64 = 1_000;
 
 texts! {
