@@ -50,10 +50,10 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 const PLACES: Places = &[
-    ("/bindings", Place::Body("/registration/keys")),
-    ("/holders", Place::Body("/registration/holders")),
-    ("/layers", Place::Body("/registration/layers")),
-    ("/part_of", Place::Body("/registration/part_of")),
+    ("/bindings", Place::List("/registration/keys")),
+    ("/holders", Place::List("/registration/holders")),
+    ("/layers", Place::List("/registration/layers")),
+    ("/part_of", Place::List("/registration/part_of")),
     ("/work", Place::Body("/registration")),
 ];
 

@@ -18,7 +18,7 @@ use super::extract::body::{read, read_json};
 use super::extract::{AtLeast, ValidQuery};
 use super::gate::{Access, Roles, Scope};
 use super::language::Language;
-use super::problem::{Code, Problem};
+use super::problem::{Code, FieldError, Problem};
 use super::routes::{KIB, Route};
 use super::subject::{ContextWire, item};
 use crate::registry::authority::{Developer, Proof};
@@ -74,11 +74,15 @@ async fn whole(app: &App, by: &Developer, language: Language, request: Request) 
     let (parts, body) = request.into_parts();
     let bytes = read_json(&parts, body).await?;
     let envelope: Envelope<'_> = read(&bytes)?;
-    let context = envelope.context.read("/context")?;
+    let mut faults: Vec<_> = envelope.context.fault("/context").into_iter().collect();
     if !(1..=MAX_ITEMS).contains(&envelope.items.len()) {
         let detail = format!("a check has 1 to {MAX_ITEMS} items, send more as lines");
-        return Err(Problem::new(Code::InvalidBody).at("/items", "length", detail));
+        faults.push(FieldError::new("/items", "length", detail));
     }
+    if !faults.is_empty() {
+        return Err(Problem::invalid(Code::InvalidBody, faults));
+    }
+    let context = envelope.context.context();
     let org = by.actor().org();
     let items = envelope.items.iter().map(|raw| item(raw.get().as_bytes(), org, &context)).collect();
     let checked = app.registry().check_by(by, context, items).await?;

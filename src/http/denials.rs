@@ -126,7 +126,7 @@ impl Validate for SubjectIn {
     fn validate(&self) -> Result<(), ValidationErrors> {
         match self {
             Self::Work(_) => Ok(()),
-            Self::Key(key) => key.validate(),
+            Self::Key(key) => ValidationErrors::merge(Ok(()), "key", key.validate()),
         }
     }
 }

@@ -11,13 +11,14 @@ use super::extract::body::{read, read_json};
 use super::extract::{AtLeast, ValidQuery};
 use super::gate::{Access, Scope};
 use super::language::Language;
-use super::problem::{Code, Problem};
+use super::problem::{Code, FieldError, Problem};
 use super::reply::Reply;
 use super::routes::{KIB, Route};
 use super::subject::{ContextWire, item};
 use crate::domain::decide::trace::Step;
 use crate::domain::explain::{self, steps::step_words};
 use crate::domain::ids::OrgId;
+use crate::domain::question::Question;
 use crate::domain::scope::MAX_MOMENT_MS;
 use crate::domain::view::Viewer;
 use crate::registry::answer::moment;
@@ -87,26 +88,37 @@ async fn explain_one(
     let bytes = read_json(&parts, body).await?;
     let asked: Asked<'_> = read(&bytes)?;
     let developer = asked.developer.unwrap_or_else(|| by.actor().org());
-    let context = asked.context.read("/context")?;
-    let question = item(asked.item.get().as_bytes(), developer, &context).question;
-    let question =
-        question.map_err(|why| Problem::new(Code::InvalidBody).at("/item", "invalid_value", why))?;
-    let past = match asked.as_of {
-        None => Past::Now,
-        Some(PastWire::LogSize(size)) => Past::Size(size),
-        Some(PastWire::Moment(at)) => Past::Moment(milliseconds(at, "/as_of/moment")?),
-    };
-    let at = asked.at.map(|at| milliseconds(at, "/at")).transpose()?;
+    let (question, past, at) = asked.read(developer)?;
     let explained = explanations::explain(app.registry(), &by, question, past, at).await?;
     reply(&explained, developer, language)
 }
 
-fn milliseconds(at: jiff::Timestamp, place: &'static str) -> Result<i64, Problem> {
+impl Asked<'_> {
+    /// The question, the log and the moment; everything that is wrong at once.
+    fn read(self, developer: OrgId) -> Result<(Question, Past, Option<i64>), Problem> {
+        let mut faults: Vec<_> = self.context.fault("/context").into_iter().collect();
+        let question = item(self.item.get().as_bytes(), developer, &self.context.context()).question;
+        let question = question.map_err(|why| faults.push(FieldError::new("/item", "invalid_value", why)));
+        let past = match self.as_of {
+            None => Ok(Past::Now),
+            Some(PastWire::LogSize(size)) => Ok(Past::Size(size)),
+            Some(PastWire::Moment(at)) => milliseconds(at, "/as_of/moment").map(Past::Moment),
+        };
+        let past = past.map_err(|fault| faults.push(fault));
+        let at = self.at.map(|at| milliseconds(at, "/at")).transpose().map_err(|fault| faults.push(fault));
+        match (question, past, at) {
+            (Ok(question), Ok(past), Ok(at)) if faults.is_empty() => Ok((question, past, at)),
+            _ => Err(Problem::invalid(Code::InvalidBody, faults)),
+        }
+    }
+}
+
+fn milliseconds(at: jiff::Timestamp, place: &'static str) -> Result<i64, FieldError> {
     let at_ms = at.as_millisecond();
     if (0..=MAX_MOMENT_MS).contains(&at_ms) {
         return Ok(at_ms);
     }
-    Err(Problem::new(Code::InvalidBody).at(place, "invalid_value", "a moment lies between 1970 and 9999"))
+    Err(FieldError::new(place, "invalid_value", "a moment lies between 1970 and 9999"))
 }
 
 fn reply(explained: &Explanation, developer: OrgId, language: Language) -> Result<Reply, Problem> {

@@ -18,6 +18,8 @@ use crate::registry::{Failure, Fault, SubmitError};
 pub enum Place {
     /// At this pointer of the body; what follows in the act's pointer follows here too.
     Body(&'static str),
+    /// In this list of the body, whose items are plain where those of the act have members.
+    List(&'static str),
     /// In the path: what is unknown there is answered 404.
     Path,
 }
@@ -94,6 +96,10 @@ fn place(pointer: &str, places: Places) -> Option<String> {
         if rest.is_empty() || rest.starts_with('/') {
             return match place {
                 Place::Body(here) => Some(format!("{here}{rest}")),
+                Place::List(here) => {
+                    let item = rest.split('/').nth(1).map(|item| format!("/{item}"));
+                    Some(format!("{here}{}", item.unwrap_or_default()))
+                }
                 Place::Path => None,
             };
         }
@@ -109,7 +115,8 @@ fn of_fault(fault: Fault) -> FieldError {
 mod tests {
     use super::*;
 
-    const PLACES: Places = &[("/org", Place::Path), ("/holders", Place::Body("/roster"))];
+    const PLACES: Places =
+        &[("/org", Place::Path), ("/holders", Place::Body("/roster")), ("/ties", Place::List("/works"))];
 
     fn refusal(pointer: &str, code: &'static str) -> Refusal {
         Refusal { pointer: pointer.to_owned(), code, ..Refusal::of_command("why".to_owned()) }
@@ -125,6 +132,8 @@ mod tests {
         let many = vec![refusal("/holders/3/holder", "unknown"), refusal("/uses", "empty"), refusal("", "x")];
         let pointers = ["/roster/3/holder", "/uses", ""].map(str::to_owned).to_vec();
         assert_eq!(told(many), (Code::Refused, pointers));
+        let listed = vec![refusal("/ties/2/work", "unknown"), refusal("/ties", "too_many")];
+        assert_eq!(told(listed).1, ["/works/2", "/works"]);
         assert_eq!(told(vec![refusal("/organ", "ended")]), (Code::Refused, vec!["/organ".to_owned()]));
         assert_eq!(told(vec![refusal("/org", "ended")]), (Code::Refused, vec![String::new()]));
     }

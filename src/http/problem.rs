@@ -32,6 +32,17 @@ pub struct FieldError {
     pub detail: String,
 }
 
+impl FieldError {
+    /// A broken place.
+    pub fn new(
+        pointer: impl Into<String>,
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self { pointer: pointer.into(), code: code.into(), detail: detail.into() }
+    }
+}
+
 /// An error answer. `return Err(Problem::new(Code::Conflict).detail("…"))` is all that a handler writes; status,
 /// title, page, request id and headers follow from the code.
 #[derive(Clone, Debug)]
@@ -119,8 +130,7 @@ impl Problem {
         detail: impl Into<String>,
     ) -> Self {
         if self.0.errors.len() < MAX_ERRORS {
-            let error = FieldError { pointer: pointer.into(), code: code.into(), detail: detail.into() };
-            self.0.errors.push(error);
+            self.0.errors.push(FieldError::new(pointer, code, detail));
         }
         self
     }

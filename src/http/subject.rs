@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer};
 
-use super::problem::{Code, Problem};
+use super::problem::FieldError;
 use crate::domain::ids::{ModelId, OrgId, WorkId};
 use crate::domain::key::{Key, SubjectKey};
 use crate::domain::question::{MAX_KEYS, Question};
@@ -30,13 +30,16 @@ pub(super) struct ContextWire {
 }
 
 impl ContextWire {
-    /// The context; `place` is the pointer to it in the body.
-    pub(super) fn read(self, place: &str) -> Result<Context, Problem> {
-        if let Some(fault) = fault_of_uses(&self.uses) {
-            return Err(Problem::new(Code::InvalidBody).at(format!("{place}/uses"), "invalid_value", fault));
-        }
+    /// What is wrong with it; `place` is the pointer to it in the body.
+    pub(super) fn fault(&self, place: &str) -> Option<FieldError> {
+        let fault = fault_of_uses(&self.uses)?;
+        Some(FieldError::new(format!("{place}/uses"), "invalid_value", fault))
+    }
+
+    /// The context, to be used where it has no fault.
+    pub(super) fn context(self) -> Context {
         let Self { uses, model, territory, with_parts } = self;
-        Ok(Context { uses, model, territory, with_parts })
+        Context { uses, model, territory, with_parts }
     }
 }
 

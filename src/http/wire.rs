@@ -186,7 +186,7 @@ impl Validate for Titles {
             own.add(SELF, ValidationError::new("length").with_message("must hold 1 to 50 titles".into()));
             return Err(own);
         }
-        ValidationErrors::merge_all(Ok(()), SELF, self.0.iter().map(Validate::validate).collect())
+        self.0.validate()
     }
 }
 
@@ -257,7 +257,7 @@ pub enum EvidenceIn {
 impl Validate for EvidenceIn {
     fn validate(&self) -> Result<(), ValidationErrors> {
         match self {
-            Self::Text(text) => text.validate(),
+            Self::Text(text) => ValidationErrors::merge(Ok(()), "text", text.validate()),
             Self::Sha256(_) => Ok(()),
         }
     }

@@ -17,6 +17,7 @@ use super::text::Title;
 use super::wire::{KeyIn, Reasoned, Titles, is_published};
 use crate::domain::act::WorkKind;
 use crate::domain::ids::{OrgId, WorkId};
+use crate::domain::key::Sha256;
 use crate::registry::authority::Verified;
 use crate::registry::orders::{self, Registration};
 use crate::registry::{position, record as records};
@@ -38,8 +39,13 @@ pub(super) fn routes() -> Vec<Route> {
 pub(super) const REGISTRATION_BYTES: usize = 256 * KIB;
 
 /// Where the lists of a registration stand in the body.
-pub(super) const REGISTRATION: Places =
-    &[("/bindings", Place::Body("/keys")), ("/work", Place::Body("")), ("/holders", Place::Body("/holders"))];
+const REGISTRATION: Places = &[
+    ("/bindings", Place::List("/keys")),
+    ("/holders", Place::List("/holders")),
+    ("/layers", Place::List("/layers")),
+    ("/part_of", Place::List("/part_of")),
+    ("/work", Place::Body("")),
+];
 
 /// A work as it is to be registered. Every list is stated, though it may be empty.
 #[derive(Debug, Deserialize, Validate)]
@@ -119,7 +125,8 @@ async fn list(
         let found = records::own(app.registry(), &by, after.as_deref(), rows).await?;
         return Reply::ok(&Page::cut(found, asked.limit, of, |last| last.work.clone())?);
     };
-    let of = format!("listWorks:{}", title.as_str());
+    // By its digest: a cursor is of bounded length, a title may be longer.
+    let of = format!("listWorks:{}", Sha256::of(title.as_str().as_bytes()));
     let after: Option<(String, String)> = asked.cursor.map(|cursor| read_cursor(&of, &cursor)).transpose()?;
     let after = after.as_ref().map(|(key, work)| (key.as_str(), work.as_str()));
     let found = records::search(app.registry(), &by, title.as_str(), after, rows).await?;

@@ -61,6 +61,7 @@ pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<(), StoreError> {
 /// The changes that an entry makes. The index has folded it already. A payload that was erased is not there.
 pub fn changes(index: &Index, at: u64, entry: &Entry, payload: Option<&Payload>) -> Vec<Change> {
     let mut changes = of_act(at, entry, payload);
+    changes.extend(new_holders(index, at, &entry.act));
     let works = index.works_of(&entry.act);
     let subjects = works.iter().map(ToString::to_string).chain(entry.parties.iter().map(ToString::to_string));
     changes.extend(subjects.map(|subject| {
@@ -73,6 +74,25 @@ pub fn changes(index: &Index, at: u64, entry: &Entry, payload: Option<&Payload>)
         })
     }));
     changes
+}
+
+/// Who holds a work from this entry on by an act that does not name both.
+fn new_holders(index: &Index, at: u64, act: &Act) -> Vec<Change> {
+    let holder = |org: String, work: WorkId| Change::Party(org, work.to_string(), "holder", at);
+    match act {
+        Act::TransferAccepted(act) => {
+            let transfer = index.transfers.find(act.transfer).map(|ix| index.transfers.at(ix));
+            let accepted = transfer.map(|transfer| {
+                let work = index.works.id(index.holdings.at(transfer.holding).work);
+                holder(index.orgs.id(transfer.to).to_string(), work)
+            });
+            accepted.into_iter().collect()
+        }
+        Act::RosterSameAsParent(act) => {
+            act.holders.iter().map(|holding| holder(holding.holder.to_string(), act.work)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn of_act(at: u64, entry: &Entry, payload: Option<&Payload>) -> Vec<Change> {
@@ -164,10 +184,16 @@ fn work(
     Change::Work(row, titles.collect())
 }
 
+/// The longest search key, in bytes: what follows is not searched. One character of a title can become eighteen, and
+/// neither an entry of an index of the database nor a cursor may grow with them.
+const MAX_SEARCH_KEY_BYTES: usize = 300;
+
 /// The form in which titles are searched: NFKC, lower case, white space folded. It finds; it never decides (R10).
 pub fn search_key(text: &str) -> String {
     let folded: String = text.nfkc().flat_map(char::to_lowercase).collect();
-    folded.split_whitespace().collect::<Vec<_>>().join(" ")
+    let mut key = folded.split_whitespace().collect::<Vec<_>>().join(" ");
+    key.truncate(key.floor_char_boundary(MAX_SEARCH_KEY_BYTES));
+    key
 }
 
 /// The word that a unit variant has on the wire.

@@ -61,7 +61,11 @@ pub(super) async fn answer(
 
 async fn first_line(lines: &mut Lines) -> Result<Context, Problem> {
     match lines.next().await? {
-        Some(Line::Text(text)) => read::<ContextWire>(&text)?.read(""),
+        Some(Line::Text(text)) => {
+            let wire: ContextWire = read(&text)?;
+            let fault = wire.fault("").map(|fault| Problem::invalid(Code::InvalidBody, vec![fault]));
+            fault.map_or_else(|| Ok(wire.context()), Err)
+        }
         Some(Line::TooLong) => Err(Problem::new(Code::BodyTooLarge).detail(too_long())),
         None => {
             Err(Problem::new(Code::InvalidJson).detail("the first line must be the context, there is none"))

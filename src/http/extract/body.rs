@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 use validator::Validate;
@@ -140,7 +140,7 @@ fn digest(parts: &Parts, body: &[u8]) -> [u8; 32] {
 pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let (read, bad_texts) = text::collecting(|| serde_path_to_error::deserialize(&mut reader));
-    let value: T = read.map_err(|error| unreadable(&error))?;
+    let value: T = read.map_err(|error| unreadable(&error, bytes))?;
     reader.end().map_err(|error| not_json(&error))?;
     value
         .validate()
@@ -154,17 +154,24 @@ pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem>
 /// Reads one JSON text into `T`, which may borrow from it; what [`parse`] does for types with rules of their own.
 pub(in crate::http) fn read<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| unreadable(&error))?;
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| unreadable(&error, bytes))?;
     reader.end().map_err(|error| not_json(&error))?;
     Ok(value)
 }
 
-fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>, bytes: &[u8]) -> Problem {
     let inner = error.inner();
+    let mut message = inner.to_string();
     if inner.classify() != Category::Data {
-        return not_json(inner);
+        // What has one of several members is read as if nothing else could stand there: no member, or two of them, look
+        // like broken JSON to the reader.
+        let is_json =
+            std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
+        if !is_json {
+            return not_json(inner);
+        }
+        "invalid value: must have exactly one of the members that it may have".clone_into(&mut message);
     }
-    let message = inner.to_string();
     let position = format!(" at line {} column {}", inner.line(), inner.column());
     let place: FieldError = pointer::from_serde(error.path(), message.trim_end_matches(&position));
     Problem::invalid(Code::InvalidBody, vec![place])
