@@ -25,9 +25,10 @@ fn an_outsider_asserts_only_itself_and_only_while_nothing_is_confirmed() {
     );
     let readers = stage.ok(&beni, act.clone());
     assert!(readers.contains(&aki.party));
-    // It holds it now, unconfirmed, and may name others.
+    // It holds it now, unconfirmed, and names nobody else: that is for who speaks for the work.
     let other = HoldingAsserted { holding: stage.id(), holder: chie.party, ..act.clone() };
-    assert!(stage.would(&beni, &other.clone().into()).is_ok());
+    stage.no(&beni, other.clone(), &[("unauthorized", "/holder")]);
+    assert!(stage.would(&aki, &other.clone().into()).is_ok());
     let again = HoldingAsserted { holding: stage.id(), ..act.clone() };
     stage.no(&beni, again, &[("already", "/holder")]);
     stage.confirm(&holdings, &[]);

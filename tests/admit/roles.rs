@@ -154,6 +154,10 @@ fn work_scenes(cast: &mut Cast) {
     cast.scene(PartAccepted { link }, &["chie"]);
     cast.scene(LinkRemoved { link }, REGISTRAR);
     let holders = vec![Holding { holding: cast.stage.id(), holder: chie.party }];
+    let act = RosterSameAsParent { work: part, parent: whole, holders: holders.clone() };
+    cast.scene(act, REGISTRAR);
+    let (part, _) = cast.stage.asserted(&[&aki]);
+    cast.stage.link(&chie, part, whole);
     let act = RosterSameAsParent { work: part, parent: whole, holders };
     cast.scene(act, &["chie", "registrar"]);
 
@@ -177,7 +181,7 @@ fn holding_scenes(cast: &mut Cast) {
     let holding = cast.stage.id();
     cast.scene(HoldingAsserted { work, holding, holder: chie.party }, HOLDERS_AND_REGISTRAR);
     let act = HoldingAsserted { work: unheld, holding, holder: aki.party };
-    cast.scene(act, &["aki", "agent for aki", "registrar"]);
+    cast.scene(act, &["aki", "agent for aki", "beni", "registrar"]);
     cast.scene(HoldingRelinquished { holding: holdings[0] }, &["aki", "agent for aki"]);
 
     let (open, asserted) = cast.stage.asserted(&[&beni]);

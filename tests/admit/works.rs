@@ -2,6 +2,7 @@
 
 use super::stage::{Stage, digest};
 use kyodaku::domain::act::*;
+use kyodaku::domain::ids::{BindingId, WorkId};
 use kyodaku::domain::key::{Key, Sha256};
 use kyodaku::domain::scope::Scope;
 
@@ -116,22 +117,104 @@ fn a_registration_keeps_to_its_limits() {
 }
 
 #[test]
-fn the_registrant_speaks_only_while_nobody_holds_the_work() {
+fn the_registrant_speaks_until_somebody_is_confirmed() {
     let mut stage = Stage::new();
     let (aki, beni) = (stage.holder(), stage.holder());
     let work = stage.unheld(&aki);
     let amend = WorkAmended { work, kind: WorkKind::Game };
     stage.ok(&aki, amend.clone());
     stage.no(&beni, amend.clone(), &[("unauthorized", "/work")]);
-    let act = HoldingAsserted { work, holding: stage.id(), holder: beni.party };
-    stage.ok(&beni, act);
+    let holding = stage.id();
+    stage.ok(&beni, HoldingAsserted { work, holding, holder: beni.party });
+    stage.no(&beni, amend.clone(), &[("unauthorized", "/work")]);
+    stage.ok(&aki, amend.clone());
+    stage.confirm(&[holding], &[]);
     stage.no(&aki, amend.clone(), &[("unauthorized", "/work")]);
     stage.ok(&beni, amend);
-    // What needs a holder is not for the registrant either.
+    // What needs a holder is not for the registrant.
     let unheld = stage.unheld(&aki);
     stage.no(&aki, RosterDeclared { work: unheld }, &[("unauthorized", "/work")]);
     let act = stage.grant(unheld);
     stage.no(&aki, act, &[("unauthorized", "/work")]);
+}
+
+/// What one who speaks for the work may do to it, and one who lists itself may not.
+fn for_good(stage: &mut Stage, work: WorkId, binding: BindingId, other: WorkId) -> Vec<(Act, &'static str)> {
+    let holder = stage.holder();
+    vec![
+        (WorkAmended { work, kind: WorkKind::Game }.into(), "/work"),
+        (WorkWithdrawn { work }.into(), "/work"),
+        (BindingRemoved { binding }.into(), "/binding"),
+        (stage.layer(work, other).into(), "/work"),
+        (HoldingAsserted { work, holding: stage.id(), holder: holder.party }.into(), "/holder"),
+    ]
+}
+
+#[test]
+fn who_lists_itself_changes_nothing_of_anothers_work_for_good() {
+    let mut stage = Stage::new();
+    let (aki, beni, dan) = (stage.holder(), stage.holder(), stage.holder());
+    let (work, listed) = stage.asserted(&[&aki, &beni]);
+    let (other, _) = stage.work(&[&dan]);
+    let Binding { binding, key } = stage.key("https://a.example/");
+    stage.ok(&aki, BindingAsserted { work, binding, key });
+    stage.confirm(&[], &[binding]);
+    let hostile = stage.id();
+    stage.ok(&dan, HoldingAsserted { work, holding: hostile, holder: dan.party });
+    let acts = for_good(&mut stage, work, binding, other);
+    for (act, pointer) in &acts {
+        stage.no(&dan, act.clone(), &[("unauthorized", pointer)]);
+        assert!(stage.would(&aki, act).is_ok() && stage.would(&beni, act).is_ok(), "{act:?}");
+    }
+    // It speaks for its own share, which the registrar rejects with all that rests on it; and adds what only tightens.
+    stage.ok(&dan, RosterDeclared { work });
+    stage.ok(&dan, LayersDeclared { work });
+    stage.denied(&dan, work);
+    let Binding { binding: own, key } = stage.key("https://d.example/");
+    stage.ok(&dan, BindingAsserted { work, binding: own, key });
+    stage.ok(&dan, BindingRemoved { binding: own });
+
+    // Once one is confirmed neither the hostile one nor the other one that was listed speaks.
+    stage.confirm(&listed[..1], &[]);
+    for (act, pointer) in &acts {
+        let refused: &[_] = if *pointer == "/holder" {
+            &[("unauthorized", "/holder"), ("unauthorized", "/work")]
+        } else {
+            &[("unauthorized", pointer)]
+        };
+        stage.no(&dan, act.clone(), refused);
+        stage.no(&beni, act.clone(), refused);
+        assert!(stage.would(&aki, act).is_ok(), "{act:?}");
+    }
+    // A share that goes over takes its voice with it, and a rejected one has none.
+    let (chie, transfer) = (stage.holder(), stage.id());
+    let (second, shares) = stage.asserted(&[&aki]);
+    stage.ok(&aki, TransferOffered { transfer, holding: shares[0], to: chie.party });
+    stage.ok(&chie, TransferAccepted { transfer });
+    let amend = WorkAmended { work: second, kind: WorkKind::Game };
+    stage.no(&aki, amend.clone(), &[("unauthorized", "/work")]);
+    stage.ok(&chie, amend.clone());
+    let registrar = stage.registrar.clone();
+    stage.ok(&registrar, AssertionsRejected { holdings: shares, bindings: Vec::new(), evidence: digest() });
+    stage.no(&chie, amend, &[("unauthorized", "/work")]);
+}
+
+#[test]
+fn a_confirmed_work_gets_its_parents_holders_by_who_speaks_for_it() {
+    let mut stage = Stage::new();
+    let (aki, dan) = (stage.holder(), stage.holder());
+    let (part, shares) = stage.asserted(&[&aki]);
+    let (parent, _) = stage.asserted(&[&dan]);
+    stage.link(&dan, part, parent);
+    let holders = vec![Holding { holding: stage.id(), holder: dan.party }];
+    let act = RosterSameAsParent { work: part, parent, holders };
+    assert!(stage.would(&dan, &act.clone().into()).is_ok(), "it could assert a share for itself as well");
+    stage.confirm(&shares, &[]);
+    stage.no(&dan, act.clone(), &[("unauthorized", "/work")]);
+    let twice = [("unauthorized", "/parent")];
+    stage.no(&aki, act.clone(), &twice);
+    let registrar = stage.registrar.clone();
+    stage.ok(&registrar, act);
 }
 
 #[test]

@@ -75,6 +75,31 @@ both!(a_named_licence_shows_to_its_parties_alone, async |world: World| {
     assert_ne!(open["rests_on"], json!([entry]));
 });
 
+both!(who_lists_itself_as_a_holder_sees_no_licence_of_others, async |world: World| {
+    let stage = world.stage().await;
+    let (holder, hostile) = (stage.holder("Hoshikuzu Press").await, stage.holder("Kumo Trading").await);
+    let developer = stage.developer("Kasane Labs").await;
+    let work = stage.registered_work(&holder, &registration("星屑", &[&holder])).await.work;
+    let mut body = grant(&work);
+    body["developers"] = json!({ "only": [developer.org] });
+    let granted = id(&holder.post("/v1/grants", &body).await, "grant");
+    let only = json!({ "work": work, "developers": { "only": [developer.org] } });
+    let denied = id(&holder.post("/v1/denials", &only).await, "denial");
+    let itself = json!({ "holder": hostile.org });
+    assert_eq!(hostile.post(&format!("/v1/works/{work}/holdings"), &itself).await.status, 201);
+    let paths = [format!("/v1/grants/{granted}"), format!("/v1/denials/{denied}")];
+    for path in &paths {
+        let seen = [hostile.get(path).await.status.as_u16(), holder.get(path).await.status.as_u16()];
+        assert_eq!(seen, [404, 200], "{path}");
+    }
+    let state = stage.state_of(&hostile, &work, "train.finetune").await;
+    assert!(!state.to_string().contains(&granted) && !state.to_string().contains(&developer.org), "{state}");
+    assert_eq!(
+        hostile.post(&format!("/v1/works/{work}/withdraw"), &json!({})).await.problem(),
+        "not_allowed"
+    );
+});
+
 both!(a_holder_sees_who_may_train_on_its_works, async |world: World| {
     let stage = world.stage().await;
     let holder = stage.holder("Hoshikuzu Press").await;

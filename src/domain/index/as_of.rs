@@ -224,6 +224,26 @@ impl<'a> AsOf<'a> {
         self.holdings(work).into_iter().any(|holding| self.is_confirmed(holding))
     }
 
+    /// Whether it speaks for the canonical work, and not only for a share in it: as a confirmed holder; while there is
+    /// none, as the holder of what the registration listed; while there is none of those, as the registrant. Who lists
+    /// itself as a holder of another's work does not (R1).
+    pub fn speaks_for(self, org: Ix<Org>, work: Ix<Work>) -> bool {
+        let is_listed = |holding: Ix<Holding>| {
+            let holding = self.index.holdings.at(holding);
+            holding.work == work && holding.asserted == self.index.works.at(work).registered
+        };
+        let mut holdings = self.holdings(work);
+        if holdings.iter().any(|holding| self.is_confirmed(*holding)) {
+            holdings.retain(|holding| self.is_confirmed(*holding));
+        } else {
+            holdings.retain(|holding| is_listed(*holding));
+        }
+        if holdings.is_empty() {
+            return self.index.works.at(work).registrant == org;
+        }
+        holdings.into_iter().any(|holding| self.holder(holding) == Some(org))
+    }
+
     // Completeness.
 
     /// Whether the list of holders of a canonical work counts.

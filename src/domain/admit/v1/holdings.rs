@@ -70,10 +70,10 @@ fn assert(check: &mut Check<'_>, act: &HoldingAsserted) {
         check.principal_is(principal, HOLDERS);
         check.agent_has(Power::Register, Over::Works(work.as_slice()), false);
         if let (Some(work), Some(principal)) = (work, principal)
-            && !check.is_tied(work, Tie::Holder)
+            && !check.is_tied(work, Tie::Speaker)
         {
             if check.seen.org_id(principal) != act.holder {
-                check.unauthorized("/holder", "who does not hold the work speaks for itself only");
+                check.unauthorized("/holder", "who does not speak for the work speaks for itself only");
             }
             if check.seen.has_confirmed_holding(work) {
                 check.unauthorized("/work", "the work has a confirmed holder, record `claim.made`");
@@ -195,6 +195,15 @@ fn same_as_parent(check: &mut Check<'_>, act: &RosterSameAsParent) {
         }
     }
     let (Some(part), Some(parent)) = (part, parent) else { return };
+    if check.seen.has_confirmed_holding(part) && !check.is_registrar() {
+        let seen = check.seen;
+        let links = seen.parent_links(part).into_iter();
+        let mut wholes = links.map(|link| seen.canonical(seen.index.parts.at(link).whole));
+        // As with `holding.asserted`: new holders stop what the confirmed ones permit, so these must have assented.
+        if !wholes.any(|whole| whole == parent) && !check.is_tied(part, Tie::Speaker) {
+            check.unauthorized("/work", "the work has a confirmed holder, who has not assented to the link");
+        }
+    }
     if !check.seen.wholes_linked(part).contains(&parent) {
         let detail =
             format!("no link makes `{}` a part of `{}`: record `part.linked` first", act.work, act.parent);

@@ -75,7 +75,7 @@ fn link_layer(check: &mut Check<'_>, act: &LayerLinked) {
     let (work, layer) = (check.work("/work", act.work), check.work("/layer", act.layer));
     if !check.is_registrar() {
         if let Some(work) = work {
-            check.must_be_tied("/work", work, Tie::HolderOrRegistrant);
+            check.must_be_tied("/work", work, Tie::Speaker);
         }
         check.principal();
         let named: Vec<_> = work.into_iter().chain(layer).collect();
@@ -107,7 +107,7 @@ fn link_part(check: &mut Check<'_>, act: &PartLinked) {
     let principal = check.principal();
     let named: Vec<_> = part.into_iter().chain(whole).collect();
     check.agent_has(Power::Register, Over::Works(&named), false);
-    let is_tied = named.iter().any(|work| check.is_tied(*work, Tie::HolderOrRegistrant));
+    let is_tied = named.iter().any(|work| check.is_tied(*work, Tie::HolderOrSpeaker));
     if principal.is_some() && !named.is_empty() && !is_tied {
         check.unauthorized("", "only a holder of the part or the whole may");
     }

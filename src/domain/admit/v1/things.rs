@@ -17,10 +17,12 @@ use crate::domain::key::Key;
 /// How a party may stand to a work that it changes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tie {
-    /// It holds it.
+    /// It holds it, confirmed or not: it acts for its own share, or only tightens.
     Holder,
-    /// It holds it, or registered it while nobody holds it.
-    HolderOrRegistrant,
+    /// It holds it, or speaks for it: what it asserts supports nothing before it is confirmed.
+    HolderOrSpeaker,
+    /// It speaks for it: what it does stays, also when its own holding is rejected.
+    Speaker,
 }
 
 impl Check<'_> {
@@ -130,10 +132,13 @@ impl Check<'_> {
     /// The principal stands so to a canonical work.
     pub(super) fn is_tied(&mut self, work: Ix<Work>, tie: Tie) -> bool {
         let Some(principal) = self.principal() else { return false };
-        let by_registration = tie == Tie::HolderOrRegistrant
-            && self.index.works.at(work).registrant == principal
-            && self.seen.holdings(work).is_empty();
-        by_registration || self.seen.is_holder(principal, work)
+        let holds = || self.seen.is_holder(principal, work);
+        let speaks = || self.seen.speaks_for(principal, work);
+        match tie {
+            Tie::Holder => holds(),
+            Tie::HolderOrSpeaker => holds() || speaks(),
+            Tie::Speaker => speaks(),
+        }
     }
 
     /// The principal stands so to a canonical work, or the act is refused.
@@ -143,7 +148,10 @@ impl Check<'_> {
             let id = self.seen.work_id(work);
             let who = match tie {
                 Tie::Holder => "only a holder of",
-                Tie::HolderOrRegistrant => "only a holder, or the registrant while there is none, of",
+                Tie::HolderOrSpeaker => "only a holder, or the registrant while none is listed, of",
+                Tie::Speaker => {
+                    "only a confirmed holder, or while there is none who is listed by the registration, of"
+                }
             };
             self.unauthorized(pointer, format_args!("{who} `{id}` may"));
         }

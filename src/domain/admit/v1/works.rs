@@ -14,12 +14,12 @@ pub(super) fn admit(check: &mut Check<'_>, act: &Act) {
         Act::WorkRegistered(act) => register(check, act),
         Act::WorkAmended(act) => {
             let work = check.work("/work", act.work);
-            check.holder_or_agent("/work", work, Tie::HolderOrRegistrant, Power::Register);
+            check.holder_or_agent("/work", work, Tie::Speaker, Power::Register);
         }
         Act::WorkWithdrawn(act) => {
             let work = check.work("/work", act.work);
             if !check.is_registrar() {
-                check.holder_or_agent("/work", work, Tie::HolderOrRegistrant, Power::Register);
+                check.holder_or_agent("/work", work, Tie::Speaker, Power::Register);
             }
             not_withdrawn(check, "/work", work);
         }
@@ -71,7 +71,7 @@ fn register(check: &mut Check<'_>, act: &WorkRegistered) {
 
 fn bind(check: &mut Check<'_>, act: &BindingAsserted) {
     let work = check.work("/work", act.work);
-    check.holder_or_agent("/work", work, Tie::HolderOrRegistrant, Power::Register);
+    check.holder_or_agent("/work", work, Tie::HolderOrSpeaker, Power::Register);
     check.fresh("/binding", check.index.bindings.find(act.binding).is_some(), act.binding);
     check.normal("/key", &act.key);
     let Some(work) = work else { return };
@@ -90,7 +90,10 @@ fn unbind(check: &mut Check<'_>, act: &BindingRemoved) {
     if let Some(work) = work {
         check.read_by_holders(work);
     }
-    check.holder_or_agent("/binding", work, Tie::HolderOrRegistrant, Power::Register);
+    // A key that was confirmed keeps matching when it is taken off, and refuses for good.
+    let is_confirmed = binding.is_some_and(|ix| check.seen.seen(check.index.bindings.at(ix).confirmed));
+    let tie = if is_confirmed { Tie::Speaker } else { Tie::HolderOrSpeaker };
+    check.holder_or_agent("/binding", work, tie, Power::Register);
     let Some(binding) = binding else { return };
     if !check.seen.binding_stands(binding) {
         check.ended("/binding", act.binding);
@@ -98,9 +101,8 @@ fn unbind(check: &mut Check<'_>, act: &BindingRemoved) {
     }
     // R11: an unconfirmed key only refuses, and stops doing so when it is taken off. If any holder could do that,
     // whoever lists itself as one could lift a refusal that rests on another.
-    let binding = check.index.bindings.at(binding);
-    let is_asserter = check.principal() == Some(binding.by);
-    if !check.seen.seen(binding.confirmed) && !is_asserter {
+    let is_asserter = check.principal() == Some(check.index.bindings.at(binding).by);
+    if !is_confirmed && !is_asserter {
         let who =
             "until it is confirmed, only who asserted the key may take it off; the registrar may reject it";
         check.unauthorized("/binding", who);
