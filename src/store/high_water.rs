@@ -83,6 +83,9 @@ impl HighWater {
 
     /// Raises the mark of each log in `heads` and returns when the disk has it. Marks never sink: a lower head is
     /// passed over. Call it after the commit and before anything of it is published.
+    ///
+    /// Dropped before it returns, it still raises, or never began: the write is a task of its own, alone behind the
+    /// file's lock, and what it finds there it never lowers.
     pub async fn raise(&mut self, heads: &[(&str, TreeHead)]) -> Result<(), StoreError> {
         if self.marks.covers(heads) {
             return Ok(());

@@ -1,5 +1,6 @@
 //! A database that lacks what was published is refused.
 
+use kyodaku::log::merkle::TreeHead;
 use kyodaku::store::StoreError;
 use kyodaku::store::heads::{self, ACTS};
 use kyodaku::store::high_water::HighWater;
@@ -55,6 +56,49 @@ both!(another_history_is_refused_however_long, async |world: World| {
     refused(mark.check(&fork).await, "another root at size 260");
 });
 
+fn head(size: u64) -> TreeHead {
+    TreeHead { size, root: [u8::try_from(size % 251).unwrap(); 32].into() }
+}
+
+/// Whoever awaits it may go away at any point: what was begun ends, or is as if it had never begun, and the next one
+/// finds a whole file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn raises_that_are_dropped_half_way_leave_the_mark_whole_and_never_lower() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut marks = Vec::new();
+    for _ in 0..2 {
+        marks.push(HighWater::open(folder.path(), "one").await.unwrap());
+    }
+    let mut lowest = 0;
+    for size in 1..=400_u64 {
+        let [first, second] = marks.as_mut_slice() else { panic!("there are two") };
+        let acts = [(ACTS, head(size))];
+        let checks = [("checks/one", head(size))];
+        let (mut one, mut other) = (Box::pin(first.raise(&acts)), Box::pin(second.raise(&checks)));
+        for _ in 0..size % 4 {
+            let _ = (futures_util::poll!(&mut one), futures_util::poll!(&mut other));
+            tokio::task::yield_now().await;
+        }
+        if size % 40 == 0 {
+            (one.await.unwrap(), other.await.unwrap());
+            lowest = size;
+        } else {
+            drop((one, other));
+        }
+        let read = HighWater::open(folder.path(), "one").await.unwrap();
+        for log in [ACTS, "checks/one"] {
+            let mark = read.mark(log).map_or(0, |mark| mark.size);
+            assert!((lowest..=size).contains(&mark), "{log} stands at {mark} after {size}");
+        }
+    }
+    let read = HighWater::open(folder.path(), "one").await.unwrap();
+    assert_eq!((read.mark(ACTS), read.mark("checks/one")), (Some(head(400)), Some(head(400))));
+    let mut left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["high-water.one", "high-water.one.lock"], "nothing is left over");
+}
+
 #[tokio::test]
 async fn an_unreadable_mark_is_not_no_mark() {
     let folder = tempfile::tempdir().unwrap();
@@ -66,7 +110,7 @@ async fn an_unreadable_mark_is_not_no_mark() {
     let error = HighWater::open(std::path::Path::new("/no/such/folder"), "one")
         .await
         .unwrap()
-        .raise(&[(ACTS, kyodaku::log::merkle::TreeHead { size: 1, ..kyodaku::log::merkle::TreeHead::EMPTY })])
+        .raise(&[(ACTS, TreeHead { size: 1, ..TreeHead::EMPTY })])
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::File { .. }), "{error:?}");
