@@ -4,6 +4,7 @@ mod consent;
 mod holdings;
 mod later;
 mod links;
+mod names;
 mod opening;
 mod parties;
 mod roles;

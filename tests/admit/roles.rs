@@ -9,19 +9,19 @@ use kyodaku::domain::key::Key;
 use kyodaku::domain::scope::{From, Scope, Until};
 
 /// One act that is in order, and the names of those who may record it.
-struct Scene {
-    act: Act,
-    may: &'static [&'static str],
+pub(super) struct Scene {
+    pub(super) act: Act,
+    pub(super) may: &'static [&'static str],
 }
 
-struct Cast {
-    stage: Stage,
+pub(super) struct Cast {
+    pub(super) stage: Stage,
     actors: Vec<(&'static str, Actor)>,
-    scenes: Vec<Scene>,
+    pub(super) scenes: Vec<Scene>,
 }
 
 impl Cast {
-    fn actor(&self, name: &str) -> Actor {
+    pub(super) fn actor(&self, name: &str) -> Actor {
         self.actors.iter().find(|(known, _)| *known == name).unwrap().1.clone()
     }
 
@@ -315,7 +315,8 @@ fn later_scenes(cast: &mut Cast) {
     cast.stage.now += DAY_MS;
 }
 
-fn full() -> Cast {
+/// All scenes, on one stage.
+pub(super) fn full() -> Cast {
     let mut cast = cast();
     registry_scenes(&mut cast);
     party_scenes(&mut cast);

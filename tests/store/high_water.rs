@@ -80,7 +80,8 @@ async fn raises_that_are_dropped_half_way_leave_the_mark_whole_and_never_lower()
             tokio::task::yield_now().await;
         }
         if size % 40 == 0 {
-            (one.await.unwrap(), other.await.unwrap());
+            one.await.unwrap();
+            other.await.unwrap();
             lowest = size;
         } else {
             drop((one, other));

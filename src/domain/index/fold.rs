@@ -1,9 +1,10 @@
 //! The only way in which the index changes.
 //!
 //! `fold` trusts that the entry was admitted: it does not judge again. What it cannot apply (an act of a newer
-//! version, a name that it never saw) stops it, and with it the node: an entry is never skipped.
+//! version, a name that it never saw, a new thing under a name in use) stops it, and with it the node: an entry is never skipped.
 
 mod consent;
+mod names;
 mod parties;
 mod works;
 
@@ -54,6 +55,14 @@ pub enum FoldError {
         /// The name.
         id: String,
     },
+    /// A new thing under the name of another.
+    #[error("entry {at} introduces `{id}`, which is in use already")]
+    UsedName {
+        /// The entry.
+        at: u64,
+        /// The name.
+        id: String,
+    },
 }
 
 /// What every step of a fold needs to know of the entry.
@@ -84,6 +93,9 @@ impl Index {
         }
         if entry.at_ms < self.head_ms {
             return Err(FoldError::BackInTime(at));
+        }
+        if let Some(id) = self.used_name(&entry.act) {
+            return Err(FoldError::UsedName { at, id });
         }
         self.size = at + 1;
         self.head_ms = entry.at_ms;

@@ -1,0 +1,74 @@
+//! The names that an act introduces: each is new. One that is in use would hide what bears it, and every later act on
+//! it would mean another thing.
+
+use std::hash::Hash;
+
+use hashbrown::HashSet;
+
+use crate::domain::act::{Act, WorkRegistered};
+use crate::domain::ids::{Id, Kind, LinkId};
+use crate::domain::index::arena::Arena;
+use crate::domain::index::{Index, RecordKind};
+
+impl Index {
+    /// A name that an act introduces though it is in use, or that it introduces twice.
+    pub(super) fn used_name(&self, act: &Act) -> Option<String> {
+        match act {
+            Act::OrgRegistered(act) => used(&self.orgs, act.org),
+            Act::ModelRegistered(act) => used(&self.models, act.model),
+            Act::MembershipOffered(act) => used(&self.memberships, act.membership),
+            Act::MandateGiven(act) => used(&self.mandates, act.mandate),
+            Act::WorkRegistered(act) => self.used_in_registration(act),
+            Act::BindingAsserted(act) => used(&self.bindings, act.binding),
+            Act::LayerLinked(act) => self.used_link([act.link]),
+            Act::PartLinked(act) => self.used_link([act.link]),
+            Act::HoldingAsserted(act) => used(&self.holdings, act.holding),
+            Act::RosterSameAsParent(act) => {
+                first(act.holders.iter().map(|it| it.holding), |id| used(&self.holdings, id))
+            }
+            Act::TransferOffered(act) => used(&self.transfers, act.transfer),
+            Act::ClaimMade(act) => used(&self.claims, act.claim),
+            Act::DisputeOpened(act) => used(&self.disputes, act.dispute),
+            Act::GrantRecorded(act) => used(&self.grants, act.grant),
+            Act::DenialRecorded(act) => used(&self.denials, act.denial),
+            Act::ReservationRecorded(act) => used(&self.reservations, act.reservation),
+            Act::OfferPublished(act) => self.used_record(act.offer),
+            Act::RequestMade(act) => self.used_record(act.request),
+            Act::NoticeServed(act) => self.used_record(act.notice),
+            Act::DeclarationMade(act) => self.used_record(act.declaration),
+            Act::DocumentFiled(act) => self.used_record(act.document),
+            Act::InquiryOpened(act) => self.used_record(act.inquiry),
+            // A person may come back; the others introduce nothing.
+            _ => None,
+        }
+    }
+
+    fn used_in_registration(&self, act: &WorkRegistered) -> Option<String> {
+        let links = act.layers.iter().chain(&act.part_of).map(|tie| tie.link);
+        used(&self.works, act.work)
+            .or_else(|| first(act.holders.iter().map(|it| it.holding), |id| used(&self.holdings, id)))
+            .or_else(|| first(act.bindings.iter().map(|it| it.binding), |id| used(&self.bindings, id)))
+            .or_else(|| self.used_link(links))
+    }
+
+    fn used_link(&self, links: impl IntoIterator<Item = LinkId>) -> Option<String> {
+        first(links, |id| used(&self.layers, id).or_else(|| used(&self.parts, id)))
+    }
+
+    fn used_record<K: Kind>(&self, id: Id<K>) -> Option<String> {
+        used(&self.records, Id::<RecordKind>::new(id.uuid())).map(|_| id.to_string())
+    }
+}
+
+fn used<K: Kind, T: Clone>(arena: &Arena<K, T>, id: Id<K>) -> Option<String> {
+    arena.find(id).map(|_| id.to_string())
+}
+
+/// The first name of a list that is in use or stands in it twice.
+fn first<T: Copy + Eq + Hash + ToString>(
+    ids: impl IntoIterator<Item = T>,
+    used: impl Fn(T) -> Option<String>,
+) -> Option<String> {
+    let mut known = HashSet::new();
+    ids.into_iter().find_map(|id| if known.insert(id) { used(id) } else { Some(id.to_string()) })
+}
