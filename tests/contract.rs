@@ -1,6 +1,7 @@
 //! `openapi.yaml` and the table of routes say the same, and every example in the description is true.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
@@ -30,6 +31,50 @@ fn the_description_and_the_table_hold_the_same_operations() {
     assert!(
         undescribed.is_empty() && unserved.is_empty(),
         "only served: {undescribed:#?}\nonly described: {unserved:#?}"
+    );
+}
+
+/// The page of all operations, made of the table and of the summaries in the description.
+fn page_of_operations() -> String {
+    let doc = Contract::shared().doc();
+    let mut page = "# Operations\n\n\
+        Every operation of the API: who may call it, and the scope that the key must hold. `public` takes no key, `own` any \
+        live key, `any` a key of\nany verified organization; otherwise the organization has one of these roles. The whole \
+        contract is `openapi.yaml`.\n\n\
+        Made from the table of routes by `KYODAKU_BLESS=1 cargo test --locked -- contract::the_page`; not written by hand.\n\n\
+        | method | path | operation | access | scope | what |\n|---|---|---|---|---|---|\n"
+        .to_owned();
+    let mut routes = routes::table();
+    routes.sort_by_key(|route| (route.path, route.method.to_string()));
+    for route in routes {
+        let summary = &doc["paths"][route.path][route.method.as_str().to_lowercase()]["summary"];
+        let scope = route.access.scope().map_or(String::new(), |scope| format!("`{}`", scope.as_str()));
+        let access = route.access.to_string().replace('|', ", ");
+        writeln!(
+            page,
+            "| {} | `{}` | `{}` | {access} | {scope} | {} |",
+            route.method,
+            route.path,
+            route.operation_id,
+            summary.as_str().unwrap_or_default(),
+        )
+        .unwrap();
+    }
+    page
+}
+
+#[test]
+fn the_page_of_operations_is_made_from_the_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md");
+    let expected = page_of_operations();
+    if std::env::var_os("KYODAKU_BLESS").is_some() {
+        std::fs::write(path, &expected).unwrap();
+    }
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    let differs = found.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
+    assert!(
+        found == expected,
+        "docs/operations.md is not that of the table (first difference: {differs:#?}): run the tests with KYODAKU_BLESS=1"
     );
 }
 
