@@ -3,6 +3,9 @@
 //! `cargo bench --bench table -- 1000000` folds that many works (one holding and two identifiers each, 30% granted, 10%
 //! denied) and asks about them in random order: 40% identifiers, 30% URLs, 20% SHA-256, 10% work ids; 20% of the keys are
 //! unknown. Rates are per second of this process' CPU time on one thread.
+//!
+//! A second number is how many works the served registries hold (20,000 when it is left out), which are asked over HTTP: one
+//! on embedded SQLite, and where `DATABASE_URL` names an empty PostgreSQL database, one on that.
 
 #![expect(
     clippy::expect_used,
@@ -11,6 +14,9 @@
     clippy::cast_precision_loss,
     reason = "a program that measures, and stops where it can't"
 )]
+
+#[path = "table/http.rs"]
+mod http;
 
 use std::hint::black_box;
 
@@ -22,7 +28,7 @@ use kyodaku::domain::act::{
 use kyodaku::domain::decide::decide;
 use kyodaku::domain::decision::Verdict;
 use kyodaku::domain::entry::{ENTRY_VERSION, Entry, Salt};
-use kyodaku::domain::ids::{Id, Kind, OrgId, WorkId};
+use kyodaku::domain::ids::{DenialId, GrantId, Id, OrgId, WorkId};
 use kyodaku::domain::index::Index;
 use kyodaku::domain::key::{Key, Sha256, SubjectKey};
 use kyodaku::domain::question::Question;
@@ -58,11 +64,6 @@ struct World {
 }
 
 impl World {
-    fn id<K: Kind>(&mut self) -> Id<K> {
-        let (high, low) = (self.ids.next(), self.ids.next());
-        Id::new(uuid::Uuid::from_u64_pair(high, low))
-    }
-
     fn fold(&mut self, party: OrgId, act: impl Into<Act>) {
         let at = self.index.size();
         let entry = Entry {
@@ -97,55 +98,71 @@ impl World {
     }
 
     fn register(&mut self, number: u64) {
-        let work = self.id();
-        let keys =
-            [identifier(number), if number.is_multiple_of(2) { address(number) } else { content(number) }];
-        let bindings: Vec<Binding> =
-            keys.into_iter().map(|key| Binding { binding: self.id(), key }).collect();
-        let holders = vec![Holding { holding: self.id(), holder: self.holder }];
-        let confirmed = AssertionsConfirmed {
-            holdings: holders.iter().map(|it| it.holding).collect(),
-            bindings: bindings.iter().map(|it| it.binding).collect(),
-            evidence: Sha256([0; 32]),
-        };
-        let registered = WorkRegistered {
-            work,
-            kind: WorkKind::Audiovisual,
-            holders,
-            roster_complete: true,
-            layers: Vec::new(),
-            layers_complete: true,
-            part_of: Vec::new(),
-            bindings,
-        };
+        let mut ids = || uuid::Uuid::from_u64_pair(self.ids.next(), self.ids.next());
+        let Entered { registered, confirmed, answered } =
+            entered(&mut ids, number, self.holder, self.developer);
+        let work = registered.work;
         self.fold(self.holder, registered);
         self.fold(self.registrar, confirmed);
-        match number % 10 {
-            0..3 => {
-                let grant = grant(self.id(), work, self.developer);
-                self.fold(self.holder, grant);
-            }
-            3 => {
-                let denial = DenialRecorded {
-                    denial: self.id(),
-                    work,
-                    parts: None,
-                    uses: None,
-                    developers: None,
-                    models: None,
-                    territories: None,
-                    from: None,
-                    until: None,
-                };
-                self.fold(self.holder, denial);
-            }
-            _ => {}
+        if let Some(answered) = answered {
+            self.fold(self.holder, answered);
         }
         self.works.push(work);
     }
 }
 
-fn grant(id: kyodaku::domain::ids::GrantId, work: WorkId, developer: OrgId) -> GrantRecorded {
+/// The acts by which one work comes to be asked about.
+struct Entered {
+    registered: WorkRegistered,
+    confirmed: AssertionsConfirmed,
+    /// Three in ten are granted, one is denied.
+    answered: Option<Act>,
+}
+
+fn entered(ids: &mut impl FnMut() -> uuid::Uuid, number: u64, holder: OrgId, developer: OrgId) -> Entered {
+    let keys = [identifier(number), if number.is_multiple_of(2) { address(number) } else { content(number) }];
+    let bindings: Vec<Binding> =
+        keys.into_iter().map(|key| Binding { binding: Id::new(ids()), key }).collect();
+    let holders = vec![Holding { holding: Id::new(ids()), holder }];
+    let work = WorkId::new(ids());
+    let confirmed = AssertionsConfirmed {
+        holdings: holders.iter().map(|it| it.holding).collect(),
+        bindings: bindings.iter().map(|it| it.binding).collect(),
+        evidence: Sha256([0; 32]),
+    };
+    let registered = WorkRegistered {
+        work,
+        kind: WorkKind::Audiovisual,
+        holders,
+        roster_complete: true,
+        layers: Vec::new(),
+        layers_complete: true,
+        part_of: Vec::new(),
+        bindings,
+    };
+    let answered = match number % 10 {
+        0..3 => Some(grant(Id::new(ids()), work, developer).into()),
+        3 => Some(denial(Id::new(ids()), work).into()),
+        _ => None,
+    };
+    Entered { registered, confirmed, answered }
+}
+
+fn denial(denial: DenialId, work: WorkId) -> DenialRecorded {
+    DenialRecorded {
+        denial,
+        work,
+        parts: None,
+        uses: None,
+        developers: None,
+        models: None,
+        territories: None,
+        from: None,
+        until: None,
+    }
+}
+
+fn grant(id: GrantId, work: WorkId, developer: OrgId) -> GrantRecorded {
     GrantRecorded {
         grant: id,
         work,
@@ -177,19 +194,24 @@ fn content(number: u64) -> Key {
     Key::sha256(Sha256::of(&number.to_be_bytes()))
 }
 
+/// A key in the mix that is asked, of one of these works or of none.
+fn asked(numbers: &mut Numbers, works: &[WorkId]) -> SubjectKey {
+    let count = works.len() as u64;
+    let known = numbers.below(count);
+    // One key in five is of no registered work.
+    let number = if numbers.below(5) == 0 { count + known } else { known };
+    match numbers.below(10) {
+        0..4 => SubjectKey::Key(identifier(number)),
+        4..7 => SubjectKey::Key(address(number & !1)),
+        7..9 => SubjectKey::Key(content(number | 1)),
+        _ => SubjectKey::work(works[known as usize]),
+    }
+}
+
 fn questions(world: &mut World) -> Vec<Question> {
-    let works = world.works.len() as u64;
     let mut questions = Vec::with_capacity(QUESTIONS);
     for _ in 0..QUESTIONS {
-        let known = world.ids.below(works);
-        // One key in five is of no registered work.
-        let number = if world.ids.below(5) == 0 { works + known } else { known };
-        let key = match world.ids.below(10) {
-            0..4 => SubjectKey::Key(identifier(number)),
-            4..7 => SubjectKey::Key(address(number & !1)),
-            7..9 => SubjectKey::Key(content(number | 1)),
-            _ => SubjectKey::work(world.works[known as usize]),
-        };
+        let key = asked(&mut world.ids, &world.works);
         questions.push(Question {
             developer: world.developer,
             model: None,
@@ -214,7 +236,8 @@ fn row(what: &str, figure: &str) {
 }
 
 fn main() {
-    let works: u64 = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(100_000);
+    let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse().ok());
+    let (works, served): (u64, u64) = (numbers.next().unwrap_or(100_000), numbers.next().unwrap_or(20_000));
     row("what", "figure");
     let before = resident_bytes();
     let mut world = World::open();
@@ -239,4 +262,9 @@ fn main() {
     let deciding = watch.elapsed().as_secs_f64();
     row("questions, of which permitted", &format!("{QUESTIONS} / {permitted}"));
     row("decisions a second, in process, one thread", &format!("{:.0}", QUESTIONS as f64 / deciding));
+
+    http::figures("SQLite", "sqlite:FOLDER/bench.db", served);
+    if let Ok(url) = std::env::var("DATABASE_URL") {
+        http::figures("PostgreSQL", &url, served);
+    }
 }
