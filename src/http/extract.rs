@@ -2,6 +2,7 @@
 //! all broken places. Handlers take no other extractor of bodies, queries or paths.
 
 pub mod body;
+mod faults;
 pub mod headers;
 pub mod params;
 

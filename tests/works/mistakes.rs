@@ -91,6 +91,61 @@ both!(every_mistake_of_a_registration_is_told_at_once, async |world: World| {
     assert_eq!(stage.log_size().await, size + 1, "only the good line");
 });
 
+both!(what_has_the_wrong_form_hides_no_other_mistake, async |world: World| {
+    let stage = world.stage().await;
+    let holder = stage.holder("Hoshikuzu Press").await;
+    let (mut body, expected) = wrong(&holder);
+    body["kind"] = json!("statue");
+    body["holders"] = json!(["org_1", holder.org, 7]);
+    body["layers"] = json!("none");
+    body["roster_complete"] = json!("yes");
+    body["extra/field"] = json!({});
+    body.as_object_mut().unwrap().remove("layers_complete");
+    body["keys"][0] = json!({ "type": "id", "scheme": "story" });
+    let size = stage.log_size().await;
+    let mut found = places(&holder.post("/v1/works", &body).await);
+    found.sort();
+    let form = [
+        ("/extra~1field", "unknown_field"),
+        ("/holders/0", "invalid_value"),
+        ("/holders/2", "wrong_type"),
+        ("/keys/0/value", "missing_field"),
+        ("/kind", "unknown_value"),
+        ("/layers", "wrong_type"),
+        ("/layers_complete", "missing_field"),
+        ("/roster_complete", "wrong_type"),
+    ];
+    let mut all: Vec<_> =
+        expected.iter().chain(&form).map(|(p, c)| ((*p).to_owned(), (*c).to_owned())).collect();
+    all.sort();
+    assert_eq!(found, all);
+
+    let granted = json!({
+        "work": "wrk_", "covers": "all", "as_layer_of": "any", "by_location": 1, "uses": { "only": ["train.finetune", "x"] },
+        "developers": "everybody", "models": "any", "territories": { "only": [] }, "from": "now", "until": "2026-13-01",
+        "revocable": { "notice_days": -1 }, "conditions": ["credit", "smile"], "on_behalf_of": 0,
+    });
+    let found = places(&holder.post("/v1/grants", &granted).await);
+    let found: Vec<_> = found.iter().map(|(place, _)| place.split('/').nth(1).unwrap()).collect();
+    for field in [
+        "work",
+        "covers",
+        "by_location",
+        "uses",
+        "developers",
+        "territories",
+        "from",
+        "until",
+        "revocable",
+        "conditions",
+        "on_behalf_of",
+        "terms",
+    ] {
+        assert_eq!(found.iter().filter(|it| **it == field).count(), 1, "{field}: {found:?}");
+    }
+    assert_eq!((found.len(), stage.log_size().await), (12, size));
+});
+
 both!(what_the_rules_refuse_is_told_at_once_in_the_places_of_the_body, async |world: World| {
     let stage = world.stage().await;
     let (holder, developer) = (stage.holder("Hoshikuzu Press").await, stage.developer("Kasane Labs").await);

@@ -13,6 +13,7 @@ use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 use validator::Validate;
 
+use super::faults;
 use super::headers::IdempotencyKey;
 use crate::http::gate::Operation;
 use crate::http::problem::{Code, FieldError, Problem, pointer};
@@ -140,7 +141,10 @@ fn digest(parts: &Parts, body: &[u8]) -> [u8; 32] {
 pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let (read, bad_texts) = text::collecting(|| serde_path_to_error::deserialize(&mut reader));
-    let value: T = read.map_err(|error| unreadable(&error, bytes))?;
+    let value: T = read.map_err(|error| match unreadable(&error, bytes) {
+        Ok(fault) => Problem::invalid(Code::InvalidBody, faults::all::<T>(bytes, fault)),
+        Err(problem) => problem,
+    })?;
     reader.end().map_err(|error| not_json(&error))?;
     value
         .validate()
@@ -154,12 +158,19 @@ pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem>
 /// Reads one JSON text into `T`, which may borrow from it; what [`parse`] does for types with rules of their own.
 pub(in crate::http) fn read<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| unreadable(&error, bytes))?;
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let refused = unreadable(&error, bytes);
+        refused.map_or_else(|problem| problem, |fault| Problem::invalid(Code::InvalidBody, vec![fault]))
+    })?;
     reader.end().map_err(|error| not_json(&error))?;
     Ok(value)
 }
 
-fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>, bytes: &[u8]) -> Problem {
+/// The place where reading stopped; or that this is no JSON.
+fn unreadable(
+    error: &serde_path_to_error::Error<serde_json::Error>,
+    bytes: &[u8],
+) -> Result<FieldError, Problem> {
     let inner = error.inner();
     let mut message = inner.to_string();
     if inner.classify() != Category::Data {
@@ -168,13 +179,12 @@ fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>, bytes: &[u8
         let is_json =
             std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
         if !is_json {
-            return not_json(inner);
+            return Err(not_json(inner));
         }
         "invalid value: must have exactly one of the members that it may have".clone_into(&mut message);
     }
     let position = format!(" at line {} column {}", inner.line(), inner.column());
-    let place: FieldError = pointer::from_serde(error.path(), message.trim_end_matches(&position));
-    Problem::invalid(Code::InvalidBody, vec![place])
+    Ok(pointer::from_serde(error.path(), message.trim_end_matches(&position)))
 }
 
 fn not_json(error: &serde_json::Error) -> Problem {
