@@ -216,7 +216,7 @@ impl Config {
             let Some(key) = name.strip_prefix(ENV_PREFIX) else { continue };
             let is_other =
                 |other: &&str| if other.ends_with('_') { key.starts_with(*other) } else { key == *other };
-            if !ENV_OTHERS.iter().any(|other| is_other(other)) && !key.starts_with("PORT_") {
+            if !ENV_OTHERS.iter().any(is_other) && !key.starts_with("PORT_") {
                 stated.put(&key.to_ascii_lowercase(), value, Source::Environment)?;
             }
         }

@@ -182,5 +182,5 @@ both!(the_use_of_a_key_is_noted_to_the_minute, async |world: World| {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), noted).await.expect("the use is noted");
+    tokio::time::timeout(std::time::Duration::from_mins(1), noted).await.expect("the use is noted");
 });

@@ -98,7 +98,7 @@ async fn cast(stage: &Stage) -> Cast {
     let expired: Value =
         stage.registrar.post("/v1/keys", &json!({ "label": "short", "expires_in_days": 1 })).await.json();
     let expired = stage.nobody.with_key(expired["key"]["secret"].as_str().unwrap());
-    stage.clock().advance(std::time::Duration::from_secs(24 * 3600));
+    stage.clock().advance(std::time::Duration::from_hours(24));
     let left = stage.registrar_person("left").await;
     remove_registrar(&stage.registry, left.person.parse().unwrap()).await.unwrap();
     let nobody = &stage.nobody;

@@ -180,7 +180,7 @@ fn take(index: &mut Index, step: &Step, number: usize, questions: &[Asked], prob
 fn reasons(outcome: &Outcome) -> Reasons {
     let mut found = Reasons::new();
     if let Outcome::NotPermitted(list) = outcome {
-        for reason in list.iter() {
+        for reason in list {
             found.entry((reason.code, reason.because, reason.work)).or_default().extend(&reason.entries);
         }
     }

@@ -2,6 +2,7 @@
 
 // Tells clippy that helpers of tests are tests too: they may unwrap and index.
 #![cfg(test)]
+#![expect(clippy::cast_possible_truncation, reason = "what tests count is small")]
 
 mod accounts;
 mod admit;

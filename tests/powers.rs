@@ -67,7 +67,7 @@ both!(a_mandate_states_everything_and_ends_by_time_or_word, async |world: World|
     assert_eq!((&seen["in_force"], &seen["from"]), (&json!(true), &json!("2025-10-27T00:00:00Z")));
     assert_eq!(stranger.get(&path).await.status, 404);
     assert_eq!(stranger.post(&format!("{path}/end"), &json!({})).await.status, 404);
-    stage.clock().advance(std::time::Duration::from_secs(24 * 3600));
+    stage.clock().advance(std::time::Duration::from_hours(24));
     assert_eq!(agent.get(&path).await.json::<Value>()["in_force"], json!(false));
     for _ in 0..2 {
         let mut open = body.clone();

@@ -133,7 +133,7 @@ async fn clear(registry: &Registry) {
         Ok(0) => {}
         Ok(keys) => tracing::info!(target: "kyodaku::serve", keys, "old idempotency keys are cleared"),
         Err(error) => {
-            tracing::warn!(target: "kyodaku::serve", %error, "old idempotency keys are not cleared")
+            tracing::warn!(target: "kyodaku::serve", %error, "old idempotency keys are not cleared");
         }
     }
 }

@@ -34,7 +34,7 @@ pub fn view(decision: &Decision, viewer: Viewer) -> Decision {
 
 fn hide(reasons: &NonEmpty<Reason>) -> Vec<Reason> {
     let mut hidden: BTreeMap<_, Reason> = BTreeMap::new();
-    for reason in reasons.iter() {
+    for reason in reasons {
         let mut reason = reason.clone();
         let secret = [Some(reason.code), reason.because].contains(&Some(ReasonCode::DeveloperNotCovered));
         if secret {

@@ -45,7 +45,7 @@ const OPERATION: &str = "registerWorks";
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::post("/v1/works/batch", OPERATION, WORKS, batch)
-            .body_bytes(BATCH_BYTES).arrival(Duration::from_secs(300)).time(Duration::from_secs(330)),
+            .body_bytes(BATCH_BYTES).arrival(Duration::from_mins(5)).time(Duration::from_secs(330)),
     ]
 }
 

@@ -26,7 +26,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/v1/control-challenges", "createControlChallenge", WORKS, create),
         Route::get("/v1/control-challenges/{challenge}", "getControlChallenge", WORKS, one),
         Route::post("/v1/control-challenges/{challenge}/verify", "verifyControlChallenge", WORKS, verify)
-            .time(Duration::from_secs(60)),
+            .time(Duration::from_mins(1)),
     ]
 }
 

@@ -194,7 +194,7 @@ pub fn stop_signal() -> impl Future<Output = ()> {
             Ok(mut signal) => _ = signal.recv().await,
             Err(error) => {
                 tracing::error!(target: "kyodaku::http", %error, "cannot listen for a signal");
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }

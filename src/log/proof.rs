@@ -116,6 +116,10 @@ fn consistency_spans(old: u64, new: u64) -> Result<Vec<Span>, ProofError> {
 }
 
 /// The tile, at its width in a tree of `size` leaves, that holds the hashes below a complete subtree, and where.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a tree has at most 8 levels of tiles, and a place in a tile is below 256"
+)]
 fn tile_of(height: u32, index: u64, size: u64) -> (TileRef, std::ops::Range<usize>) {
     let (level, within) = (height / TILE_HEIGHT, height % TILE_HEIGHT);
     let first = index << within;
@@ -307,7 +311,8 @@ impl ItemTree {
     }
 
     fn root_of(&self, span: Span) -> Option<Hash> {
-        let node = |(height, index)| self.levels.get(height as usize)?.get(index as usize).copied();
+        let node =
+            |(height, index)| self.levels.get(height as usize)?.get(usize::try_from(index).ok()?).copied();
         let roots: Option<Vec<Hash>> = span.subtrees().map(node).collect();
         join(roots?.into_iter())
     }

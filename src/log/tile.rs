@@ -162,6 +162,7 @@ pub struct TileWrite {
 
 impl TileWrite {
     /// How many hashes it has now: 1 to 256.
+    #[expect(clippy::cast_possible_truncation, reason = "a tile holds at most 256 hashes")]
     pub fn width(&self) -> u16 {
         (self.data.len() / HASH_BYTES) as u16
     }
@@ -223,6 +224,10 @@ impl TileBuilder {
     }
 
     /// Appends leaf hashes and gives every tile that changed, once, in the order of level and index.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a tree has at most 8 levels of tiles, and a tile at most 256 hashes"
+    )]
     pub fn append(&mut self, leaves: &[Hash]) -> Vec<TileWrite> {
         let mut old_widths: Vec<u16> =
             self.edge.iter().map(|level| (level.len() / HASH_BYTES) as u16).collect();

@@ -47,7 +47,7 @@ pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<(), StoreError> {
             Change::OrgState(org, state, index) => tables::set_org_state(tx, org, state, *index).await?,
             Change::Model(model) => tables::put_model(tx, model).await?,
             Change::ModelState(model, state, index) => {
-                tables::set_model_state(tx, model, state, *index).await?
+                tables::set_model_state(tx, model, state, *index).await?;
             }
             Change::Party(party, work, relation, index) => {
                 tables::put_party(tx, party, work, relation, *index).await?;

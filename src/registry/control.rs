@@ -243,7 +243,7 @@ async fn look(registry: &Registry, row: &Challenge) -> Result<String, LookupErro
 async fn look_at_dns(registry: &Registry, row: &Challenge) -> Result<String, LookupError> {
     let (name, wanted) = (record_name(&row.host), record_text(&row.token));
     let texts = registry.lookup().txt(&name).await?;
-    if texts.iter().any(|text| *text == wanted) {
+    if texts.contains(&wanted) {
         return Ok(format!("{name} TXT {wanted}"));
     }
     let found = texts.len();

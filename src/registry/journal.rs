@@ -235,7 +235,7 @@ impl Committer {
             log_size: written.head.size,
             log_root: Sha256(written.head.root.0),
             rule_version: written.rule_version,
-            chunks: decided.chunks.len() as u32,
+            chunks: u32::try_from(decided.chunks.len()).unwrap_or(u32::MAX),
             salt: Salt(decided.salt),
         };
         bytes.push(canonical(&entry)?);

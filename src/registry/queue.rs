@@ -129,15 +129,16 @@ impl Waiting {
 
 /// The four lists, each in order of entry, merged.
 fn scan(now: AsOf<'_>, wanted: Wanted, from: Place) -> Queue {
-    let scope = Scope {
-        now,
-        work: wanted.work.map(|id| now.work(id).map(|work| now.canonical(work))),
-        holder: wanted.holder,
-    };
-    let mut holdings = now.index.holdings.from_place(from.0).peekable();
-    let mut bindings = now.index.bindings.from_place(from.1).peekable();
-    let mut claims = now.index.claims.from_place(from.2).peekable();
-    let mut disputes = now.index.disputes.from_place(from.3).peekable();
+    let work = wanted.work.map(|id| now.work(id).map(|work| now.canonical(work)));
+    if work == Some(None) {
+        // Nothing waits for a work that is unknown.
+        return Queue { items: Vec::new(), next: None };
+    }
+    let scope = Scope { now, work: work.flatten(), holder: wanted.holder };
+    let mut holdings = now.index.holdings.since_place(from.0).peekable();
+    let mut bindings = now.index.bindings.since_place(from.1).peekable();
+    let mut claims = now.index.claims.since_place(from.2).peekable();
+    let mut disputes = now.index.disputes.since_place(from.3).peekable();
     let (mut items, mut place) = (Vec::new(), from);
     for _ in 0..MAX_LOOKED_AT {
         let due = [
@@ -175,8 +176,8 @@ fn scan(now: AsOf<'_>, wanted: Wanted, from: Place) -> Queue {
 /// What is asked for, and of which state.
 struct Scope<'a> {
     now: AsOf<'a>,
-    /// The canonical work; nothing fits one that is unknown.
-    work: Option<Option<Ix<Work>>>,
+    /// The canonical work, or any.
+    work: Option<Ix<Work>>,
     holder: Option<OrgId>,
 }
 
@@ -189,7 +190,7 @@ impl Scope<'_> {
         waiting: impl FnOnce() -> Waiting,
     ) -> Option<Item> {
         let work = self.now.canonical(work);
-        let fits = waits && self.work.is_none_or(|wanted| wanted == Some(work));
+        let fits = waits && self.work.is_none_or(|wanted| wanted == work);
         fits.then(|| Item {
             waiting: waiting(),
             work: WorkName { work: self.now.work_id(work), title: None },

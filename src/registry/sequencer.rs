@@ -68,7 +68,9 @@ pub struct Once {
 
 /// Makes the status and the body of an answer from what was recorded.
 #[derive(Clone)]
-pub struct Body(Arc<dyn Fn(&Recorded) -> (u16, String) + Send + Sync>);
+pub struct Body(Arc<Make>);
+
+type Make = dyn Fn(&Recorded) -> (u16, String) + Send + Sync;
 
 impl Body {
     /// An answer made by this function.
@@ -274,7 +276,7 @@ impl Worker {
             return Ok(Err(SubmitError::Refused(vec![refusal])));
         }
         let savepoint = self.shared.write().savepoint();
-        let (first, entries, written) = match self.admit(&prepared.command, at_ms) {
+        let Admitted { first, entries, written } = match self.admit(&prepared.command, at_ms) {
             Ok(admitted) => admitted,
             Err(refusals) => return Ok(Err(SubmitError::Refused(refusals))),
         };
@@ -309,7 +311,7 @@ impl Worker {
     }
 
     /// Admits and folds a command; the index is unchanged when it is refused.
-    fn admit(&self, command: &Command, at_ms: i64) -> Result<(u64, Vec<Entry>, Vec<Vec<u8>>), Vec<Refusal>> {
+    fn admit(&self, command: &Command, at_ms: i64) -> Result<Admitted, Vec<Refusal>> {
         let mut index = self.shared.write();
         let savepoint = index.savepoint();
         let first = index.size();
@@ -331,8 +333,15 @@ impl Worker {
                 }
             }
         }
-        Ok((first, entries, written))
+        Ok(Admitted { first, entries, written })
     }
+}
+
+/// What a command becomes: the place of its first entry, its entries, and their bytes as they are hashed and stored.
+struct Admitted {
+    first: u64,
+    entries: Vec<Entry>,
+    written: Vec<Vec<u8>>,
 }
 
 /// A command with the payloads as they will be stored: salt and body.

@@ -40,7 +40,8 @@ pub fn write(folder: &Path, index: &Index, frontier: &Frontier) -> std::io::Resu
     let beside = folder.join("index.snapshot.new");
     let mut file = std::fs::File::create(&beside)?;
     file.write_all(MAGIC)?;
-    file.write_all(&(header.len() as u32).to_be_bytes())?;
+    let length = u32::try_from(header.len()).map_err(std::io::Error::other)?;
+    file.write_all(&length.to_be_bytes())?;
     file.write_all(&header)?;
     file.write_all(&body)?;
     file.sync_all()?;

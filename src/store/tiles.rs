@@ -40,6 +40,10 @@ pub(super) struct Growth {
 }
 
 /// Appends `leaves` to the tree, and says by how much which tiles grow, in the order of level and index.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a tree has at most 8 levels of tiles, and a place in a tile is below 256"
+)]
 pub(super) fn grow(frontier: &mut Frontier, leaves: impl Iterator<Item = Hash>) -> Vec<Growth> {
     let mut growths: Vec<Growth> = Vec::new();
     for leaf in leaves {

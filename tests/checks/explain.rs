@@ -17,7 +17,8 @@ async fn explain(actor: &Actor, body: Value) -> Answer {
 fn about(value: &str, more: Value) -> Value {
     let mut body =
         json!({ "context": training(), "item": { "id": { "scheme": "catalogue", "value": value } } });
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let Value::Object(more) = more else { panic!("an object is added") };
+    body.as_object_mut().unwrap().extend(more);
     body
 }
 
@@ -34,10 +35,10 @@ both!(the_past_and_the_future_are_answered_from_their_log, async |world: World| 
     let scene = Scene::open(&world).await;
     let work = scene.work(&[catalogue("7")]).await;
     let before = scene.stage.log_size().await;
-    scene.stage.clock().advance(Duration::from_secs(3_600));
+    scene.stage.clock().advance(Duration::from_hours(1));
     let grant = scene.grant(work).await;
     let granted = scene.stage.log_size().await;
-    scene.stage.clock().advance(Duration::from_secs(3_600));
+    scene.stage.clock().advance(Duration::from_hours(1));
     scene.revoke(grant).await;
     let ask = async |more: Value| explain(&scene.developer, about("7", more)).await.json::<Value>();
 

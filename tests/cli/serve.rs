@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -46,10 +46,12 @@ impl Server {
     pub(crate) fn wait_for(&mut self, text: &str) -> String {
         let mut said = Vec::new();
         loop {
-            match self.lines.recv_timeout(Duration::from_secs(60)) {
+            match self.lines.recv_timeout(Duration::from_mins(1)) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(line) => said.push(line),
-                Err(_) => panic!("`{text}` was not said, but:\n{}", said.join("\n")),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    panic!("`{text}` was not said, but:\n{}", said.join("\n"))
+                }
             }
         }
     }

@@ -33,7 +33,7 @@ pub(crate) fn plain(decision: &Decision) -> Answer {
     let uses = decision.uses.iter().map(|answer| {
         let mut reasons: BTreeMap<Why, BTreeSet<u64>> = BTreeMap::new();
         if let Outcome::NotPermitted(whys) = &answer.outcome {
-            for why in whys.iter() {
+            for why in whys {
                 reasons.entry((why.code, why.because, why.work)).or_default().extend(&why.entries);
             }
         }

@@ -38,16 +38,16 @@ fn wrong_with(
 ) -> Result<(), String> {
     let works: Vec<WorkId> = permitted.works().iter().map(|work| work.work).collect();
     ensure(!works.is_empty() && works == decision.matched, || "not every match is covered".to_owned())?;
-    for work in permitted.works().iter() {
+    for work in permitted.works() {
         let members: BTreeSet<WorkId> = work.members.iter().map(|member| member.work).collect();
         ensure(members.contains(&work.work), || "the matched work itself is not covered".to_owned())?;
         for member in &members {
             let layers = layers_of(facts, *member);
             ensure(layers.is_subset(&members), || format!("not every layer of {member} is covered"))?;
         }
-        for member in work.members.iter() {
+        for member in &work.members {
             wrong_with_member(facts, member)?;
-            for leaf in member.leaves.iter() {
+            for leaf in &member.leaves {
                 wrong_with_leaf(entries, asked, leaf_use, leaf)?;
             }
         }

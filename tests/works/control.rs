@@ -166,7 +166,7 @@ both!(a_challenge_has_its_time, async |world: World| {
     let view: Value = holder.get(&format!("/v1/control-challenges/{}", made[0])).await.json();
     let published = vec![view["publish"].as_str().unwrap().to_owned()];
     internet.texts.lock().unwrap().insert("_kyodaku-challenge.a.example".to_owned(), published);
-    stage.clock().advance(std::time::Duration::from_secs(7 * 24 * 3600));
+    stage.clock().advance(std::time::Duration::from_hours(168));
     let late = holder.post(&format!("/v1/control-challenges/{}/verify", made[0]), &json!({})).await;
     assert_eq!((late.status.as_u16(), late.problem()), (409, "conflict".to_owned()));
 });

@@ -107,7 +107,7 @@ fn is_ours(example: &ExampleRequest) -> bool {
     example.operation.path == "/v1/who-may-train" || part.is_some_and(|part| OURS.contains(&part))
 }
 
-async fn actor_for(stage: &Stage, holder: &Actor, example: &ExampleRequest) -> Actor {
+fn actor_for(stage: &Stage, holder: &Actor, example: &ExampleRequest) -> Actor {
     if example.operation.access == "registrar" { stage.registrar.clone() } else { holder.clone() }
 }
 
@@ -115,7 +115,7 @@ async fn bodies(stage: &Stage, holder: &Actor) -> usize {
     let mut sent = 0;
     for example in Contract::shared().example_requests().iter().filter(|it| is_ours(it)) {
         let Some((_, body)) = &example.body else { continue };
-        let actor = actor_for(stage, holder, example).await;
+        let actor = actor_for(stage, holder, example);
         for text in broken(body) {
             attempt(&actor, example, &example.uri, text).await;
             sent += 1;
@@ -130,7 +130,7 @@ async fn queries(stage: &Stage, holder: &Actor) -> usize {
         if example.operation.method != "GET" {
             continue;
         }
-        let actor = actor_for(stage, holder, example).await;
+        let actor = actor_for(stage, holder, example);
         for query in [
             "limit=-1",
             "limit=999999999999999999999",

@@ -115,12 +115,13 @@ impl<K: Kind, T: Clone> Arena<K, T> {
     }
 
     /// The things from a place on, in the order in which they were pushed.
-    pub fn from_place(&self, place: u32) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
+    pub fn since_place(&self, place: u32) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
         let rest = self.items.get(place as usize..).unwrap_or_default();
         (place..).zip(rest).map(|(place, (id, item))| (Ix::new(place), *id, item))
     }
 
     /// The things before a place, the last one first.
+    #[expect(clippy::cast_possible_truncation, reason = "the end is not behind a place, which is a u32")]
     pub fn before_place(&self, place: u32) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
         let end = self.items.len().min(place as usize);
         let earlier = self.items.get(..end).unwrap_or_default();
@@ -141,6 +142,7 @@ impl<K: Kind, T: Clone> Arena<K, T> {
     }
 
     /// Adds a thing.
+    #[expect(clippy::cast_possible_truncation, reason = "an arena holds fewer things than a u32 counts")]
     pub(super) fn push(&mut self, id: Id<K>, item: T) -> Ix<T> {
         let place = self.items.len() as u32;
         self.items.push((id, item));

@@ -47,6 +47,7 @@ fn near_works(asked: &Asked<'_>) -> Vec<Ix<Work>> {
 }
 
 /// Whether two bodies of one length, in hexadecimal, differ in at most the radius.
+#[expect(clippy::cast_possible_truncation, reason = "a body has at most 64 digits")]
 fn is_near(one: &str, other: &str) -> bool {
     let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0);
     let distance: u32 = one.bytes().zip(other.bytes()).map(|(a, b)| (digit(a) ^ digit(b)).count_ones()).sum();

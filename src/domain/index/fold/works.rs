@@ -365,6 +365,7 @@ impl Index {
 }
 
 /// The class within which ISCC units can be near each other: one header, one length.
+#[expect(clippy::cast_possible_truncation, reason = "a body has at most 64 digits")]
 pub(in crate::domain) fn iscc_class(header: &str, body: &str) -> (u32, u32) {
     (u32::from_str_radix(header, 16).unwrap_or(u32::MAX), body.len() as u32)
 }
