@@ -6,6 +6,7 @@ mod reply;
 mod spool;
 mod table;
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
@@ -14,6 +15,8 @@ use serde::Serialize;
 
 use super::client::{ClientArgs, Server};
 use super::{Exit, Failure, Outcome, output};
+use crate::domain::decision::{Reason, ReasonCode};
+use crate::domain::explain::{Ids, words};
 use crate::domain::ids::ModelId;
 use crate::domain::territory::Territory;
 use crate::domain::uses::Use;
@@ -80,7 +83,19 @@ pub(super) async fn run(args: Args) -> Outcome {
         output::line(line);
     }
     output::say(total.in_words());
+    if !args.json {
+        explain(&total.reasons);
+    }
     Ok(if total.items > 0 && total.not_permitted == 0 { Exit::Done } else { Exit::NotPermitted })
+}
+
+/// What each reason means and what to do about it, in the language of the terminal.
+fn explain(reasons: &BTreeMap<String, ReasonCode>) {
+    let lang = output::language();
+    for (name, code) in reasons {
+        let reason = Reason { code: *code, because: None, work: None, ask: Vec::new(), entries: Vec::new() };
+        output::say(format_args!("{name}: {}", words(&reason, lang, &Ids)));
+    }
 }
 
 fn progress_bar(source: &Source) -> ProgressBar {

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
+use crate::domain::explain::Lang;
+
 /// Writes a line of data to stdout; false when nobody reads any more.
 pub(super) fn line(text: impl Display) -> bool {
     writeln!(std::io::stdout().lock(), "{text}").is_ok()
@@ -35,6 +37,13 @@ fn bold(text: &str, colour: u8) -> String {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
         || !std::io::stderr().is_terminal();
     if plain { text.to_owned() } else { format!("\x1b[1;{colour}m{text}\x1b[0m") }
+}
+
+/// The language in which people are told things: Japanese where the terminal's is, else English.
+pub(super) fn language() -> Lang {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"));
+    if locale.is_some_and(|locale| locale.starts_with("ja")) { Lang::Ja } else { Lang::En }
 }
 
 /// The text of somebody else, safe to show on a terminal: control and direction-changing characters are escaped.

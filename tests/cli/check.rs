@@ -80,11 +80,21 @@ fn one_that_is_not_permitted_is_10() {
     let fake = Fake::lines(|_| {
         format!("{}\n{}\n{}\n{}\n", chunk(1, 1), item("0", true), item("1", false), end(1, 1))
     });
-    let said = check(&fake, &["mal:1", "mal:2"]);
-    assert_eq!(said.code, 10, "{}{}", said.out, said.err);
-    assert!(said.out.contains("not permitted  mal:2  no_grant, ask org_x"), "{}", said.out);
+    let asked = check(&fake, &["mal:1", "mal:2"]);
+    assert_eq!(asked.code, 10, "{}{}", asked.out, asked.err);
+    assert!(asked.out.contains("not permitted  mal:2  no_grant, ask org_x"), "{}", asked.out);
+    assert!(
+        asked.err.contains("no_grant: ") && asked.err.contains("This is not permission"),
+        "{}",
+        asked.err
+    );
+    let words =
+        ["check", "--url", &fake.url, "--api-key", KEY, "--use", "train.generative", "mal:1", "mal:2"];
+    let japanese = said(kyodaku().args(words).env("LC_ALL", "ja_JP.UTF-8").output().unwrap());
+    assert!(japanese.err.contains("記録がないことは許諾ではありません"), "{}", japanese.err);
     let json = check(&fake, &["mal:1", "mal:2", "--json"]);
     assert_eq!(json.code, 10);
+    assert!(!json.err.contains("no_grant"), "{}", json.err);
     let lines: Vec<serde_json::Value> =
         json.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((&lines[0]["item"], &lines[0]["verdict"]), (&"mal:1".into(), &"permitted".into()));

@@ -1,6 +1,6 @@
 //! Asking: lines out and lines back at the same time, in flat memory, and every doubt an end without an answer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,7 +18,7 @@ use super::spool::Spool;
 use super::{Context, table};
 use crate::cli::Failure;
 use crate::cli::client::{NoAnswer, Server};
-use crate::domain::decision::Verdict;
+use crate::domain::decision::{ReasonCode, Verdict};
 
 /// How many items may wait for their answer: several chunks of the server's, which answers 10,000 at once.
 const IN_FLIGHT: usize = 50_000;
@@ -49,12 +49,16 @@ pub(super) struct Total {
     valid_until: Option<String>,
     /// By when to ask again.
     recheck_by: Option<String>,
+    /// Why something is not permitted, each reason once: told to people after the answers.
+    #[serde(skip)]
+    pub(super) reasons: BTreeMap<String, ReasonCode>,
 }
 
 impl Total {
     pub(super) fn in_words(&self) -> String {
+        let noun = if self.items == 1 { "item" } else { "items" };
         let mut words = format!(
-            "{} items: {} permitted, {} not permitted",
+            "{} {noun}: {} permitted, {} not permitted",
             self.items, self.permitted, self.not_permitted
         );
         if let Some((_, last)) = self.log_sizes {
@@ -364,6 +368,7 @@ impl Reading<'_> {
         }
         self.answered += 1;
         self.total.items += 1;
+        self.total.reasons.extend(reply.reason_codes());
         self.bar.inc(1);
         self.spool.line(&table::answered(&asked, reply, self.json)?)
     }

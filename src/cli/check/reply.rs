@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Context;
 use super::item::Asked;
 use crate::cli::client::Problem;
-use crate::domain::decision::Verdict;
+use crate::domain::decision::{ReasonCode, Verdict};
 use crate::domain::ids::{CheckId, ModelId, WorkId};
 use crate::domain::territory::Territory;
 use crate::domain::uses::Use;
@@ -88,6 +88,16 @@ pub(super) struct ItemReply {
     territory: Option<Territory>,
     #[serde(default, skip_serializing)]
     with_parts: bool,
+}
+
+impl ItemReply {
+    /// Why it is not permitted. A code that this program does not know is told with the answer and left out here.
+    pub(super) fn reason_codes(&self) -> impl Iterator<Item = (String, ReasonCode)> {
+        let reasons = self.uses.iter().flat_map(|answer| &answer.reasons);
+        let codes = reasons.flat_map(|reason| std::iter::once(&reason.code).chain(&reason.because));
+        let read = |code: &String| serde_json::from_value(code.as_str().into()).ok();
+        codes.filter_map(move |code| Some((code.clone(), read(code)?)))
+    }
 }
 
 /// The answer for one use.
