@@ -9,6 +9,7 @@ mod check;
 mod client;
 mod completions;
 mod config;
+mod import;
 mod lock;
 mod logging;
 mod output;
@@ -27,6 +28,8 @@ pub(crate) enum Exit {
     Done,
     /// It found what it looks for: a difference.
     Differs,
+    /// `import`: some rows were refused.
+    Partly,
     /// `check`: not everything is permitted.
     NotPermitted,
 }
@@ -35,7 +38,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         match exit {
             Exit::Done => Self::SUCCESS,
-            Exit::Differs => Self::from(1),
+            Exit::Differs | Exit::Partly => Self::from(1),
             Exit::NotPermitted => Self::from(10),
         }
     }
@@ -75,6 +78,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Import(import::Args),
     Check(check::Args),
     Admin(admin::Args),
     Config(config::Args),
@@ -95,6 +99,7 @@ pub fn main() -> ExitCode {
     let ended = match cli.command {
         Command::Serve(args) => on_runtime(serve::run(args)),
         Command::Admin(args) => on_runtime(admin::run(args)),
+        Command::Import(args) => on_runtime(import::run(args)),
         Command::Check(args) => on_runtime(check::run(args)),
         Command::Config(args) => config::run(&args),
         Command::Completions(args) => Ok(completions::run(&args)),

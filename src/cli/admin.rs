@@ -1,5 +1,7 @@
 //! `kyodaku admin`: what only the one who runs the machine, or the registrar, can do.
 
+mod confirm;
+
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +14,7 @@ use crate::domain::ids::{OrgId, PersonId};
 use crate::registry::Registry;
 use crate::registry::bootstrap::create_registrar;
 
-/// Make the first registrar, and enter and verify organizations
+/// Make the first registrar, enter and verify organizations, confirm what they assert
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -25,6 +27,10 @@ enum Command {
     AddOrganization(AddOrganization),
     Verify(Verify),
     CreateKey(CreateKey),
+    Queue(confirm::Queue),
+    Confirm(confirm::Confirm),
+    Proposals(confirm::Proposals),
+    Approve(confirm::Approve),
 }
 
 /// Make the registrar, or add a person to it, directly in the database; prints the key once
@@ -104,6 +110,10 @@ pub(super) async fn run(args: Args) -> Outcome {
             Ok(Exit::Done)
         }
         Command::CreateKey(args) => create_key(args).await,
+        Command::Queue(args) => confirm::queue(args).await,
+        Command::Confirm(args) => confirm::confirm(args).await,
+        Command::Proposals(args) => confirm::proposals(args).await,
+        Command::Approve(args) => confirm::approve(args).await,
     }
 }
 

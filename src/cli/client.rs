@@ -56,6 +56,11 @@ impl NoAnswer {
         Self { status: None, why: why.into() }
     }
 
+    /// The same, said of this thing.
+    pub(super) fn about(self, what: &str) -> Self {
+        Self { why: format!("{what}: {}", self.why), ..self }
+    }
+
     /// As the end of a command that does not ask for permission: 1 where the server refuses, 69 where it is not there.
     pub(super) fn told(self) -> Failure {
         match self.status {
@@ -190,6 +195,11 @@ impl Server {
                 content_type(&response)
             )))
         }
+    }
+
+    /// GET of JSON.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, NoAnswer> {
+        self.read(self.request(Method::GET, path)).await
     }
 
     /// POST of JSON; `once` is the idempotency key of what writes.

@@ -1,0 +1,491 @@
+//! Which column of a catalogue means what.
+//!
+//! ```toml
+//! reference = "/ids/bangumi"      # the row's own id: with it a row is known again though it was changed
+//! url = ["site"]                  # addresses of the work itself; `url_prefix` for all below an address
+//! sha256 = []
+//!
+//! [title]                         # the main title
+//! text = "title"
+//! lang = "lang"                   # the column of its language, or for all rows: lang_is = "ja"
+//! reading = "yomi"
+//!
+//! [[more_titles]]                 # further titles; here a member that holds titles by language
+//! by_language = "titles"
+//!
+//! [kind]
+//! from = "kind"
+//! values = { tv = "audiovisual", movie = "audiovisual" }
+//! is = "other"                    # for every value that is not listed; leave it out to be told of those rows
+//!
+//! [published]
+//! from = "begin"
+//! offset = "+09:00"               # where a date is written as an instant: whose day it is
+//!
+//! [ids]                           # identifiers, by scheme
+//! mal = "/ids/mal"
+//! ```
+//!
+//! A place is the heading of a column, the name of a member, or with a leading `/` a JSON pointer (RFC 6901).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::cell::Cell;
+use super::dates;
+use super::registration::{Described, Title};
+use crate::cli::Failure;
+use crate::domain::act::WorkKind;
+use crate::domain::key::{Key, KeyError};
+use crate::http::text;
+
+/// A mapping. See the module's text.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Mapping {
+    #[serde(default)]
+    reference: Option<String>,
+    title: TitleFrom,
+    #[serde(default)]
+    more_titles: Vec<MoreTitles>,
+    kind: KindFrom,
+    #[serde(default)]
+    published: Option<PublishedFrom>,
+    #[serde(default)]
+    url: Vec<String>,
+    #[serde(default)]
+    url_prefix: Vec<String>,
+    #[serde(default)]
+    sha256: Vec<String>,
+    #[serde(default)]
+    ids: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TitleFrom {
+    text: String,
+    #[serde(default)]
+    lang: Option<String>,
+    #[serde(default)]
+    lang_is: Option<String>,
+    #[serde(default)]
+    reading: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum MoreTitles {
+    ByLanguage { by_language: String },
+    One(TitleFrom),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KindFrom {
+    #[serde(default)]
+    from: Option<String>,
+    #[serde(default)]
+    values: BTreeMap<String, WorkKind>,
+    #[serde(default)]
+    is: Option<WorkKind>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PublishedFrom {
+    from: String,
+    #[serde(default)]
+    offset: Option<dates::Offset>,
+}
+
+/// One mistake of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// The column.
+    pub(super) place: String,
+    /// What is wrong, and what would be right.
+    pub(super) why: String,
+}
+
+/// What a row is, by the mapping.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Mapped {
+    /// The row's own id.
+    pub(super) reference: Option<String>,
+    /// The work.
+    pub(super) described: Described,
+}
+
+impl Mapping {
+    /// Reads a mapping file.
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let refuse =
+            |why: String| Failure::usage(format!("the mapping `{}` can't be used: {why}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+        let mapping: Self = toml::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+        mapping.check().map_err(refuse)?;
+        Ok(mapping)
+    }
+
+    /// The mapping of headings that bear the registry's own words.
+    pub(super) fn of_headings(headings: &[String]) -> Result<Self, Failure> {
+        let has = |name: &str| headings.iter().any(|heading| heading == name).then(|| name.to_owned());
+        let known =
+            ["title", "lang", "reading", "kind", "published", "url", "url_prefix", "sha256", "reference"];
+        let unknown: Vec<&str> = headings
+            .iter()
+            .map(String::as_str)
+            .filter(|heading| !known.contains(heading) && !heading.starts_with("id:"))
+            .collect();
+        let missing: Vec<&str> =
+            ["title", "lang", "kind"].into_iter().filter(|name| has(name).is_none()).collect();
+        if !unknown.is_empty() || !missing.is_empty() {
+            let list =
+                |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let mut why = String::new();
+            if !missing.is_empty() {
+                why = format!("there is no column {}", list(&missing));
+            }
+            if !unknown.is_empty() {
+                let and = if why.is_empty() { "" } else { ", and " };
+                why = format!("{why}{and}nobody says what {} means", list(&unknown));
+            }
+            return Err(Failure::usage(format!(
+                "{why}: name the columns `{}` and `id:SCHEME`, or say what yours mean with `--mapping FILE`",
+                known.join("`, `")
+            )));
+        }
+        let ids = headings.iter().filter_map(|heading| Some((heading.strip_prefix("id:")?, heading)));
+        let mapping = Self {
+            reference: has("reference"),
+            title: TitleFrom {
+                text: "title".into(),
+                lang: has("lang"),
+                lang_is: None,
+                reading: has("reading"),
+            },
+            more_titles: Vec::new(),
+            kind: KindFrom { from: has("kind"), values: BTreeMap::new(), is: None },
+            published: has("published").map(|from| PublishedFrom { from, offset: None }),
+            url: has("url").into_iter().collect(),
+            url_prefix: has("url_prefix").into_iter().collect(),
+            sha256: has("sha256").into_iter().collect(),
+            ids: ids.map(|(scheme, heading)| (scheme.to_owned(), heading.clone())).collect(),
+        };
+        mapping.check().map_err(Failure::usage)?;
+        Ok(mapping)
+    }
+
+    /// What can be known to be wrong before any row is read.
+    fn check(&self) -> Result<(), String> {
+        self.title.check("title")?;
+        for more in &self.more_titles {
+            if let MoreTitles::One(title) = more {
+                title.check("more_titles")?;
+            }
+        }
+        if self.kind.from.is_none() && self.kind.is.is_none() {
+            return Err("`kind` needs `from` (a column) or `is` (one kind for all rows)".to_owned());
+        }
+        for scheme in self.ids.keys() {
+            Key::identifier(scheme, "1").map_err(|error| format!("`{scheme}`: {error}"))?;
+        }
+        Ok(())
+    }
+
+    /// The places that this mapping reads and that a file with these headings does not have.
+    pub(super) fn missing_columns(&self, headings: &[String]) -> Vec<String> {
+        let mut places: Vec<&String> = vec![&self.title.text];
+        places.extend(self.title.lang.iter().chain(&self.title.reading).chain(&self.kind.from));
+        places.extend(self.reference.iter().chain(self.published.as_ref().map(|it| &it.from)));
+        places.extend(self.url.iter().chain(&self.url_prefix).chain(&self.sha256).chain(self.ids.values()));
+        for more in &self.more_titles {
+            match more {
+                MoreTitles::ByLanguage { by_language } => places.push(by_language),
+                MoreTitles::One(title) => places.extend([&title.text].into_iter().chain(&title.lang)),
+            }
+        }
+        places.into_iter().filter(|place| !headings.contains(place)).cloned().collect()
+    }
+
+    /// The work of a row, or all that is wrong with it.
+    pub(super) fn apply(&self, row: &Cell) -> Result<Mapped, Vec<Fault>> {
+        let mut reading = Reading { row, faults: Vec::new() };
+        let titles = self.titles(&mut reading);
+        let kind = reading.kind(&self.kind);
+        let published = self.published.as_ref().and_then(|from| reading.published(from));
+        let keys = self.keys(&mut reading);
+        let reference = self.reference.as_ref().and_then(|place| reading.text(place));
+        match kind {
+            Some(kind) if reading.faults.is_empty() => {
+                Ok(Mapped { reference, described: Described { kind, titles, published, keys } })
+            }
+            _ => Err(reading.faults),
+        }
+    }
+
+    fn titles(&self, reading: &mut Reading<'_>) -> Vec<Title> {
+        let mut titles = Vec::new();
+        if reading.required(&self.title.text).is_some() {
+            titles.extend(reading.title(&self.title));
+        }
+        for more in &self.more_titles {
+            let found = match more {
+                MoreTitles::ByLanguage { by_language } => reading.titles_by_language(by_language),
+                MoreTitles::One(title) => reading.title(title).into_iter().collect(),
+            };
+            for title in found {
+                if !titles.contains(&title) {
+                    titles.push(title);
+                }
+            }
+        }
+        titles
+    }
+
+    fn keys(&self, reading: &mut Reading<'_>) -> Vec<Key> {
+        let mut keys = Vec::new();
+        for place in &self.url {
+            reading.key(place, Key::url, &mut keys);
+        }
+        for place in &self.url_prefix {
+            reading.key(place, Key::url_prefix, &mut keys);
+        }
+        for place in &self.sha256 {
+            let content = |text: &str| text.to_ascii_lowercase().parse().map(Key::sha256);
+            reading.key(place, content, &mut keys);
+        }
+        for (scheme, place) in &self.ids {
+            reading.key(place, |text| Key::identifier(scheme, text), &mut keys);
+        }
+        keys
+    }
+}
+
+impl TitleFrom {
+    fn check(&self, name: &str) -> Result<(), String> {
+        match (&self.lang, &self.lang_is) {
+            (Some(_), None) | (None, Some(_)) => Ok(()),
+            _ => Err(format!(
+                "`{name}` needs either `lang` (a column) or `lang_is` (one language for all rows)"
+            )),
+        }
+    }
+}
+
+/// A row that is being read, and what was found to be wrong with it.
+struct Reading<'a> {
+    row: &'a Cell,
+    faults: Vec<Fault>,
+}
+
+impl Reading<'_> {
+    fn fault(&mut self, place: &str, why: impl Into<String>) {
+        self.faults.push(Fault { place: place.to_owned(), why: why.into() });
+    }
+
+    /// The text at a place; a list or an object there is a mistake.
+    fn text(&mut self, place: &str) -> Option<String> {
+        let cell = self.row.at(place)?;
+        if !cell.is_blank() && cell.text().is_none() {
+            self.fault(place, "expected a text");
+        }
+        cell.text().map(ToOwned::to_owned)
+    }
+
+    fn required(&mut self, place: &str) -> Option<String> {
+        let before = self.faults.len();
+        let text = self.text(place);
+        if text.is_none() && self.faults.len() == before {
+            self.fault(place, "it is empty");
+        }
+        text
+    }
+
+    fn title(&mut self, from: &TitleFrom) -> Option<Title> {
+        let text = self.text(&from.text)?;
+        let lang = match &from.lang {
+            Some(place) => self.required(place)?,
+            None => from.lang_is.clone()?,
+        };
+        let reading = from.reading.as_ref().and_then(|place| self.text(place));
+        self.checked(&from.text, Title { text, lang, reading })
+    }
+
+    /// A member that holds a title, or a list of them, by language.
+    fn titles_by_language(&mut self, place: &str) -> Vec<Title> {
+        let Some(Cell::Map(languages)) = self.row.at(place) else {
+            if self.row.at(place).is_some_and(|cell| !cell.is_blank()) {
+                self.fault(place, "expected titles by language, such as {\"en\": [\"…\"]}");
+            }
+            return Vec::new();
+        };
+        let mut titles = Vec::new();
+        for (lang, found) in languages.clone() {
+            let found = match found {
+                Cell::List(list) => list,
+                one => vec![one],
+            };
+            for cell in found.iter().filter(|cell| !cell.is_blank()) {
+                match cell.text() {
+                    Some(text) => {
+                        let title = Title { text: text.to_owned(), lang: lang.clone(), reading: None };
+                        titles.extend(self.checked(place, title));
+                    }
+                    None => self.fault(place, format!("expected a text under `{lang}`")),
+                }
+            }
+        }
+        titles
+    }
+
+    fn checked(&mut self, place: &str, title: Title) -> Option<Title> {
+        match text::Title::new(&title.text) {
+            Ok(text) => Some(Title { text: text.into_string(), ..title }),
+            Err(why) => {
+                self.fault(place, why);
+                None
+            }
+        }
+    }
+
+    fn kind(&mut self, from: &KindFrom) -> Option<WorkKind> {
+        let Some(place) = &from.from else { return from.is };
+        let Some(text) = self.text(place) else {
+            if from.is.is_none() {
+                self.fault(place, "it is empty");
+            }
+            return from.is;
+        };
+        let own_word = || serde_json::from_value(serde_json::Value::String(text.clone())).ok();
+        let kind = from.values.get(&text).copied().or_else(own_word).or(from.is);
+        if kind.is_none() {
+            self.fault(place, format!("`{text}` is no kind of work: say what it means under `kind.values`"));
+        }
+        kind
+    }
+
+    fn published(&mut self, from: &PublishedFrom) -> Option<String> {
+        let text = self.text(&from.from)?;
+        match dates::published(&text, from.offset) {
+            Ok(date) => Some(date),
+            Err(why) => {
+                self.fault(&from.from, why);
+                None
+            }
+        }
+    }
+
+    /// The key at a place, or the keys where it is a list.
+    fn key(&mut self, place: &str, read: impl Fn(&str) -> Result<Key, KeyError>, keys: &mut Vec<Key>) {
+        let cells: Vec<Cell> = match self.row.at(place) {
+            Some(Cell::List(list)) => list.clone(),
+            Some(cell) => vec![cell.clone()],
+            None => return,
+        };
+        for cell in cells.iter().filter(|cell| !cell.is_blank()) {
+            match cell.text().map(&read) {
+                Some(Ok(key)) if keys.contains(&key) => {}
+                Some(Ok(key)) => keys.push(key),
+                Some(Err(error)) => self.fault(place, error.to_string()),
+                None => self.fault(place, "expected a text"),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAPPING: &str = r#"
+        reference = "/ids/own"
+        url = ["site"]
+        sha256 = ["hashes"]
+        [title]
+        text = "title"
+        lang = "lang"
+        [[more_titles]]
+        by_language = "titles"
+        [kind]
+        from = "kind"
+        values = { tv = "audiovisual" }
+        [published]
+        from = "begin"
+        offset = "+09:00"
+        [ids]
+        own = "/ids/own"
+    "#;
+
+    fn apply(row: &str) -> Result<Mapped, Vec<Fault>> {
+        let mapping: Mapping = toml::from_str(MAPPING).unwrap();
+        mapping.check().unwrap();
+        mapping.apply(&serde_json::from_str(row).unwrap())
+    }
+
+    #[test]
+    fn a_row_becomes_a_work() {
+        let mapped = apply(
+            r#"{"title":" 夜の庭 ","lang":"ja","kind":"tv","begin":"1963-01-31T15:00:00.000Z","site":"HTTP://A.example",
+                "hashes":[],"ids":{"own":7},"titles":{"en":["The Garden at Night","The Garden at Night"],"zh-Hans":"夜之庭"}}"#,
+        )
+        .unwrap();
+        assert_eq!(mapped.reference.as_deref(), Some("7"));
+        let titles: Vec<_> =
+            mapped.described.titles.iter().map(|it| (it.text.as_str(), it.lang.as_str())).collect();
+        assert_eq!(titles, [("夜の庭", "ja"), ("The Garden at Night", "en"), ("夜之庭", "zh-Hans")]);
+        assert_eq!(mapped.described.published.as_deref(), Some("1963-02-01"), "the day in Tokyo");
+        assert_eq!(
+            mapped.described.keys,
+            [Key::url("http://a.example/").unwrap(), Key::identifier("own", "7").unwrap()]
+        );
+    }
+
+    #[test]
+    fn all_that_is_wrong_with_a_row_is_told_at_once() {
+        let faults = apply(
+            r#"{"title":"","kind":"opera","begin":"soon","site":"ftp://a.example","hashes":["x"],"ids":{"own":["x",{}]}}"#,
+        )
+        .unwrap_err();
+        let places: Vec<_> = faults.iter().map(|fault| fault.place.as_str()).collect();
+        assert_eq!(places, ["title", "kind", "begin", "site", "hashes", "/ids/own", "/ids/own"]);
+    }
+
+    #[test]
+    fn headings_in_the_registrys_own_words_need_no_mapping() {
+        let headings = |text: &str| text.split(',').map(ToOwned::to_owned).collect::<Vec<_>>();
+        let mapping = Mapping::of_headings(&headings("title,lang,kind,url,id:isan")).unwrap();
+        let cell = |name: &str, text: &str| (name.to_owned(), Cell::Text(text.to_owned()));
+        let row = Cell::Map(vec![
+            cell("title", "夜"),
+            cell("lang", "ja"),
+            cell("kind", "comic"),
+            cell("url", ""),
+            cell("id:isan", "1"),
+        ]);
+        let mapped = mapping.apply(&row).unwrap();
+        assert_eq!(mapped.described.keys, [Key::identifier("isan", "1").unwrap()]);
+        let wrong = Mapping::of_headings(&headings("title,Sprache,kind")).unwrap_err();
+        assert!(wrong.message.contains("`lang`") && wrong.message.contains("`Sprache`"), "{}", wrong.message);
+        assert_eq!(mapping.missing_columns(&headings("title,lang,kind,url")), ["id:isan"]);
+    }
+
+    #[test]
+    fn a_mapping_that_says_too_little_or_too_much_is_refused() {
+        for bad in [
+            "[title]\ntext='t'\n[kind]\nis='comic'",
+            "[title]\ntext='t'\nlang='l'\nlang_is='ja'\n[kind]\nis='comic'",
+            "[title]\ntext='t'\nlang='l'\n[kind]",
+            "[title]\ntext='t'\nlang='l'\n[kind]\nis='comic'\n[ids]\n'BAD SCHEME'='x'",
+        ] {
+            let mapping: Mapping = toml::from_str(bad).unwrap();
+            assert!(mapping.check().is_err(), "{bad}");
+        }
+        assert!(
+            toml::from_str::<Mapping>("titel='t'\n[title]\ntext='t'\nlang='l'\n[kind]\nis='comic'").is_err()
+        );
+    }
+}
