@@ -3,8 +3,9 @@
 mod check;
 mod config;
 mod fake;
+pub(crate) mod import;
 mod rebuild;
-mod serve;
+pub(crate) mod serve;
 
 use std::ffi::OsStr;
 use std::process::{Command, Output, Stdio};

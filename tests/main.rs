@@ -8,6 +8,7 @@ mod accounts;
 mod admit;
 mod authority;
 mod cases;
+mod catalogue;
 mod checks;
 mod classify;
 mod cli;

@@ -451,7 +451,7 @@ mod tests {
         )
         .unwrap_err();
         let places: Vec<_> = faults.iter().map(|fault| fault.place.as_str()).collect();
-        assert_eq!(places, ["title", "kind", "begin", "site", "hashes", "/ids/own", "/ids/own"]);
+        assert_eq!(places, ["title", "kind", "begin", "site", "hashes", "/ids/own"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The rows of a catalogue: lines of JSON, or records of a CSV file under their headings.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Bytes, Read};
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -46,7 +46,7 @@ pub(super) struct Row {
 /// The rows of a file, one after the other, in flat memory.
 pub(super) enum Rows {
     Ndjson { lines: BufReader<Box<dyn Read + Send>>, line: u64 },
-    Csv { reader: csv::Reader<Box<dyn Read + Send>>, headings: Vec<String> },
+    Csv { reader: csv::Reader<OneLineEnd>, headings: Vec<String> },
 }
 
 impl Rows {
@@ -58,7 +58,7 @@ impl Rows {
             Failure::usage(format!("say how `{shown}` is written with `--format ndjson` or `--format csv`"))
         })?;
         let source: Box<dyn Read + Send> = if is_stdin {
-            Box::new(std::io::stdin())
+            Box::new(io::stdin())
         } else {
             let file = File::open(path)
                 .map_err(|error| Failure::usage(format!("`{shown}` can't be read: {error}")))?;
@@ -72,7 +72,7 @@ impl Rows {
     }
 
     fn csv(source: Box<dyn Read + Send>) -> Result<Self, Failure> {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(source);
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(OneLineEnd::new(source));
         let headings = reader.headers().map_err(|error| Failure::usage(of_csv(&error)))?;
         let headings: Vec<String> = headings.iter().map(|heading| heading.trim().to_owned()).collect();
         let twice = headings.iter().enumerate().find(|(at, heading)| {
@@ -140,10 +140,7 @@ fn skip_line(lines: &mut impl BufRead) -> Result<(), Failure> {
     }
 }
 
-fn next_record(
-    reader: &mut csv::Reader<Box<dyn Read + Send>>,
-    headings: &[String],
-) -> Result<Option<Row>, Failure> {
+fn next_record(reader: &mut csv::Reader<OneLineEnd>, headings: &[String]) -> Result<Option<Row>, Failure> {
     loop {
         let mut record = csv::ByteRecord::new();
         let more = reader.read_byte_record(&mut record).map_err(|error| Failure::new(of_csv(&error)))?;
@@ -176,7 +173,47 @@ fn cells_of(record: &csv::ByteRecord, headings: &[String]) -> Result<Cell, Strin
     fields.collect::<Result<_, String>>().map(Cell::Map)
 }
 
-fn broken(error: &std::io::Error) -> Failure {
+/// Bytes in which every line ends with a line feed alone: the reader of CSV counts lines right only then.
+pub(super) struct OneLineEnd {
+    bytes: Bytes<BufReader<Box<dyn Read + Send>>>,
+    held: Option<u8>,
+}
+
+impl OneLineEnd {
+    fn new(source: Box<dyn Read + Send>) -> Self {
+        Self { bytes: BufReader::new(source).bytes(), held: None }
+    }
+
+    fn next(&mut self) -> io::Result<Option<u8>> {
+        let byte = match self.held.take() {
+            Some(byte) => Some(byte),
+            None => self.bytes.next().transpose()?,
+        };
+        if byte != Some(b'\r') {
+            return Ok(byte);
+        }
+        let after = self.bytes.next().transpose()?;
+        if after == Some(b'\n') {
+            return Ok(after);
+        }
+        self.held = after;
+        Ok(byte)
+    }
+}
+
+impl Read for OneLineEnd {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        for slot in buffer {
+            let Some(byte) = self.next()? else { break };
+            *slot = byte;
+            filled += 1;
+        }
+        Ok(filled)
+    }
+}
+
+fn broken(error: &io::Error) -> Failure {
     Failure::new(format!("the file can't be read to its end: {error}"))
 }
 
