@@ -9,6 +9,8 @@ mod check;
 mod client;
 mod completions;
 mod config;
+mod demo;
+mod explain;
 mod import;
 mod lock;
 mod logging;
@@ -77,9 +79,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Args),
     Serve(serve::Args),
     Import(import::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Admin(admin::Args),
     Config(config::Args),
     Rebuild(rebuild::Args),
@@ -97,10 +101,12 @@ pub fn main() -> ExitCode {
         }
     };
     let ended = match cli.command {
+        Command::Demo(args) => on_runtime(demo::run(args)),
         Command::Serve(args) => on_runtime(serve::run(args)),
         Command::Admin(args) => on_runtime(admin::run(args)),
         Command::Import(args) => on_runtime(import::run(args)),
         Command::Check(args) => on_runtime(check::run(args)),
+        Command::Explain(args) => on_runtime(explain::run(args)),
         Command::Config(args) => config::run(&args),
         Command::Completions(args) => Ok(completions::run(&args)),
         Command::Rebuild(args) => on_runtime(rebuild::run(args)),

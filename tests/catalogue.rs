@@ -61,7 +61,7 @@ fn questions(row: &Value) -> Vec<String> {
         .iter()
         .map(|(scheme, value)| format!("{scheme}:{}", value.as_str().unwrap()))
         .collect();
-    let site = row["site"].as_str().map(|site| site.trim()).filter(|site| !site.is_empty());
+    let site = row["site"].as_str().map(str::trim).filter(|site| !site.is_empty());
     questions.extend(site.and_then(address));
     questions
 }

@@ -2,6 +2,8 @@
 
 mod check;
 mod config;
+mod demo;
+mod explain;
 mod fake;
 pub(crate) mod import;
 mod rebuild;

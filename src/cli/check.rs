@@ -1,7 +1,7 @@
 //! `kyodaku check`: may these items be used so? Everything is permitted, or the command does not end with 0.
 
 mod ask;
-mod item;
+pub(super) mod item;
 mod reply;
 mod spool;
 mod table;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, Method};
 use reqwest::{Body, Client, RequestBuilder, Response, redirect};
 use serde::de::DeserializeOwned;
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use super::{Failure, output};
+use crate::domain::explain::Lang;
 
 /// The media type of JSON texts, one a line.
 pub(super) const NDJSON: &str = "application/x-ndjson";
@@ -133,6 +134,7 @@ pub(super) struct Server {
     key: HeaderValue,
     client: Client,
     timeout: Duration,
+    language: Lang,
 }
 
 impl Server {
@@ -175,7 +177,13 @@ impl Server {
         let client =
             client.build().map_err(|error| Failure::new(format!("no client can be made: {error}")))?;
         let base = base.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { base, key: bearer, client, timeout })
+        Ok(Self { base, key: bearer, client, timeout, language: output::language() })
+    }
+
+    /// The same, told in this language.
+    #[must_use]
+    pub(super) fn speaking(self, language: Lang) -> Self {
+        Self { language, ..self }
     }
 
     /// How long nothing may happen.
@@ -226,7 +234,14 @@ impl Server {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.base)).header(AUTHORIZATION, self.key.clone())
+        let language = match self.language {
+            Lang::Ja => "ja",
+            Lang::En => "en",
+        };
+        self.client
+            .request(method, format!("{}{path}", self.base))
+            .header(AUTHORIZATION, self.key.clone())
+            .header(ACCEPT_LANGUAGE, language)
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, NoAnswer> {

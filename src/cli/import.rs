@@ -298,7 +298,7 @@ impl Import {
                 Ready::new(RowResult { reference, ..known }, &key, &registration).map(Some).map_err(failed)
             }
             Err(errors) => {
-                self.note(vec![RowResult { errors, ..known }])?;
+                self.note(&[RowResult { errors, ..known }])?;
                 Ok(None)
             }
         }
@@ -330,13 +330,13 @@ impl Import {
             return Ok(());
         }
         let (results, ended) = send(&self.server, rows).await;
-        self.note(results)?;
+        self.note(&results)?;
         ended.map_err(NoAnswer::told)
     }
 
     /// Counts results, tells what was refused, and writes all down.
-    fn note(&mut self, results: Vec<RowResult>) -> Result<(), Failure> {
-        for result in &results {
+    fn note(&mut self, results: &[RowResult]) -> Result<(), Failure> {
+        for result in results {
             if result.work.is_some() {
                 self.total.recorded += 1;
             } else {
@@ -344,7 +344,7 @@ impl Import {
                 self.bar.suspend(|| tell(result.line, &result.errors));
             }
         }
-        self.results.add(&results)
+        self.results.add(results)
     }
 }
 

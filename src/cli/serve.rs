@@ -32,7 +32,7 @@ pub(super) async fn run(args: Args) -> Outcome {
     let listener = listen(&config).await?;
     let registry = Registry::open(registry_settings(&config), Clock::system()).await;
     let registry = registry.map_err(|error| Failure::new(error.to_string()))?;
-    serve(listener, registry, limits(&config), &Upkeep::of(&config)).await;
+    serve(listener, registry, limits(&config), &Upkeep::of(&config), server::stop_signal()).await;
     Ok(Exit::Done)
 }
 
@@ -51,10 +51,15 @@ pub(super) async fn listen(config: &Config) -> Result<TcpListener, Failure> {
     TcpListener::bind(config.listen).await.map_err(refuse)
 }
 
-/// Serves until the process is told to stop, then ends what runs, seals the journal and writes a snapshot.
-pub(super) async fn serve(listener: TcpListener, registry: Registry, limits: Limits, upkeep: &Upkeep) {
+/// Serves until `stop` resolves, then ends what runs, seals the journal and writes a snapshot.
+pub(super) async fn serve(
+    listener: TcpListener,
+    registry: Registry,
+    limits: Limits,
+    upkeep: &Upkeep,
+    stop: impl Future<Output = ()> + Send,
+) {
     let router = routes::router(&App::new(registry.clone()), routes::table());
-    let stop = server::stop_signal();
     let head = registry.shared().published();
     match listener.local_addr() {
         Ok(address) => {

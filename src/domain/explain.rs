@@ -52,12 +52,17 @@ impl Names for Ids {
 pub fn words(reason: &Reason, lang: Lang, names: &dyn Names) -> String {
     let (what, next) = told(reason.code, lang);
     let work = reason.work.map(|work| names.work(work));
-    let mut text = fill(what, work.as_deref(), lang);
+    let work = work.as_deref();
+    let mut text;
     if let Some(because) = reason.because {
-        text.push_str(&fill(told(because, lang).0, work.as_deref(), lang));
-        text.push_str(&fill(told(because, lang).1, work.as_deref(), lang));
+        // It is about a layer or a part, and not about the work that was asked for.
+        let (stands, and_then) = told(because, lang);
+        text = fill(what, work, Unnamed::Another, lang);
+        text.push_str(&fill(stands, work, Unnamed::That, lang));
+        text.push_str(&fill(and_then, work, Unnamed::That, lang));
     } else {
-        text.push_str(&fill(next, work.as_deref(), lang));
+        text = fill(what, work, Unnamed::The, lang);
+        text.push_str(&fill(next, work, Unnamed::The, lang));
     }
     if !reason.ask.is_empty() {
         text.push_str(&whom(reason, lang, names));
@@ -68,7 +73,7 @@ pub fn words(reason: &Reason, lang: Lang, names: &dyn Names) -> String {
 /// A note in words. A note never changes a verdict, and says so.
 pub fn note_words(note: &Note, lang: Lang, names: &dyn Names) -> String {
     let work = note.work.map(|work| names.work(work));
-    fill(noted(note.code, lang), work.as_deref(), lang).trim_end().to_owned()
+    fill(noted(note.code, lang), work.as_deref(), Unnamed::The, lang).trim_end().to_owned()
 }
 
 /// What is told where no reason stands in the way of anybody.
@@ -105,14 +110,34 @@ fn whom(reason: &Reason, lang: Lang, names: &dyn Names) -> String {
     }
 }
 
-fn fill(text: &str, work: Option<&str>, lang: Lang) -> String {
+/// How a work is spoken of that is not named.
+#[derive(Clone, Copy)]
+enum Unnamed {
+    The,
+    Another,
+    That,
+}
+
+fn fill(text: &str, work: Option<&str>, unnamed: Unnamed, lang: Lang) -> String {
     let named = match (work, lang) {
         (Some(work), Lang::Ja) => format!("「{work}」"),
         (Some(work), Lang::En) => format!("“{work}”"),
-        (None, Lang::Ja) => "この作品".to_owned(),
-        (None, Lang::En) => "the work".to_owned(),
+        (None, lang) => unnamed.in_words(lang).to_owned(),
     };
     text.replace("{work}", &named)
+}
+
+impl Unnamed {
+    const fn in_words(self, lang: Lang) -> &'static str {
+        match (self, lang) {
+            (Self::The, Lang::Ja) => "この作品",
+            (Self::The, Lang::En) => "the work",
+            (Self::Another, Lang::Ja) => "別の作品",
+            (Self::Another, Lang::En) => "another work",
+            (Self::That, Lang::Ja) => "その作品",
+            (Self::That, Lang::En) => "that work",
+        }
+    }
 }
 
 /// What stands, and what to do next; each is one or more whole sentences.

@@ -42,6 +42,11 @@ impl Server {
         server
     }
 
+    /// A server that was started otherwise.
+    pub(crate) fn of(child: Child) -> Self {
+        Self { child, url: String::new(), lines: mpsc::channel().1 }
+    }
+
     /// The next line that holds `text`.
     pub(crate) fn wait_for(&mut self, text: &str) -> String {
         let mut said = Vec::new();

@@ -167,9 +167,9 @@ pub(super) async fn confirm(args: Confirm) -> Outcome {
             Waiting::Holding { holding } if is_wanted(&holding.to_string()) => holdings.push(holding),
             Waiting::Binding { binding, contests } if is_wanted(&binding.to_string()) => {
                 if contests {
-                    contested += 1
+                    contested += 1;
                 } else {
-                    bindings.push(binding)
+                    bindings.push(binding);
                 }
             }
             _ => {}

@@ -1,0 +1,154 @@
+//! `kyodaku demo`: the story ends as it must, once, however often and however badly it is interrupted.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::serve::Server;
+use super::{Said, kyodaku, run, said};
+
+/// The verdicts of the story, scene by scene.
+const VERDICTS: [bool; 11] = [false, false, false, false, false, false, true, false, false, true, false];
+
+fn demo(folder: &Path) -> Command {
+    let mut command = kyodaku();
+    command.args(["demo", "--story-only", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder);
+    command.env("LC_ALL", "C.UTF-8");
+    command
+}
+
+fn told(folder: &Path) -> Said {
+    said(demo(folder).output().unwrap())
+}
+
+fn verdicts(said: &Said) -> Vec<bool> {
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    let answers = said.out.lines().filter(|line| line.contains("(log size "));
+    answers.map(|line| !line.contains("not permitted")).collect()
+}
+
+/// The act log of a folder, without the seals of the check journal: `rebuild --check` says how long each log is.
+fn notes(folder: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(folder.join("demo.json")).unwrap()).unwrap()
+}
+
+fn checked(folder: &Path) -> String {
+    let folder = folder.to_str().unwrap();
+    let words = ["rebuild", "--check", "--data-dir", folder, "--origin", "demo.kyodaku.example/log"];
+    let said = run(words);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    said.out
+}
+
+#[test]
+fn the_story_is_told_and_told_again_from_the_log_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("demo");
+    let first = told(&folder);
+    assert_eq!(verdicts(&first), VERDICTS);
+    let reasons = [
+        "not_registered: ",
+        "no_grant: ",
+        "opt_out_recorded: ",
+        "partly_granted: ",
+        "layer_not_permitted: ",
+        "revoked: ",
+    ];
+    for reason in reasons {
+        assert!(first.out.contains(reason), "{reason}: {}", first.out);
+    }
+    let before = notes(&folder);
+    let again = told(&folder);
+    assert_eq!(verdicts(&again), VERDICTS);
+    assert!(again.out.contains("was told before"), "{}", again.out);
+    let answers = |said: &Said| {
+        said.out.lines().filter(|line| line.contains("(log size ")).map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(answers(&first), answers(&again));
+    assert_eq!(notes(&folder), before, "nothing was done again");
+    let japanese = said(demo(&folder).args(["--lang", "ja"]).output().unwrap());
+    assert!(japanese.out.contains("○ 許諾あり") && japanese.out.contains("× 許諾なし"), "{}", japanese.out);
+    checked(&folder);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_keys_of_the_demo_are_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("demo");
+    assert_eq!(told(&folder).code, 0);
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&folder), mode(&folder.join("demo.json"))), (0o700, 0o600));
+}
+
+/// Killed after any step, the demo goes on where it stopped, and everything is on record once.
+#[test]
+fn a_killed_demo_goes_on_where_it_stopped() {
+    let whole = tempfile::tempdir().unwrap();
+    let whole = whole.path().join("demo");
+    assert_eq!(verdicts(&told(&whole)), VERDICTS);
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("demo");
+    let mut killed = 0;
+    for wait in [120, 250, 400, 600, 900] {
+        let mut child = demo(&folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(wait));
+        child.kill().unwrap();
+        killed += usize::from(!child.wait().unwrap().success());
+    }
+    assert!(killed > 0, "it was never killed");
+    assert_eq!(verdicts(&told(&folder)), VERDICTS);
+    let (one, other) = (notes(&whole), notes(&folder));
+    let names = |notes: &Value| notes["steps"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&one), names(&other));
+    checked(&folder);
+}
+
+#[test]
+fn a_folder_of_something_else_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("kyodaku.db"), "a registry").unwrap();
+    let refused = told(folder.path());
+    assert_eq!((refused.code, refused.out.as_str()), (2, ""), "{}", refused.err);
+    assert!(refused.err.contains("not the demo's") && refused.err.contains("--data-dir"), "{}", refused.err);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn the_demo_goes_on_to_serve_and_says_what_to_try() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("demo");
+    assert_eq!(told(&folder).code, 0);
+    let out = folder.with_extension("out");
+    let mut command = kyodaku();
+    command.args(["demo", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&folder).env("LC_ALL", "C.UTF-8");
+    let mut child =
+        command.stdout(std::fs::File::create(&out).unwrap()).stderr(Stdio::null()).spawn().unwrap();
+    let text = loop {
+        let text = std::fs::read_to_string(&out).unwrap();
+        if text.contains("/position -H") && text.ends_with('\n') {
+            break text;
+        }
+        assert!(child.try_wait().unwrap().is_none(), "it ended: {text}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let mut server = Server::of(child);
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| {
+            line.starts_with("export ") || line.starts_with("KYODAKU_API_KEY=") || line.starts_with("curl ")
+        })
+        .collect();
+    assert_eq!(lines.len(), 4, "{text}");
+    // Revoked: the check ends with 10; the others with 0.
+    for (line, code) in lines[1..].iter().zip([10, 0, 0]) {
+        let script = format!("{}\n{line}", lines[0]);
+        let tried = said(Command::new("sh").args(["-c", &script]).output().unwrap());
+        assert_eq!(tried.code, code, "{script}: {}{}", tried.out, tried.err);
+    }
+    assert_eq!(server.stop(), 0);
+}

@@ -1,0 +1,62 @@
+//! `kyodaku explain`: why, as of when, in words, and never a permission.
+
+use serde_json::{Value, json};
+
+use super::import::served;
+use super::serve::ask;
+use super::{kyodaku, said};
+use crate::world::works::{grant, id, registration};
+use crate::world::{World, both};
+
+both!(an_answer_is_explained_as_of_any_size, async |world: World| {
+    let mut world = world;
+    let (stage, server) = served(&mut world).await;
+    let (holder, developer) = (stage.holder("Hoshikuzu Press").await, stage.developer("Nimbus Lab").await);
+    let auditor = stage.auditor().await;
+    let mut body = registration("星屑", &[&holder]);
+    body["keys"] = json!([{ "type": "url", "value": "https://hoshikuzu.example/a" }]);
+    let work = stage.confirmed(&holder, &body).await;
+    let granted = id(&holder.post("/v1/grants", &grant(&work.work)).await, "grant");
+    let size = stage.log_size().await;
+    holder.post(&format!("/v1/grants/{granted}/revoke"), &json!({ "from": "on_record" })).await;
+    let words = ["explain", "--use", "train.finetune", "https://hoshikuzu.example/a"];
+
+    let now = ask(&server, &developer.key, &words);
+    assert_eq!(now.code, 0, "{}{}", now.out, now.err);
+    assert!(now.out.contains("train.finetune: not permitted\n  revoked wrk_"), "{}", now.out);
+    assert!(
+        now.out.contains(&format!(", ask {}", holder.org)) && now.out.contains("  1. R1: "),
+        "{}",
+        now.out
+    );
+    assert!(now.err.contains("never a permission"), "{}", now.err);
+
+    let then = ask(&server, &developer.key, &[&words[..], &["--as-of-size", &size.to_string()]].concat());
+    assert!(then.out.contains("train.finetune: permitted\n"), "{}", then.out);
+    assert!(
+        then.out.starts_with(&format!("as of {size} entries, at "))
+            && then.err.contains("never a permission"),
+        "{}",
+        then.out
+    );
+    let asked = ask(
+        &server,
+        &auditor.key,
+        &[&words[..], &["--developer", &developer.org, "--lang", "ja", "--at", "2020-01-01T00:00:00Z"]]
+            .concat(),
+    );
+    assert!(asked.code == 0 && asked.out.contains("not_yet_effective"), "{}{}", asked.out, asked.err);
+    assert!(asked.out.contains("許諾"), "{}", asked.out);
+    let raw = ask(&server, &developer.key, &[&words[..], &["--json"]].concat());
+    assert_eq!(serde_json::from_str::<Value>(&raw.out).unwrap()["hypothetical"], true);
+
+    let beyond = ask(&server, &developer.key, &[&words[..], &["--as-of-size", "999999"]].concat());
+    assert_eq!((beyond.code, beyond.out.as_str()), (1, ""), "{}", beyond.err);
+    assert!(beyond.err.contains("/as_of/log_size"), "{}", beyond.err);
+    assert_eq!(ask(&server, &developer.key, &["explain", "--use", "train.finetune", "nonsense"]).code, 2);
+    let gone = server.url.clone();
+    drop(server);
+    let silent =
+        said(kyodaku().args(words).args(["--url", &gone, "--api-key", &developer.key]).output().unwrap());
+    assert_eq!((silent.code, silent.out.as_str()), (69, ""), "{}", silent.err);
+});
