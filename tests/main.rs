@@ -18,6 +18,7 @@ mod http;
 mod log;
 mod powers;
 mod proposals;
+mod readme;
 mod reference;
 mod registry;
 mod rules;

@@ -93,9 +93,15 @@ fn a_killed_demo_goes_on_where_it_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("demo");
     let mut killed = 0;
-    for wait in [120, 250, 400, 600, 900] {
+    let done = || {
+        std::fs::read(folder.join("demo.json"))
+            .map_or(0, |_| notes(&folder)["steps"].as_object().unwrap().len())
+    };
+    for steps in [1, 9, 20, 31, 45] {
         let mut child = demo(&folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(wait));
+        while done() < steps && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         child.kill().unwrap();
         killed += usize::from(!child.wait().unwrap().success());
     }

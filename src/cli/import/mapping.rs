@@ -126,7 +126,7 @@ impl Mapping {
             |why: String| Failure::usage(format!("the mapping `{}` can't be used: {why}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
         let mapping: Self = toml::from_str(&text).map_err(|error| refuse(error.to_string()))?;
-        mapping.check().map_err(refuse)?;
+        mapping.verify().map_err(refuse)?;
         Ok(mapping)
     }
 
@@ -175,16 +175,16 @@ impl Mapping {
             sha256: has("sha256").into_iter().collect(),
             ids: ids.map(|(scheme, heading)| (scheme.to_owned(), heading.clone())).collect(),
         };
-        mapping.check().map_err(Failure::usage)?;
+        mapping.verify().map_err(Failure::usage)?;
         Ok(mapping)
     }
 
     /// What can be known to be wrong before any row is read.
-    fn check(&self) -> Result<(), String> {
-        self.title.check("title")?;
+    fn verify(&self) -> Result<(), String> {
+        self.title.verify("title")?;
         for more in &self.more_titles {
             if let MoreTitles::One(title) = more {
-                title.check("more_titles")?;
+                title.verify("more_titles")?;
             }
         }
         if self.kind.from.is_none() && self.kind.is.is_none() {
@@ -266,7 +266,7 @@ impl Mapping {
 }
 
 impl TitleFrom {
-    fn check(&self, name: &str) -> Result<(), String> {
+    fn verify(&self, name: &str) -> Result<(), String> {
         match (&self.lang, &self.lang_is) {
             (Some(_), None) | (None, Some(_)) => Ok(()),
             _ => Err(format!(
@@ -422,7 +422,7 @@ mod tests {
 
     fn apply(row: &str) -> Result<Mapped, Vec<Fault>> {
         let mapping: Mapping = toml::from_str(MAPPING).unwrap();
-        mapping.check().unwrap();
+        mapping.verify().unwrap();
         mapping.apply(&serde_json::from_str(row).unwrap())
     }
 
@@ -482,7 +482,7 @@ mod tests {
             "[title]\ntext='t'\nlang='l'\n[kind]\nis='comic'\n[ids]\n'BAD SCHEME'='x'",
         ] {
             let mapping: Mapping = toml::from_str(bad).unwrap();
-            assert!(mapping.check().is_err(), "{bad}");
+            assert!(mapping.verify().is_err(), "{bad}");
         }
         assert!(
             toml::from_str::<Mapping>("titel='t'\n[title]\ntext='t'\nlang='l'\n[kind]\nis='comic'").is_err()
