@@ -9,6 +9,7 @@ mod check;
 mod client;
 mod completions;
 mod config;
+mod context;
 mod demo;
 mod explain;
 mod import;

@@ -11,15 +11,12 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 
 use super::client::{ClientArgs, Server};
+use super::context::{Context, ContextArgs};
 use super::{Exit, Failure, Outcome, output};
 use crate::domain::decision::{Reason, ReasonCode};
 use crate::domain::explain::{Ids, words};
-use crate::domain::ids::ModelId;
-use crate::domain::territory::Territory;
-use crate::domain::uses::Use;
 use item::Source;
 
 /// Ask whether items may be used: ends with 0 if all are permitted, 10 if not, 69 if there is no answer
@@ -35,18 +32,8 @@ pub(super) struct Args {
     /// Read items from the lines of a file
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// What for, such as `train.generative`; may be repeated
-    #[arg(long = "use", value_name = "USE", required = true)]
-    uses: Vec<Use>,
-    /// With which registered model
-    #[arg(long, value_name = "MODEL")]
-    model: Option<ModelId>,
-    /// In which territory, such as `JP`
-    #[arg(long, value_name = "TERRITORY")]
-    territory: Option<Territory>,
-    /// Ask about every part of a work too
-    #[arg(long)]
-    with_parts: bool,
+    #[command(flatten)]
+    context: ContextArgs,
     /// Print one JSON object an item, and one about the whole
     #[arg(long)]
     json: bool,
@@ -54,22 +41,8 @@ pub(super) struct Args {
     client: ClientArgs,
 }
 
-/// What holds for every item that does not say otherwise: the first line of the request.
-#[derive(Clone, Debug, Serialize)]
-struct Context {
-    uses: Vec<Use>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<ModelId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    territory: Option<Territory>,
-    with_parts: bool,
-}
-
 pub(super) async fn run(args: Args) -> Outcome {
-    let mut uses = args.uses.clone();
-    uses.sort_unstable();
-    uses.dedup();
-    let context = Context { uses, model: args.model, territory: args.territory, with_parts: args.with_parts };
+    let context = Context::from(args.context);
     let server = Server::new(&args.client)?;
     let source = Source::open(&args.items, args.file.as_deref())?;
     let bar = progress_bar(&source);

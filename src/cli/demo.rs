@@ -11,7 +11,8 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use super::client::{NoAnswer, Server};
-use super::explain::{Asked, Context, Explanation, Item, Past, Words};
+use super::context::Context;
+use super::explain::{Asked, Explanation, Item, Past, Words};
 use super::lock::Lock;
 use super::serve::{Upkeep, listen, serve};
 use super::settings::{limits, registry_settings};

@@ -5,12 +5,12 @@ use serde_json::value::RawValue;
 
 use super::check::item::key;
 use super::client::{ClientArgs, NoAnswer, Server};
+use super::context::{Context, ContextArgs};
 use super::{Exit, Failure, Outcome, output};
 use crate::domain::decision::Verdict;
 use crate::domain::explain::Lang;
-use crate::domain::ids::{ModelId, OrgId};
+use crate::domain::ids::OrgId;
 use crate::domain::key::SubjectKey;
-use crate::domain::territory::Territory;
 use crate::domain::uses::Use;
 
 /// Explain an answer, of now, of the past or of a supposed moment; an explanation is never a permission
@@ -21,21 +21,11 @@ pub(super) struct Args {
     /// The keys of the item
     #[arg(required = true, value_name = "KEY", value_parser = key)]
     keys: Vec<SubjectKey>,
-    /// What for, such as `train.generative`; may be repeated
-    #[arg(long = "use", value_name = "USE", required = true)]
-    uses: Vec<Use>,
+    #[command(flatten)]
+    context: ContextArgs,
     /// Who would use it; your own organization where it is not said
     #[arg(long, value_name = "ORG")]
     developer: Option<OrgId>,
-    /// With which registered model
-    #[arg(long, value_name = "MODEL")]
-    model: Option<ModelId>,
-    /// In which territory, such as `JP`
-    #[arg(long, value_name = "TERRITORY")]
-    territory: Option<Territory>,
-    /// Ask about every part of a work too
-    #[arg(long)]
-    with_parts: bool,
     /// From the log as it was with so many entries
     #[arg(long, value_name = "ENTRIES", conflicts_with = "as_of")]
     as_of_size: Option<u64>,
@@ -75,16 +65,6 @@ pub(super) struct Asked {
     pub(super) as_of: Option<Past>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) at: Option<jiff::Timestamp>,
-}
-
-#[derive(Serialize)]
-pub(super) struct Context {
-    pub(super) uses: Vec<Use>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) model: Option<ModelId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) territory: Option<Territory>,
-    pub(super) with_parts: bool,
 }
 
 #[derive(Serialize)]
@@ -156,11 +136,8 @@ pub(super) struct Words {
 pub(super) async fn run(args: Args) -> Outcome {
     let server = Server::new(&args.client)?;
     let server = args.lang.map_or(server.clone(), |lang| server.speaking(lang));
-    let (mut uses, json) = (args.uses, args.json);
-    uses.sort_unstable();
-    uses.dedup();
     let asked = Asked {
-        context: Context { uses, model: args.model, territory: args.territory, with_parts: args.with_parts },
+        context: args.context.into(),
         item: Item { keys: args.keys },
         developer: args.developer,
         as_of: args.as_of_size.map(Past::LogSize).or(args.as_of.map(Past::Moment)),
@@ -169,7 +146,7 @@ pub(super) async fn run(args: Args) -> Outcome {
     let told: Box<RawValue> = server.post("/v1/explanations", &asked, None).await.map_err(NoAnswer::told)?;
     let explanation: Explanation = serde_json::from_str(told.get())
         .map_err(|error| NoAnswer::new(format!("the explanation can't be read: {error}")))?;
-    if json {
+    if args.json {
         output::line(told);
     } else {
         output::raw(explanation.in_words().as_bytes());

@@ -44,6 +44,15 @@ fn import(server: &Server, who: &Actor, catalogue: &Path, more: &[&str]) -> Said
     ask(server, &who.key, &[&["import", catalogue.to_str().unwrap()], more].concat())
 }
 
+/// Works with an id and an address of their own, as lines of JSON.
+fn lines(count: usize) -> String {
+    let line = |at| {
+        json!({ "title": format!("作品{at}"), "no": at, "site": format!("https://s.example/{at}") })
+            .to_string()
+    };
+    (0..count).map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// The results of an import, by line.
 pub(crate) fn results(path: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
@@ -130,13 +139,7 @@ both!(a_killed_import_goes_on_where_it_ended, async |world: World| {
     let (stage, server) = served(&mut world).await;
     let holder = stage.holder("Hoshikuzu Press").await;
     let mapping = file(&world, "m.toml", MAPPING);
-    let lines: Vec<String> = (0..ROWS)
-        .map(|at| {
-            json!({ "title": format!("作品{at}"), "no": at, "site": format!("https://s.example/{at}") })
-                .to_string()
-        })
-        .collect();
-    let catalogue = file(&world, "c.ndjson", &lines.join("\n"));
+    let catalogue = file(&world, "c.ndjson", &lines(ROWS));
     let notes = world.folder.path().join("notes");
     let size = stage.log_size().await;
     let words = |command: &mut Command| {
@@ -180,13 +183,7 @@ both!(what_an_import_asserts_is_confirmed_with_three_commands, async |world: Wor
     let holder = stage.holder("Hoshikuzu Press").await;
     let other = stage.registered_work(&holder, &crate::world::works::registration("別", &[&holder])).await;
     let mapping = file(&world, "m.toml", MAPPING);
-    let lines: Vec<String> = (0..600)
-        .map(|at| {
-            json!({ "title": format!("作品{at}"), "no": at, "site": format!("https://s.example/{at}") })
-                .to_string()
-        })
-        .collect();
-    let catalogue = file(&world, "c.ndjson", &lines.join("\n"));
+    let catalogue = file(&world, "c.ndjson", &lines(600));
     let notes = world.folder.path().join("notes");
     let notes = notes.to_str().unwrap();
     let done =

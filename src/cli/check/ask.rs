@@ -15,9 +15,10 @@ use tokio::task::JoinHandle;
 use super::item::{Asked, Source};
 use super::reply::{Chunk, End, ItemReply, Line, Told};
 use super::spool::Spool;
-use super::{Context, table};
+use super::table;
 use crate::cli::Failure;
 use crate::cli::client::{NoAnswer, Server};
+use crate::cli::context::Context;
 use crate::domain::decision::{ReasonCode, Verdict};
 
 /// How many items may wait for their answer: several chunks of the server's, which answers 10,000 at once.

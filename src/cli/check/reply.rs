@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Context;
 use super::item::Asked;
 use crate::cli::client::Problem;
+use crate::cli::context::Context;
 use crate::domain::decision::{ReasonCode, Verdict};
 use crate::domain::ids::{CheckId, ModelId, WorkId};
 use crate::domain::territory::Territory;
