@@ -151,12 +151,17 @@ impl Teller {
         self.wait();
         match self.rng.below(100) {
             0..=7 => self.register_work(),
-            8..=39 => self.clear_work(),
-            40..=47 => self.mandate_and_grant(),
-            48..=53 => self.hand_over(),
-            54..=60 => self.make_part(),
-            61..=68 => self.idle_acts(),
-            _ => self.any_act(),
+            8..=38 => self.clear_work(),
+            39..=46 => self.mandate_and_grant(),
+            47..=51 => self.hand_over(),
+            52..=57 => self.make_part(),
+            58..=65 => self.idle_acts(),
+            _ => {
+                // Deeds are of many acts, and these of one.
+                for _ in 0..2 {
+                    self.any_act();
+                }
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kyodaku::domain::act::{
     Act, AssertionsConfirmed, Binding, Covers, GrantRecorded, Holding, LayersDeclared, MandateGiven,
     PartAccepted, PartLinked, Power, Revocable, RosterDeclared, Tie, TransferAccepted, TransferOffered,
-    WorkKind, WorkRegistered,
+    TransferWithdrawn, WorkKind, WorkRegistered,
 };
 use kyodaku::domain::ids::{OrgId, WorkId};
 use kyodaku::domain::key::{Key, Sha256};
@@ -221,6 +221,8 @@ impl Teller {
         if self.rng.percent(80) {
             self.wait();
             self.play(to, None, vec![TransferAccepted { transfer }.into()]);
+        } else {
+            self.play(holder, None, vec![TransferWithdrawn { transfer }.into()]);
         }
     }
 

@@ -2,11 +2,12 @@
 
 use kyodaku::domain::act::{
     Act, Answer, DeclarationCorrected, DeclarationMade, DocumentFiled, InquiryClosed, InquiryOpened,
-    JournalSealed, NoticeAnswered, NoticeClosed, NoticeServed, OfferAccepted, OfferPublished, OfferWithdrawn,
-    PayloadErased, RequestAnswered, RequestLapsed, RequestMade, RequestWithdrawn, ReservationForm,
-    ReservationRecorded, ReservationWithdrawn, ReservedSubject, Revocable, Signal,
+    JournalSealed, KeyRotated, NoticeAnswered, NoticeClosed, NoticeServed, OfferAccepted, OfferPublished,
+    OfferWithdrawn, PayloadErased, PersonAdded, PersonRemoved, RequestAnswered, RequestLapsed, RequestMade,
+    RequestWithdrawn, ReservationForm, ReservationRecorded, ReservationWithdrawn, ReservedSubject, Revocable,
+    Signal, SigningKeyUse,
 };
-use kyodaku::domain::ids::OrgId;
+use kyodaku::domain::ids::{OrgId, PersonKind};
 use kyodaku::domain::key::Sha256;
 use kyodaku::domain::scope::{From, Scope, Until};
 
@@ -22,6 +23,7 @@ impl Teller {
             _ => self.upkeep().unwrap_or_default(),
         };
         for (party, act) in acts {
+            self.now_ms += 1;
             self.play(party, None, vec![act]);
         }
     }
@@ -75,17 +77,20 @@ impl Teller {
             territories: Scope::Any,
             from,
             until,
-            answer_by_ms: self.now() + 1_000,
+            answer_by_ms: self.now() + 4,
         };
-        Some(vec![
+        let mut acts: Vec<(OrgId, Act)> = vec![
             (holder, published.into()),
             (developer, made.into()),
             (developer, OfferAccepted { offer, models: Scope::Any }.into()),
-            (holder, RequestAnswered { request, answer: Answer::Granted }.into()),
-            (developer, RequestWithdrawn { request }.into()),
-            (holder, OfferWithdrawn { offer }.into()),
-            (self.cast.installation, RequestLapsed { request }.into()),
-        ])
+        ];
+        if self.rng.percent(50) {
+            acts.push((holder, RequestAnswered { request, answer: Answer::Granted }.into()));
+            acts.push((developer, RequestWithdrawn { request }.into()));
+        }
+        acts.push((holder, OfferWithdrawn { offer }.into()));
+        acts.push((self.cast.installation, RequestLapsed { request }.into()));
+        Some(acts)
     }
 
     fn upkeep(&mut self) -> Option<Vec<(OrgId, Act)>> {
@@ -108,7 +113,14 @@ impl Teller {
             parties: Scope::Any,
             from: From::OnRecord,
             until: Until::Open,
-            expires_ms: self.now() + 1,
+            expires_ms: self.now() + 1_000,
+        };
+        let person = self.id();
+        let verifier = |number: u128| format!("registry.example/acts+{number:08x}+AQ==");
+        let rotated = KeyRotated {
+            key_use: SigningKeyUse::ActLog,
+            old: verifier(self.id::<PersonKind>().uuid().as_u128()),
+            new: verifier(self.id::<PersonKind>().uuid().as_u128()),
         };
         let sealed = JournalSealed { journal: "registry.example/checks".into(), size: 1, root: manifest };
         Some(vec![
@@ -120,6 +132,9 @@ impl Teller {
             (holder, DocumentFiled { document: self.id(), digest: manifest, entry: 0 }.into()),
             (self.cast.registrar, opened.into()),
             (self.cast.registrar, InquiryClosed { inquiry }.into()),
+            (holder, PersonAdded { person, org: holder }.into()),
+            (holder, PersonRemoved { person, org: holder }.into()),
+            (self.cast.registrar, rotated.into()),
             (self.cast.registrar, PayloadErased { entry: 2 }.into()),
             (self.cast.installation, sealed.into()),
         ])
