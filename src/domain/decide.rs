@@ -75,6 +75,7 @@ pub fn trace(index: &Index, size: u64, moment_ms: i64, question: &Question) -> (
 
 /// A question names one or more uses, each once, and one to [`MAX_KEYS`] keys.
 fn is_readable(question: &Question) -> bool {
-    let distinct = sorted(question.uses.iter().copied()).len() == question.uses.len();
+    let uses = &question.uses;
+    let distinct = uses.len() == 1 || sorted(uses.iter().copied()).len() == uses.len();
     !question.uses.is_empty() && distinct && (1..=MAX_KEYS).contains(&question.subject.len())
 }

@@ -12,6 +12,7 @@ pub mod records;
 mod standing;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use arena::{Arena, Lists};
 
@@ -27,6 +28,12 @@ use records::{
     Binding, Claim, Denial, Dispute, Grant, Holding, LayerLink, Mandate, Membership, Model, Org, PartLink,
     Person, Record, Reservation, Transfer, Work,
 };
+
+/// A list that is seldom long.
+pub type Few<T> = SmallVec<[T; 4]>;
+
+/// A list that mostly has one member.
+pub type Mostly1<T> = SmallVec<[T; 1]>;
 
 /// The kind under which records that change no verdict share one arena.
 #[derive(Debug)]
@@ -135,6 +142,10 @@ index! {
     by_iscc: Lists<(u32, u32), Ix<Binding>>,
     /// Reservations by the fingerprint of their key.
     reserved_keys: Lists<u128, Ix<Reservation>>,
+    /// A mark for every prefix bound at a site, see [`Key::site`](super::key::Key::site): where there is none, nobody looks for one.
+    prefixed: Lists<u64, ()>,
+    /// A mark for every prefix reserved at a site.
+    reserved_prefixed: Lists<u64, ()>,
     /// Reservations by work.
     reserved_works: Lists<Ix<Work>, Ix<Reservation>>,
     /// Memberships by member and association.

@@ -236,6 +236,19 @@ impl Key {
         prefixes
     }
 
+    /// A number for the scheme, host and port of a web address: one site has one number, and two seldom have the same.
+    pub fn site(&self) -> Option<u64> {
+        let (Self::Url { value } | Self::UrlPrefix { value }) = self else { return None };
+        let host_from = value.find("://")? + 3;
+        let rest = value.as_bytes().get(host_from..)?;
+        let host_to = rest.iter().position(|byte| *byte == b'/').map_or(value.len(), |at| host_from + at);
+        let site = value.as_bytes().get(..host_to)?;
+        Some(site.chunks(8).fold(site.len() as u64, |sum, chunk| {
+            let word = chunk.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte));
+            (sum.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        }))
+    }
+
     /// 128 bits that stand for the key in memory (never in the log): the head of its SHA-256.
     pub fn fingerprint(&self) -> u128 {
         let mut hasher = sha2::Sha256::new();

@@ -11,7 +11,6 @@ mod standing;
 mod trace;
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 
 use self::closure::{Member, Place};
 use self::matching::Matched;
@@ -21,7 +20,7 @@ use crate::domain::decision::{
     sorted,
 };
 use crate::domain::ids::{OrgId, WorkId};
-use crate::domain::index::AsOf;
+use crate::domain::index::{AsOf, Mostly1};
 use crate::domain::question::Question;
 use crate::domain::uses::Use;
 
@@ -52,24 +51,22 @@ struct Block {
 
 /// One reason for each code, cause and work.
 #[derive(Default)]
-struct Reasons(BTreeMap<Told, (Vec<OrgId>, Vec<u64>)>);
+struct Reasons(Mostly1<(Told, Vec<OrgId>, Vec<u64>)>);
 
 /// What makes two reasons one: the code, its cause and the work.
 type Told = (ReasonCode, Option<ReasonCode>, Option<WorkId>);
 
 impl Reasons {
-    fn add(&mut self, code: ReasonCode, because: Option<ReasonCode>, work: Option<WorkId>, block: &Block) {
-        let (ask, entries) = self.0.entry((code, because, work)).or_default();
-        ask.extend(&block.ask);
-        entries.extend(&block.entries);
+    fn add(&mut self, code: ReasonCode, because: Option<ReasonCode>, work: Option<WorkId>, block: Block) {
+        self.0.push(((code, because, work), block.ask, block.entries));
     }
 
     fn add_plain(&mut self, code: ReasonCode) {
-        self.add(code, None, None, &Block { code, ask: Vec::new(), entries: Vec::new() });
+        self.add(code, None, None, Block { code, ask: Vec::new(), entries: Vec::new() });
     }
 
     /// A block of a member of a closure, as seen from the matched work.
-    fn add_block(&mut self, place: Place, work: WorkId, block: &Block) {
+    fn add_block(&mut self, place: Place, work: WorkId, block: Block) {
         match place {
             Place::Matched => self.add(block.code, None, Some(work), block),
             Place::Part => self.add(ReasonCode::PartNotPermitted, Some(block.code), Some(work), block),
@@ -77,8 +74,17 @@ impl Reasons {
         }
     }
 
-    fn list(self) -> Vec<Reason> {
-        let reasons = self.0.into_iter().map(|((code, because, work), (ask, entries))| Reason {
+    fn list(mut self) -> Vec<Reason> {
+        self.0.sort_by_key(|(told, _, _)| *told);
+        self.0.dedup_by(|(told, ask, entries), (kept, all, rests_on)| {
+            let same = told == kept;
+            if same {
+                all.append(ask);
+                rests_on.append(entries);
+            }
+            same
+        });
+        let reasons = self.0.into_iter().map(|((code, because, work), ask, entries)| Reason {
             code,
             because,
             work,
@@ -92,15 +98,18 @@ impl Reasons {
 /// A matched work with its closure.
 struct Subject {
     matched: Matched,
-    members: Vec<Member>,
+    members: Mostly1<Member>,
     blocks: Vec<Block>,
 }
+
+/// All matched works.
+type Subjects = Mostly1<Subject>;
 
 pub(super) use trace::trace;
 
 pub(super) fn answer(seen: AsOf<'_>, question: &Question, decision: &mut Decision) {
     let asked = Asked { seen, moment_ms: decision.moment_ms, question, valid_until_ms: Cell::new(i64::MAX) };
-    let subjects: Vec<Subject> = matching::matches(&asked).into_iter().map(|m| subject(&asked, m)).collect();
+    let subjects: Subjects = matching::matches(&asked).into_iter().map(|m| subject(&asked, m)).collect();
     decision.matched = sorted(subjects.iter().map(|subject| seen.work_id(subject.matched.work)));
     decision.uses = question
         .uses
@@ -111,13 +120,13 @@ pub(super) fn answer(seen: AsOf<'_>, question: &Question, decision: &mut Decisio
     decision.valid_until_ms = asked.valid_until_ms.get();
 }
 
-fn subject(asked: &Asked<'_>, matched: Matched) -> Subject {
-    let mut blocks = matched.blocks.clone();
+fn subject(asked: &Asked<'_>, mut matched: Matched) -> Subject {
+    let mut blocks = std::mem::take(&mut matched.blocks);
     let members = match closure::members(asked, matched.work) {
         Ok(members) => members,
         Err(block) => {
             blocks.push(block);
-            Vec::new()
+            Mostly1::new()
         }
     };
     Subject { matched, members, blocks }
@@ -135,7 +144,7 @@ fn outcome(asked: &Asked<'_>, leaf: Use, subjects: &[Subject]) -> Outcome {
     for subject in subjects {
         let work = asked.seen.work_id(subject.matched.work);
         for block in &subject.blocks {
-            reasons.add_block(Place::Matched, work, block);
+            reasons.add_block(Place::Matched, work, block.clone());
         }
         let members = judge_members(asked, leaf, subject, &mut reasons);
         if let Some(members) = NonEmpty::new(members) {
@@ -198,7 +207,7 @@ fn judge_members(
         let mut blocks = denial::blocks(asked, leaf, member);
         let leaves = coverage::leaves(asked, leaf, subject.matched.by_location, member, &mut blocks);
         let is_free = blocks.is_empty() && member.blocks.is_empty();
-        for block in member.blocks.iter().chain(&blocks) {
+        for block in member.blocks.iter().cloned().chain(blocks) {
             reasons.add_block(member.place, work, block);
         }
         if let (true, Some(leaves)) = (is_free, NonEmpty::new(leaves)) {

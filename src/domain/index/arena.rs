@@ -219,6 +219,17 @@ impl<Q: Copy + Eq + Hash, T> Lists<Q, T> {
         self.lists.get(&key).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether the list under a key has anything.
+    pub fn has(&self, key: Q) -> bool {
+        // Most keys are of lists that nobody ever began.
+        !self.lists.is_empty() && self.lists.contains_key(&key)
+    }
+
+    /// Whether no list has anything.
+    pub fn is_empty(&self) -> bool {
+        self.lists.is_empty()
+    }
+
     /// All keys with their lists, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&Q, &[T])> {
         self.lists.iter().map(|(key, list)| (key, list.as_slice()))

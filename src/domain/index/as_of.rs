@@ -4,9 +4,9 @@
 
 use super::records::{
     Completeness, Declarer, Denial, Grant, Holding, LayerLink, Mandate, NEVER, Org, OrgRef, PartLink,
-    Standing, Work,
+    Reservation, Standing, Work,
 };
-use super::{Index, Ix};
+use super::{Few, Index, Ix};
 use crate::domain::act::{Power, Role};
 use crate::domain::ids::{OrgId, PersonId, WorkId};
 use crate::domain::key::Key;
@@ -161,8 +161,8 @@ impl<'a> AsOf<'a> {
     }
 
     /// A canonical work and all that was merged into it.
-    pub fn records_of(self, work: Ix<Work>) -> Vec<Ix<Work>> {
-        let mut records = vec![work];
+    pub fn records_of(self, work: Ix<Work>) -> Few<Ix<Work>> {
+        let mut records: Few<_> = std::iter::once(work).collect();
         let mut next = 0;
         while let Some(record) = records.get(next).copied() {
             next += 1;
@@ -173,11 +173,12 @@ impl<'a> AsOf<'a> {
     }
 
     /// The standing holdings of a canonical work, oldest first.
-    pub fn holdings(self, work: Ix<Work>) -> Vec<Ix<Holding>> {
-        let records = self.records_of(work);
-        let holdings = records.iter().flat_map(|record| &self.index.works.at(*record).holdings);
-        let mut standing: Vec<_> =
-            holdings.copied().filter(|holding| self.holding_stands(*holding)).collect();
+    pub fn holdings(self, work: Ix<Work>) -> Few<Ix<Holding>> {
+        let mut standing = Few::new();
+        for record in self.records_of(work) {
+            let holdings = self.index.works.at(record).holdings.iter().copied();
+            standing.extend(holdings.filter(|holding| self.holding_stands(*holding)));
+        }
         standing.sort_unstable();
         standing
     }
@@ -248,36 +249,44 @@ impl<'a> AsOf<'a> {
 
     /// Whether the list of holders of a canonical work counts.
     pub fn roster_complete(self, work: Ix<Work>) -> bool {
-        !self.holdings(work).is_empty() && self.is_declared(&self.index.works.at(work).roster, work)
+        self.roster_complete_by(work, &self.holdings(work))
+    }
+
+    /// The same, for who knows the standing holdings already.
+    pub fn roster_complete_by(self, work: Ix<Work>, holdings: &[Ix<Holding>]) -> bool {
+        !holdings.is_empty() && self.is_declared(&self.index.works.at(work).roster, holdings)
     }
 
     /// Whether the list of layers of a canonical work counts.
     pub fn layers_complete(self, work: Ix<Work>) -> bool {
-        self.is_declared(&self.index.works.at(work).layering, work)
+        self.layers_complete_by(work, &self.holdings(work))
     }
 
-    fn is_declared(self, list: &Completeness, work: Ix<Work>) -> bool {
+    /// The same, for who knows the standing holdings already.
+    pub fn layers_complete_by(self, work: Ix<Work>, holdings: &[Ix<Holding>]) -> bool {
+        self.is_declared(&self.index.works.at(work).layering, holdings)
+    }
+
+    fn is_declared(self, list: &Completeness, holdings: &[Ix<Holding>]) -> bool {
         let changed = list.changed.iter().rev().find(|at| self.seen(**at)).copied().unwrap_or(NEVER);
-        let declared: Vec<_> =
-            list.declared.iter().filter(|(at, _)| self.seen(*at) && *at >= changed).copied().collect();
-        if declared.iter().any(|(_, by)| *by == Declarer::Registrar) {
+        let declared = || list.declared.iter().filter(|(at, _)| self.seen(*at) && *at >= changed);
+        if declared().any(|(_, by)| *by == Declarer::Registrar) {
             return true;
         }
-        let holdings = self.holdings(work);
-        let is_declared = |holding: Ix<Holding>| {
-            declared.iter().any(|(at, by)| match by {
-                Declarer::Holder(org) => self.holder_after(holding, *at) == Some(*org),
+        let is_declared = |holding: &Ix<Holding>| {
+            declared().any(|(at, by)| match by {
+                Declarer::Holder(org) => self.holder_after(*holding, *at) == Some(*org),
                 Declarer::Registrar => true,
             })
         };
-        !holdings.is_empty() && holdings.into_iter().all(is_declared)
+        !holdings.is_empty() && holdings.iter().all(is_declared)
     }
 
     // Structure.
 
     /// The standing layer links of a canonical work.
-    pub fn layer_links(self, work: Ix<Work>) -> Vec<Ix<LayerLink>> {
-        let mut links = Vec::new();
+    pub fn layer_links(self, work: Ix<Work>) -> Few<Ix<LayerLink>> {
+        let mut links = Few::new();
         for record in self.records_of(work) {
             links.extend(self.index.works.at(record).layers.iter().copied().filter(|link| {
                 let link = self.index.layers.at(*link);
@@ -302,17 +311,17 @@ impl<'a> AsOf<'a> {
     }
 
     /// The effective links from a canonical work to its wholes.
-    pub fn parent_links(self, work: Ix<Work>) -> Vec<Ix<PartLink>> {
+    pub fn parent_links(self, work: Ix<Work>) -> Few<Ix<PartLink>> {
         self.part_links(work, |record| &record.parents)
     }
 
     /// The effective links from a canonical work to its parts.
-    pub fn child_links(self, work: Ix<Work>) -> Vec<Ix<PartLink>> {
+    pub fn child_links(self, work: Ix<Work>) -> Few<Ix<PartLink>> {
         self.part_links(work, |record| &record.children)
     }
 
-    fn part_links(self, work: Ix<Work>, side: impl Fn(&Work) -> &Vec<Ix<PartLink>>) -> Vec<Ix<PartLink>> {
-        let mut links = Vec::new();
+    fn part_links(self, work: Ix<Work>, side: impl Fn(&Work) -> &Vec<Ix<PartLink>>) -> Few<Ix<PartLink>> {
+        let mut links = Few::new();
         for record in self.records_of(work) {
             links.extend(
                 side(self.index.works.at(record))
@@ -325,7 +334,7 @@ impl<'a> AsOf<'a> {
     }
 
     /// The canonical works that this one is transitively part of, without itself.
-    pub fn ancestors(self, work: Ix<Work>) -> Vec<Ix<Work>> {
+    pub fn ancestors(self, work: Ix<Work>) -> Few<Ix<Work>> {
         Self::reach(work, usize::MAX, |at| {
             let links = self.parent_links(at);
             links.into_iter().map(|link| self.canonical(self.index.parts.at(link).whole)).collect()
@@ -333,35 +342,37 @@ impl<'a> AsOf<'a> {
     }
 
     /// The canonical works that are transitively part of this one, without itself.
-    pub fn descendants(self, work: Ix<Work>) -> Vec<Ix<Work>> {
+    pub fn descendants(self, work: Ix<Work>) -> Few<Ix<Work>> {
         self.descendants_up_to(work, usize::MAX)
     }
 
     /// The same, without looking further once there are more than `most`: an answer must not take as long as a franchise is large.
-    pub fn descendants_up_to(self, work: Ix<Work>, most: usize) -> Vec<Ix<Work>> {
+    pub fn descendants_up_to(self, work: Ix<Work>, most: usize) -> Few<Ix<Work>> {
         Self::reach(work, most, |at| {
             let links = self.child_links(at);
             links.into_iter().map(|link| self.canonical(self.index.parts.at(link).part)).collect()
         })
     }
 
-    fn reach(work: Ix<Work>, most: usize, step: impl Fn(Ix<Work>) -> Vec<Ix<Work>>) -> Vec<Ix<Work>> {
-        let mut found = vec![work];
+    fn reach(work: Ix<Work>, most: usize, step: impl Fn(Ix<Work>) -> Few<Ix<Work>>) -> Few<Ix<Work>> {
+        let mut found = Few::new();
+        let mut open = step(work);
+        // Most works stand alone: nothing is kept for them.
+        if open.is_empty() {
+            return found;
+        }
         let mut known: hashbrown::HashSet<Ix<Work>> = std::iter::once(work).collect();
         let mut next = 0;
-        while let Some(at) = found.get(next).copied() {
-            next += 1;
-            for other in step(at) {
-                if found.len() <= most && known.insert(other) {
+        loop {
+            for other in open {
+                if found.len() < most && known.insert(other) {
                     found.push(other);
                 }
             }
-            if found.len() > most {
-                break;
-            }
+            let Some(at) = found.get(next).filter(|_| found.len() < most) else { return found };
+            next += 1;
+            open = step(*at);
         }
-        found.remove(0);
-        found
     }
 
     // Consent and refusal.
@@ -375,8 +386,8 @@ impl<'a> AsOf<'a> {
     }
 
     /// The denials on a canonical work that rest on a holding which stands and from which they were not lifted.
-    pub fn denials(self, work: Ix<Work>) -> Vec<&'a Denial> {
-        let mut standing = Vec::new();
+    pub fn denials(self, work: Ix<Work>) -> Few<&'a Denial> {
+        let mut standing = Few::new();
         for record in self.records_of(work) {
             let denials = self.index.works.at(record).denials.iter().map(|ix| self.index.denials.at(*ix));
             standing.extend(denials.filter(|denial| self.denial_stands(denial)));
@@ -395,16 +406,38 @@ impl<'a> AsOf<'a> {
 
     /// The bindings of a key that are neither rejected nor dropped before they were confirmed; for a URL, also those of
     /// every registered prefix that covers it.
-    pub fn key_matches(self, key: &Key) -> Vec<KeyMatch> {
-        let mut matches = Vec::new();
+    pub fn key_matches(self, key: &Key) -> Few<KeyMatch> {
+        let mut matches = Few::new();
         self.add_matches(key, &mut matches);
-        for prefix in key.covering_prefixes() {
+        for prefix in self.bound_prefixes(key) {
             self.add_matches(&prefix, &mut matches);
         }
         matches
     }
 
-    fn add_matches(self, key: &Key, matches: &mut Vec<KeyMatch>) {
+    /// The prefix keys that cover a URL; none where no prefix of its site was ever bound.
+    fn bound_prefixes(self, key: &Key) -> Vec<Key> {
+        let may_match = key.site().is_some_and(|site| self.index.prefixed.has(site));
+        if may_match { key.covering_prefixes() } else { Vec::new() }
+    }
+
+    /// The reservations of a key, and of every prefix that covers it.
+    pub fn reservations_of(self, key: &Key) -> Few<Ix<Reservation>> {
+        let reserved = &self.index.reserved_keys;
+        let mut found = Few::new();
+        if reserved.is_empty() {
+            return found;
+        }
+        found.extend_from_slice(reserved.get(key.fingerprint()));
+        if key.site().is_some_and(|site| self.index.reserved_prefixed.has(site)) {
+            for prefix in key.covering_prefixes() {
+                found.extend_from_slice(reserved.get(prefix.fingerprint()));
+            }
+        }
+        found
+    }
+
+    fn add_matches(self, key: &Key, matches: &mut Few<KeyMatch>) {
         for ix in self.index.by_key.get(key.fingerprint()) {
             let binding = self.index.bindings.at(*ix);
             let dropped = self.seen(binding.removed) && !self.seen(binding.confirmed);

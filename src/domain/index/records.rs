@@ -172,6 +172,10 @@ pub struct Work {
     pub claims: Vec<Ix<Claim>>,
     /// Disputes on it.
     pub disputes: Vec<Ix<Dispute>>,
+    /// Whether a key of it was ever asserted for something else beside a confirmed binding.
+    pub contested: bool,
+    /// Whether anything was ever reserved for it by name.
+    pub reserved: bool,
 }
 
 /// A share in a work.

@@ -4,8 +4,8 @@ use hashbrown::HashMap;
 
 use super::{Asked, Block, standing};
 use crate::domain::decision::ReasonCode;
-use crate::domain::index::Ix;
 use crate::domain::index::records::{Holding, Work};
+use crate::domain::index::{Few, Ix, Mostly1};
 
 /// The most members of a closure; a larger one is never permitted.
 pub(super) const MAX_MEMBERS: usize = 1_024;
@@ -39,55 +39,87 @@ pub(super) enum Way {
 pub(super) struct Member {
     pub(super) work: Ix<Work>,
     pub(super) place: Place,
-    pub(super) ways: Vec<Way>,
-    pub(super) ancestors: Vec<Ix<Work>>,
-    pub(super) holdings: Vec<Ix<Holding>>,
+    pub(super) ways: Few<Way>,
+    pub(super) ancestors: Few<Ix<Work>>,
+    pub(super) holdings: Few<Ix<Holding>>,
     pub(super) blocks: Vec<Block>,
 }
 
-/// The members, the matched work first; or what stands against a closure that is too large.
-pub(super) fn members(asked: &Asked<'_>, work: Ix<Work>) -> Result<Vec<Member>, Block> {
-    let mut found = vec![(work, Place::Matched)];
-    if asked.question.with_parts {
-        found.extend(
-            asked
-                .seen
-                .descendants_up_to(work, MAX_MEMBERS)
-                .into_iter()
-                .filter(|part| *part != work)
-                .map(|part| (part, Place::Part)),
-        );
+impl Member {
+    fn new(work: Ix<Work>, place: Place, way: Way) -> Self {
+        let ways = std::iter::once(way).collect();
+        Self { work, place, ways, ancestors: Few::new(), holdings: Few::new(), blocks: Vec::new() }
     }
-    let mut ways: HashMap<Ix<Work>, Vec<Way>> =
-        found.iter().map(|(work, _)| (*work, vec![Way::Root])).collect();
-    let mut ancestors_of = Vec::new();
+}
+
+/// Up to how many members are looked through one by one; beyond that there is a table.
+const NEAR: usize = 8;
+
+/// The members found so far, each once.
+#[derive(Default)]
+struct Found {
+    members: Mostly1<Member>,
+    places: HashMap<Ix<Work>, usize>,
+}
+
+impl Found {
+    fn push(&mut self, member: Member) {
+        let place = self.members.len();
+        if place == NEAR {
+            self.places.extend(self.members.iter().enumerate().map(|(place, each)| (each.work, place)));
+        }
+        if place >= NEAR {
+            self.places.insert(member.work, place);
+        }
+        self.members.push(member);
+    }
+
+    fn find(&mut self, work: Ix<Work>) -> Option<&mut Member> {
+        if self.members.len() <= NEAR {
+            return self.members.iter_mut().find(|member| member.work == work);
+        }
+        self.places.get(&work).and_then(|place| self.members.get_mut(*place))
+    }
+
+    fn reach_layer(&mut self, layer: Ix<Work>, way: Way) {
+        match self.find(layer) {
+            Some(member) if member.ways.contains(&way) => {}
+            Some(member) => member.ways.push(way),
+            None => self.push(Member::new(layer, Place::Layer, way)),
+        }
+    }
+}
+
+/// The members, the matched work first; or what stands against a closure that is too large.
+pub(super) fn members(asked: &Asked<'_>, work: Ix<Work>) -> Result<Mostly1<Member>, Block> {
+    let mut found = Found::default();
+    found.push(Member::new(work, Place::Matched, Way::Root));
+    if asked.question.with_parts {
+        let parts = asked.seen.descendants_up_to(work, MAX_MEMBERS).into_iter();
+        parts
+            .filter(|part| *part != work)
+            .for_each(|part| found.push(Member::new(part, Place::Part, Way::Root)));
+    }
     let mut next = 0;
-    while let Some((member, _)) = found.get(next).copied() {
-        next += 1;
-        if found.len() > MAX_MEMBERS {
+    while let Some(member) = found.members.get(next).map(|member| member.work) {
+        if found.members.len() > MAX_MEMBERS {
             return Err(Block { code: ReasonCode::LayersIncomplete, ask: Vec::new(), entries: Vec::new() });
         }
         let ancestors = asked.seen.ancestors(member);
         for host in std::iter::once(member).chain(ancestors.iter().copied()) {
             for link in asked.seen.layer_links(host) {
                 let layer = asked.seen.canonical(asked.seen.index.layers.at(link).layer);
-                let way = Way::LayerOf { host, seen_from: member };
-                let known = ways.entry(layer).or_insert_with(|| {
-                    found.push((layer, Place::Layer));
-                    Vec::new()
-                });
-                if !known.contains(&way) {
-                    known.push(way);
-                }
+                found.reach_layer(layer, Way::LayerOf { host, seen_from: member });
             }
         }
-        ancestors_of.push(ancestors);
+        if let Some(member) = found.members.get_mut(next) {
+            member.ancestors = ancestors;
+        }
+        next += 1;
     }
-    let members = found.into_iter().zip(ancestors_of).map(|((work, place), ancestors)| {
-        let ways = ways.remove(&work).unwrap_or_default();
-        let holdings = asked.seen.holdings(work);
-        let blocks = standing::blocks(asked, work, &ancestors, &holdings);
-        Member { work, place, ways, ancestors, holdings, blocks }
-    });
-    Ok(members.collect())
+    for member in &mut found.members {
+        member.holdings = asked.seen.holdings(member.work);
+        member.blocks = standing::blocks(asked, member.work, &member.ancestors, &member.holdings);
+    }
+    Ok(found.members)
 }

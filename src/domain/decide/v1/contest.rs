@@ -3,8 +3,8 @@
 use super::{Asked, Block};
 use crate::domain::decision::{ReasonCode, sorted};
 use crate::domain::ids::OrgId;
-use crate::domain::index::Ix;
 use crate::domain::index::records::{Org, Work};
+use crate::domain::index::{Few, Ix};
 
 /// How long a claim suspends, in milliseconds: 14 days.
 pub(super) const CLAIM_MS: i64 = 14 * 24 * 60 * 60 * 1_000;
@@ -21,7 +21,7 @@ struct Contest {
 /// The claims that suspend a canonical work now, and the disputes about it.
 pub(super) fn blocks(asked: &Asked<'_>, work: Ix<Work>) -> Vec<Block> {
     let mut blocks = Vec::new();
-    let suspending: Vec<Contest> =
+    let suspending: Few<Contest> =
         contests(asked, work).into_iter().filter(|contest| suspends(asked, contest)).collect();
     if !suspending.is_empty() {
         let ask: Vec<OrgId> = suspending.iter().map(|contest| asked.seen.org_id(contest.claimant)).collect();
@@ -57,16 +57,16 @@ fn suspends(asked: &Asked<'_>, contest: &Contest) -> bool {
     true
 }
 
-fn contests(asked: &Asked<'_>, work: Ix<Work>) -> Vec<Contest> {
+fn contests(asked: &Asked<'_>, work: Ix<Work>) -> Few<Contest> {
     let mut contests = claims(asked, work);
     contests.extend(bindings(asked, work));
     contests
 }
 
-fn claims(asked: &Asked<'_>, work: Ix<Work>) -> Vec<Contest> {
+fn claims(asked: &Asked<'_>, work: Ix<Work>) -> Few<Contest> {
     let seen = asked.seen;
     let records = seen.records_of(work);
-    let made: Vec<_> = records
+    let made: Few<_> = records
         .iter()
         .flat_map(|record| &seen.index.works.at(*record).claims)
         .map(|ix| seen.index.claims.at(*ix))
@@ -89,7 +89,9 @@ fn claims(asked: &Asked<'_>, work: Ix<Work>) -> Vec<Contest> {
 fn bindings(asked: &Asked<'_>, work: Ix<Work>) -> Vec<Contest> {
     let seen = asked.seen;
     let mut contests = Vec::new();
-    for own in seen.records_of(work).into_iter().flat_map(|record| &seen.index.works.at(record).bindings) {
+    let records = seen.records_of(work).into_iter().map(|record| seen.index.works.at(record));
+    // Where no key of a record was ever contested, none of its bindings has anything beside it.
+    for own in records.filter(|record| record.contested).flat_map(|record| &record.bindings) {
         let own = seen.index.bindings.at(*own);
         let dropped = seen.seen(own.removed) && !seen.seen(own.confirmed);
         let contesting = own.contests && !seen.seen(own.confirmed);

@@ -6,8 +6,8 @@ use super::closure::{Member, Way};
 use super::{Asked, Block};
 use crate::domain::act::Covers;
 use crate::domain::decision::{Leaf, ReasonCode};
-use crate::domain::index::Ix;
 use crate::domain::index::records::{Grant, Holding, Org, PartLink, Work};
+use crate::domain::index::{Few, Ix, Mostly1};
 use crate::domain::scope::Scope;
 use crate::domain::uses::Use;
 
@@ -20,7 +20,7 @@ pub(super) fn leaves(
     blocks: &mut Vec<Block>,
 ) -> Vec<Leaf> {
     let mut leaves = Vec::new();
-    let mut missing = Vec::new();
+    let mut missing: Mostly1<_> = Mostly1::new();
     for (holding, nearest) in judged(asked, leaf, by_location, member) {
         match nearest {
             Nearest::Covers(ix, grant) => leaves.extend(make_leaf(asked, holding, ix, grant)),
@@ -45,8 +45,8 @@ pub(super) fn judged<'a>(
     leaf: Use,
     by_location: bool,
     member: &Member,
-) -> Vec<(Ix<Holding>, Nearest<'a>)> {
-    let mut judged = Vec::new();
+) -> Few<(Ix<Holding>, Nearest<'a>)> {
+    let mut judged = Few::new();
     for holding in &member.holdings {
         let attaching = attaching(asked, member, *holding);
         for way in &member.ways {
@@ -178,11 +178,11 @@ fn counts_there(asked: &Asked<'_>, grant: &Grant, way: Way) -> bool {
 }
 
 /// The grants that speak for this holding of the member: on the member itself, and on its ancestors with their parts.
-fn attaching<'a>(asked: &Asked<'a>, member: &Member, holding: Ix<Holding>) -> Vec<(Ix<Grant>, &'a Grant)> {
+fn attaching<'a>(asked: &Asked<'a>, member: &Member, holding: Ix<Holding>) -> Few<(Ix<Grant>, &'a Grant)> {
     let seen = asked.seen;
     let own =
         seen.grants(member.work).filter(|(_, grant)| held(asked, holding, grant.recorded, grant.grantor));
-    let mut attaching: Vec<_> = own.collect();
+    let mut attaching: Few<_> = own.collect();
     for ancestor in member.ancestors.iter().filter(|ancestor| **ancestor != member.work) {
         attaching.extend(seen.grants(*ancestor).filter(|(_, grant)| {
             grant.covers != Covers::Work

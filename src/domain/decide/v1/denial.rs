@@ -3,8 +3,8 @@
 use super::closure::Member;
 use super::{Asked, Block};
 use crate::domain::decision::ReasonCode;
-use crate::domain::index::Ix;
 use crate::domain::index::records::{Denial, Work};
+use crate::domain::index::{Few, Ix};
 use crate::domain::scope::Scope;
 use crate::domain::uses::Use;
 
@@ -25,7 +25,7 @@ pub(super) fn applying<'a>(
     leaf: Use,
     work: Ix<Work>,
     ancestors: &[Ix<Work>],
-) -> Vec<&'a Denial> {
+) -> Few<&'a Denial> {
     let own = asked.seen.denials(work).into_iter();
     let above =
         ancestors.iter().flat_map(|ancestor| asked.seen.denials(*ancestor)).filter(|denial| denial.parts);

@@ -1,11 +1,9 @@
 //! R10 and R1: which works an item is, and whether that is confirmed.
 
-use std::collections::BTreeMap;
-
 use super::{Asked, Block};
 use crate::domain::decision::ReasonCode;
-use crate::domain::index::Ix;
 use crate::domain::index::records::Work;
+use crate::domain::index::{Few, Ix, KeyMatch};
 use crate::domain::key::SubjectKey;
 
 /// A canonical work that the item is, or is said to be.
@@ -17,65 +15,73 @@ pub(super) struct Matched {
     pub(super) blocks: Vec<Block>,
 }
 
-#[derive(Default)]
-struct Found {
-    good: usize,
-    good_by_location: usize,
-    unconfirmed: Vec<u64>,
-    removed: Vec<u64>,
+/// How one key is tied to a work.
+#[derive(Clone, Copy)]
+enum Tie {
+    /// Named by itself, or by a confirmed binding.
+    Good { by_location: bool },
+    /// By a binding that this entry asserted.
+    Unconfirmed(u64),
+    /// By a confirmed binding that this entry took off.
+    Removed(u64),
 }
 
 /// R10: all works that any key matches.
-pub(super) fn matches(asked: &Asked<'_>) -> Vec<Matched> {
-    let mut found: BTreeMap<Ix<Work>, Found> = BTreeMap::new();
+pub(super) fn matches(asked: &Asked<'_>) -> Few<Matched> {
+    let mut ties: Few<(Ix<Work>, Tie)> = Few::new();
     for key in &asked.question.subject {
         match key {
             SubjectKey::Work(key) => {
-                if let Some(work) = asked.seen.work(key.id) {
-                    found.entry(asked.seen.canonical(work)).or_default().good += 1;
-                }
+                let work = asked.seen.work(key.id).map(|work| asked.seen.canonical(work));
+                ties.extend(work.map(|work| (work, Tie::Good { by_location: false })));
             }
             SubjectKey::Key(key) => {
-                for tie in asked.seen.key_matches(key) {
-                    note(asked, &mut found, tie);
-                }
+                let matches = asked.seen.key_matches(key).into_iter();
+                ties.extend(matches.filter_map(|found| tie(asked, found)));
             }
         }
     }
-    found.into_iter().map(|(work, found)| matched(work, found)).collect()
+    ties.sort_by_key(|(work, _)| *work);
+    let works = ties.chunk_by(|(one, _), (other, _)| one == other);
+    works.filter_map(|ties| Some(matched(ties.first()?.0, ties))).collect()
 }
 
-fn note(asked: &Asked<'_>, found: &mut BTreeMap<Ix<Work>, Found>, tie: crate::domain::index::KeyMatch) {
-    let binding = asked.seen.index.bindings.at(tie.binding);
+/// The work that a key is tied to, and how.
+fn tie(asked: &Asked<'_>, found: KeyMatch) -> Option<(Ix<Work>, Tie)> {
+    let binding = asked.seen.index.bindings.at(found.binding);
     let confirmed = asked.seen.seen(binding.confirmed);
     // Beside a confirmed binding of the same key it is a claim, not a match (R5).
     if binding.contests && !confirmed {
-        return;
+        return None;
     }
-    let found = found.entry(asked.seen.canonical(binding.work)).or_default();
-    if asked.seen.seen(binding.removed) {
-        found.removed.push(binding.removed);
+    let tie = if asked.seen.seen(binding.removed) {
+        Tie::Removed(binding.removed)
     } else if confirmed {
-        found.good += 1;
-        found.good_by_location += usize::from(tie.by_location);
+        Tie::Good { by_location: found.by_location }
     } else {
-        found.unconfirmed.push(binding.asserted);
-    }
+        Tie::Unconfirmed(binding.asserted)
+    };
+    Some((asked.seen.canonical(binding.work), tie))
 }
 
-fn matched(work: Ix<Work>, found: Found) -> Matched {
+fn matched(work: Ix<Work>, ties: &[(Ix<Work>, Tie)]) -> Matched {
+    let ties = || ties.iter().map(|(_, tie)| *tie);
+    let mut good =
+        ties().filter_map(|tie| if let Tie::Good { by_location } = tie { Some(by_location) } else { None });
+    let is_good = good.clone().next().is_some();
     let mut blocks = Vec::new();
+    let mut block = |code, entries: Vec<u64>| {
+        if !entries.is_empty() {
+            blocks.push(Block { code, ask: Vec::new(), entries });
+        }
+    };
     // R1: only a confirmed binding supports a permit.
-    if found.good == 0 && !found.unconfirmed.is_empty() {
-        blocks.push(Block {
-            code: ReasonCode::BindingUnconfirmed,
-            ask: Vec::new(),
-            entries: found.unconfirmed,
-        });
+    if !is_good {
+        let entries = ties().filter_map(|tie| if let Tie::Unconfirmed(at) = tie { Some(at) } else { None });
+        block(ReasonCode::BindingUnconfirmed, entries.collect());
     }
     // R11: taking a key off a work does not free what the key matches.
-    if !found.removed.is_empty() {
-        blocks.push(Block { code: ReasonCode::Withdrawn, ask: Vec::new(), entries: found.removed });
-    }
-    Matched { work, by_location: found.good > 0 && found.good == found.good_by_location, blocks }
+    let entries = ties().filter_map(|tie| if let Tie::Removed(at) = tie { Some(at) } else { None });
+    block(ReasonCode::Withdrawn, entries.collect());
+    Matched { work, by_location: is_good && good.all(|by_location| by_location), blocks }
 }

@@ -21,7 +21,7 @@ pub(super) fn judge(asked: &Asked<'_>, leaf: Use, subjects: &[Subject], reasons:
                 ask: denials.iter().map(|denial| asked.seen.org_id(denial.principal)).collect(),
                 entries: denials.iter().map(|denial| denial.recorded).collect(),
             };
-            reasons.add(ReasonCode::NearDenied, None, Some(asked.seen.work_id(work)), &block);
+            reasons.add(ReasonCode::NearDenied, None, Some(asked.seen.work_id(work)), block);
         }
     }
 }

@@ -13,16 +13,16 @@ pub(super) fn notes(asked: &Asked<'_>, subjects: &[Subject]) -> Vec<Note> {
     for work in looked_at(subjects) {
         let mut reservations = Vec::new();
         for record in asked.seen.records_of(work) {
-            reservations.extend(asked.seen.index.reserved_works.get(record));
+            if asked.seen.index.works.at(record).reserved {
+                reservations.extend(asked.seen.index.reserved_works.get(record));
+            }
         }
         add(asked, &mut notes, Some(work), &reservations);
     }
     let mut on_keys = Vec::new();
     for key in &asked.question.subject {
         let SubjectKey::Key(key) = key else { continue };
-        for key in std::iter::once(key.clone()).chain(key.covering_prefixes()) {
-            on_keys.extend(asked.seen.index.reserved_keys.get(key.fingerprint()));
-        }
+        on_keys.extend(asked.seen.reservations_of(key));
     }
     add(asked, &mut notes, None, &on_keys);
     for member in subjects.iter().flat_map(|subject| &subject.members) {
@@ -44,6 +44,9 @@ fn looked_at(subjects: &[Subject]) -> Vec<Ix<Work>> {
 }
 
 fn add(asked: &Asked<'_>, notes: &mut Vec<Note>, work: Option<Ix<Work>>, reservations: &[Ix<Reservation>]) {
+    if reservations.is_empty() {
+        return;
+    }
     let standing = reservations.iter().map(|ix| asked.seen.index.reservations.at(*ix));
     let standing = standing.filter(|it| asked.seen.seen(it.recorded) && !asked.seen.seen(it.withdrawn));
     let (allows, reserves): (Vec<_>, Vec<_>) = standing.partition(|it| it.signal == Signal::Allow);

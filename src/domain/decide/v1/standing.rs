@@ -14,9 +14,9 @@ pub(super) fn blocks(
     holdings: &[Ix<Holding>],
 ) -> Vec<Block> {
     let seen = asked.seen;
-    let holders = holders(asked, holdings);
     let mut blocks = Vec::new();
-    let mut block = |code, entries: Vec<u64>| blocks.push(Block { code, ask: holders.clone(), entries });
+    let mut block =
+        |code, entries: Vec<u64>| blocks.push(Block { code, ask: holders(asked, holdings), entries });
 
     let withdrawn = seen.index.works.at(work).withdrawn;
     if seen.seen(withdrawn) {
@@ -31,10 +31,11 @@ pub(super) fn blocks(
     if !unconfirmed.is_empty() {
         block(ReasonCode::HolderUnconfirmed, unconfirmed);
     }
-    if !seen.roster_complete(work) {
+    if !seen.roster_complete_by(work, holdings) {
         block(ReasonCode::RosterIncomplete, Vec::new());
     }
-    if !std::iter::once(&work).chain(ancestors).all(|each| seen.layers_complete(*each)) {
+    let above = ancestors.iter().all(|each| seen.layers_complete(*each));
+    if !above || !seen.layers_complete_by(work, holdings) {
         block(ReasonCode::LayersIncomplete, Vec::new());
     }
     blocks.extend(contest::blocks(asked, work));

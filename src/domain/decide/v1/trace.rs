@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::coverage::Nearest;
-use super::{Asked, Member, Place, Subject, coverage, denial, matching, near, notes, subject};
+use super::{Asked, Member, Place, Subject, Subjects, coverage, denial, matching, near, notes, subject};
 use crate::domain::act::Role;
 use crate::domain::decide::trace::{Found, MAX_STEPS, Rule, Step};
 use crate::domain::decision::ReasonCode;
@@ -15,7 +15,7 @@ use crate::domain::uses::Use;
 pub(in crate::domain::decide) fn trace(seen: AsOf<'_>, question: &Question, moment_ms: i64) -> Vec<Step> {
     let asked = Asked { seen, moment_ms, question, valid_until_ms: Cell::new(i64::MAX) };
     let mut steps = developer(&asked);
-    let subjects: Vec<Subject> = matching::matches(&asked).into_iter().map(|m| subject(&asked, m)).collect();
+    let subjects: Subjects = matching::matches(&asked).into_iter().map(|m| subject(&asked, m)).collect();
     if subjects.is_empty() {
         steps.push(plain(10, Found::NoMatch));
     }

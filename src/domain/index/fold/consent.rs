@@ -6,6 +6,7 @@ use crate::domain::decision::sorted;
 use crate::domain::ids::OrgId;
 use crate::domain::index::records::{Denial, Grant, Mandate, NEVER, Org, Reservation, Term, Work};
 use crate::domain::index::{Index, Ix};
+use crate::domain::key::Key;
 use crate::domain::scope::{Scope, Until};
 
 impl Index {
@@ -147,8 +148,16 @@ impl Index {
         let ix = self.reservations.push(act.reservation, reservation);
         self.reserved.push(by, ix);
         match (&act.subject, work) {
-            (ReservedSubject::Key(key), _) => self.reserved_keys.push(key.fingerprint(), ix),
-            (ReservedSubject::Work(_), Some(work)) => self.reserved_works.push(work, ix),
+            (ReservedSubject::Key(key), _) => {
+                self.reserved_keys.push(key.fingerprint(), ix);
+                if let (Key::UrlPrefix { .. }, Some(site)) = (key, key.site()) {
+                    self.reserved_prefixed.push(site, ());
+                }
+            }
+            (ReservedSubject::Work(_), Some(work)) => {
+                self.reserved_works.push(work, ix);
+                self.works.change(work).reserved = true;
+            }
             (ReservedSubject::Work(_), None) => {}
         }
         Ok(())

@@ -181,6 +181,8 @@ impl Index {
             denials: Vec::new(),
             claims: Vec::new(),
             disputes: Vec::new(),
+            contested: false,
+            reserved: false,
         };
         let work = self.works.push(act.work, record);
         for holding in &act.holders {
@@ -255,10 +257,28 @@ impl Index {
         let ix = self.bindings.push(id, binding);
         self.works.change(work).bindings.push(ix);
         self.by_key.push(fingerprint, ix);
+        if let (Key::UrlPrefix { .. }, Some(site)) = (key, key.site()) {
+            self.prefixed.push(site, ());
+        }
+        self.mark_contested(fingerprint);
         if let Key::Iscc { header, body } = key {
             self.by_iscc.push(iscc_class(header, body), ix);
         }
         Ok(())
+    }
+
+    /// Marks all works of a key of which some binding contests another.
+    fn mark_contested(&mut self, fingerprint: u128) {
+        let bindings = self.by_key.get(fingerprint);
+        if bindings.len() < 2 || !bindings.iter().any(|ix| self.bindings.at(*ix).contests) {
+            return;
+        }
+        let works: Vec<_> = bindings.iter().map(|ix| self.bindings.at(*ix).work).collect();
+        for work in works {
+            if !self.works.at(work).contested {
+                self.works.change(work).contested = true;
+            }
+        }
     }
 
     fn link_layer(&mut self, step: Step<'_>, id: LinkId, work: WorkId, layer: WorkId) -> Folded {
