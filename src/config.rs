@@ -8,7 +8,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
-pub use value::{DatabaseUrl, LogFormat, NodeName, Origin, Value};
+pub use value::{Addresses, DatabaseUrl, LogFormat, MailUrl, NodeName, Origin, Value, WebUrl};
 
 /// The file that is read when no other is named and this one is there.
 pub const DEFAULT_FILE: &str = "kyodaku.toml";
@@ -192,6 +192,14 @@ settings! {
     head_bytes: u64, 8_192..=1_048_576 => 32_768;
     /// How many requests one HTTP/2 connection may have running.
     streams: u64, 1..=4_096 => 128;
+    /// Where people reach this registry, as letters tell them: a URL without a slash at the end.
+    public_url: WebUrl => format!("http://{listen}");
+    /// Proxies in front of this server: their addresses with blanks between, whose `X-Forwarded-For` is believed.
+    proxies: Addresses => "";
+    /// How letters are sent: `smtp://USER:PASSWORD@HOST`, `smtps://…`, or `folder:PATH` for files that somebody reads.
+    mail_url: MailUrl => format!("folder:{}", data_dir.join("mail").display());
+    /// Who sends them.
+    mail_from: String => "Kyodaku <kyodaku@localhost>";
     /// The form of log lines on stderr: `text` or `json`.
     log_format: LogFormat => "text";
     /// Which log lines are written: a level, or `target=level` pairs (the form of the crate tracing-subscriber).

@@ -19,6 +19,8 @@
 //! | [`streams`] | checks without an end, in chunks |
 //! | [`authority`] | who is asking, and what they may do: the proofs that everything else takes |
 //! | [`credential`] | how an API key looks, and what is kept of it |
+//! | [`sign_in`] | people sign in: invitations, passwords, sessions |
+//! | [`mail`] | mail that the registry sends |
 //! | [`accounts`] | people and keys |
 //! | [`organizations`] | organizations, their states, and models |
 //! | [`powers`] | who may act for whom: memberships and mandates |
@@ -46,6 +48,7 @@ pub mod explanations;
 pub mod failure;
 pub mod journal;
 pub mod keys;
+pub mod mail;
 pub mod names;
 pub mod node;
 pub mod orders;
@@ -62,6 +65,7 @@ pub mod seal;
 pub mod sequencer;
 pub mod settings;
 pub mod shared;
+pub mod sign_in;
 pub mod simulate;
 pub mod snapshot;
 pub mod streams;
@@ -70,5 +74,5 @@ pub mod who;
 
 pub use answer::Answer;
 pub use failure::{Failure, Fault};
-pub use node::{OpenError, Registry, Settings};
+pub use node::{MailSettings, OpenError, Registry, Settings};
 pub use sequencer::{Body, Once, Recorded, Submission, SubmitError, Submitted};

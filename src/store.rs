@@ -12,6 +12,7 @@
 //! | [`payloads`] | what people typed: erasable, outside the log |
 //! | [`idempotency`] | answers already given to a key |
 //! | [`catalogue`] | what people browse; can be rebuilt from the log |
+//! | [`logins`], [`sessions`] | how people sign in, and their sign-ins |
 //! | [`accounts`], [`proposals`], [`challenges`] | people and keys, what waits for a second person, proofs of control |
 
 pub mod accounts;
@@ -24,8 +25,10 @@ mod error;
 pub mod heads;
 pub mod high_water;
 pub mod idempotency;
+pub mod logins;
 pub mod payloads;
 pub mod proposals;
+pub mod sessions;
 pub mod sql;
 pub mod tiles;
 

@@ -14,7 +14,7 @@ both!(a_registrar_is_made_once_and_gets_a_second_person, async |world: World| {
     let me: Value = stage.registrar.get("/v1/me").await.json();
     assert_eq!(me["roles"], json!(["registrar"]));
     assert_eq!(me["scopes"], json!(["read", "works:write", "register", "organization"]));
-    assert_eq!((&me["state"], &me["admin"]), (&json!("verified"), &json!(true)));
+    assert_eq!((&me["state"], &me["role"]), (&json!("verified"), &json!("admin")));
 });
 
 both!(an_organization_acts_once_it_is_verified_and_not_while_suspended, async |world: World| {
@@ -110,14 +110,14 @@ both!(keys_are_few_narrow_short_lived_and_end_at_once, async |world: World| {
 both!(people_come_and_go_with_their_keys, async |world: World| {
     let stage = world.stage().await;
     let admin = stage.holder("Hoshikuzu Press").await;
-    let body = json!({ "label": "Tanaka", "admin": false, "key": { "label": "laptop" } });
+    let body = json!({ "label": "Tanaka", "role": "editor", "key": { "label": "laptop" } });
     let added: Value = admin.post("/v1/people", &body).await.json();
     let tanaka = stage.nobody.with_key(added["key"]["secret"].as_str().unwrap());
     let me: Value = tanaka.get("/v1/me").await.json();
-    assert_eq!((&me["person"], &me["admin"]), (&added["person"], &json!(false)));
+    assert_eq!((&me["person"], &me["role"]), (&added["person"], &json!("editor")));
 
     // A member manages itself alone.
-    let more = json!({ "label": "x", "admin": true });
+    let more = json!({ "label": "x", "role": "admin" });
     let refused = tanaka.json("POST", "/v1/people", &more, &[("idempotency-key", "k")]).await;
     assert_eq!((refused.status.as_u16(), refused.problem()), (403, "not_allowed".to_owned()));
     assert_eq!(tanaka.get("/v1/keys").await.json::<Value>()["items"].as_array().unwrap().len(), 1);
@@ -133,7 +133,7 @@ both!(people_come_and_go_with_their_keys, async |world: World| {
 
     // The registrar adds a person to an organization that lost its keys.
     let rescue =
-        json!({ "organization": admin.org, "label": "Ito", "admin": true, "key": { "label": "new" } });
+        json!({ "organization": admin.org, "label": "Ito", "role": "admin", "key": { "label": "new" } });
     let rescued: Value = stage.registrar.post("/v1/people", &rescue).await.json();
     let ito = stage.nobody.with_key(rescued["key"]["secret"].as_str().unwrap());
     assert_eq!(ito.get("/v1/me").await.json::<Value>()["organization"], admin.org);

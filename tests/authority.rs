@@ -250,6 +250,10 @@ const NOT_NOW: &[(&str, &str, &str)] = &[
     ("linkPart", "refused", "the same"),
     ("mergeWork", "refused", "the same"),
     ("copyRoster", "refused", "the same"),
+    ("signIn", "invalid_credentials", "nobody has the address"),
+    ("refreshSession", "invalid_credentials", "nobody has the token"),
+    ("setPassword", "invalid_credentials", "the same"),
+    ("changePassword", "not_allowed", "an API key changes no password"),
 ];
 
 /// Whose example it is: the registrar's two persons, an auditor, or the one whose things the samples are.

@@ -22,6 +22,7 @@ mod readme;
 mod reference;
 mod registry;
 mod rules;
+mod sign_in;
 mod store;
 mod works;
 mod world;

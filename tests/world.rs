@@ -13,6 +13,7 @@
 pub(crate) mod actors;
 pub(crate) mod client;
 pub(crate) mod contract;
+pub(crate) mod people;
 mod postgres;
 pub(crate) mod samples;
 pub(crate) mod works;

@@ -27,6 +27,7 @@ enum Command {
     AddOrganization(AddOrganization),
     Verify(Verify),
     CreateKey(CreateKey),
+    Invite(Invite),
     Queue(confirm::Queue),
     Confirm(confirm::Confirm),
     Proposals(confirm::Proposals),
@@ -93,6 +94,17 @@ struct CreateKey {
     client: ClientArgs,
 }
 
+/// Mail a person an invitation to set a password (as an admin of the organization, or as the registrar)
+#[derive(Debug, clap::Args)]
+struct Invite {
+    /// The person
+    person: PersonId,
+    /// To where
+    email: String,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
 fn role(text: &str) -> Result<Role, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|_| {
         "expected `rights_holder`, `association`, `ai_developer`, `auditor` or `registrar`".to_owned()
@@ -110,6 +122,7 @@ pub(super) async fn run(args: Args) -> Outcome {
             Ok(Exit::Done)
         }
         Command::CreateKey(args) => create_key(args).await,
+        Command::Invite(args) => invite(args).await,
         Command::Queue(args) => confirm::queue(args).await,
         Command::Confirm(args) => confirm::confirm(args).await,
         Command::Proposals(args) => confirm::proposals(args).await,
@@ -232,5 +245,24 @@ async fn create_key(args: CreateKey) -> Outcome {
     let secret = made.key.secret;
     let secret = secret.ok_or_else(|| Failure::new("the server made the key and did not show it"))?;
     output::line(secret);
+    Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct Invitation<'a> {
+    email: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Invited {
+    expires: String,
+}
+
+async fn invite(args: Invite) -> Outcome {
+    let server = Server::new(&args.client)?;
+    let path = format!("/v1/people/{}/invitations", args.person);
+    let body = Invitation { email: &args.email };
+    let invited: Invited = server.post(&path, &body, Some(&once())).await.map_err(NoAnswer::told)?;
+    output::say(format!("the invitation is on its way, and good until {}", invited.expires));
     Ok(Exit::Done)
 }

@@ -23,6 +23,7 @@ use crate::domain::decision::Verdict;
 use crate::domain::explain::Lang;
 use crate::domain::key::{Key, SubjectKey};
 use crate::domain::uses::Use;
+use crate::http::App;
 use crate::http::server::stop_signal;
 use crate::registry::Registry;
 use acts::Cast;
@@ -71,7 +72,7 @@ pub(super) async fn run(args: Args) -> Outcome {
     };
     let serving = {
         let (registry, limits, upkeep) = (registry.clone(), limits(&config), Upkeep::of(&config));
-        tokio::spawn(async move { serve(listener, registry, limits, &upkeep, stop).await })
+        tokio::spawn(async move { serve(listener, App::new(registry), limits, &upkeep, stop).await })
     };
     let lang = args.lang.unwrap_or_else(output::language);
     let mut cast = Cast { url: format!("http://{address}"), lang, notes };

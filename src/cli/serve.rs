@@ -32,7 +32,8 @@ pub(super) async fn run(args: Args) -> Outcome {
     let listener = listen(&config).await?;
     let registry = Registry::open(registry_settings(&config), Clock::system()).await;
     let registry = registry.map_err(|error| Failure::new(error.to_string()))?;
-    serve(listener, registry, limits(&config), &Upkeep::of(&config), server::stop_signal()).await;
+    let app = App::new(registry).behind(config.proxies.as_slice());
+    serve(listener, app, limits(&config), &Upkeep::of(&config), server::stop_signal()).await;
     Ok(Exit::Done)
 }
 
@@ -54,12 +55,13 @@ pub(super) async fn listen(config: &Config) -> Result<TcpListener, Failure> {
 /// Serves until `stop` resolves, then ends what runs, seals the journal and writes a snapshot.
 pub(super) async fn serve(
     listener: TcpListener,
-    registry: Registry,
+    app: App,
     limits: Limits,
     upkeep: &Upkeep,
     stop: impl Future<Output = ()> + Send,
 ) {
-    let router = routes::router(&App::new(registry.clone()), routes::table());
+    let router = routes::router(&app, routes::table());
+    let registry = app.registry().clone();
     let head = registry.shared().published();
     match listener.local_addr() {
         Ok(address) => {
@@ -140,5 +142,8 @@ async fn clear(registry: &Registry) {
         Err(error) => {
             tracing::warn!(target: "kyodaku::serve", %error, "old idempotency keys are not cleared");
         }
+    }
+    if let Err(error) = registry.purge_sign_ins().await {
+        tracing::warn!(target: "kyodaku::serve", %error, "old sessions are not cleared");
     }
 }

@@ -75,6 +75,11 @@ pub(super) fn registry_settings(config: &Config) -> registry::Settings {
         origin: config.origin.to_string(),
         node: config.node.to_string(),
         recheck_max_ms: i64::try_from(config.recheck_max_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
+        mail: registry::MailSettings {
+            url: config.mail_url.reveal().to_owned(),
+            sender: config.mail_from.clone(),
+            public_url: config.public_url.to_string(),
+        },
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a setting can be, how it is read and how it is shown.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -183,30 +183,123 @@ impl Value for DatabaseUrl {
         quoted(&Self::masked(&self.0))
     }
 
-    /// The password, before the last `@` of the authority or in a parameter, becomes `***`.
     fn masked(text: &str) -> String {
-        if text.starts_with("sqlite:") {
-            return text.to_owned();
-        }
-        let Some((scheme, rest)) = text.split_once("://") else { return "***".to_owned() };
-        let (before_query, query) =
-            rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
-        let before_query = match before_query.rsplit_once('@') {
-            Some((user, host)) => match user.split_once(':') {
-                Some((user, _)) => format!("{user}:***@{host}"),
-                None => before_query.to_owned(),
-            },
+        if text.starts_with("sqlite:") { text.to_owned() } else { without_password(text) }
+    }
+}
+
+/// An address whose password, before the last `@` of the authority or in a parameter, is `***`.
+fn without_password(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return "***".to_owned() };
+    let (before_query, query) =
+        rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
+    let before_query = match before_query.rsplit_once('@') {
+        Some((user, host)) => match user.split_once(':') {
+            Some((user, _)) => format!("{user}:***@{host}"),
             None => before_query.to_owned(),
-        };
-        let hide = |pair: &str| match pair.split_once('=') {
-            Some((name, _)) if name.to_ascii_lowercase().contains("pass") => format!("{name}=***"),
-            _ => pair.to_owned(),
-        };
-        let query = query.map(|query| query.split('&').map(hide).collect::<Vec<_>>().join("&"));
-        match query {
-            Some(query) => format!("{scheme}://{before_query}?{query}"),
-            None => format!("{scheme}://{before_query}"),
+        },
+        None => before_query.to_owned(),
+    };
+    let hide = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if name.to_ascii_lowercase().contains("pass") => format!("{name}=***"),
+        _ => pair.to_owned(),
+    };
+    let query = query.map(|query| query.split('&').map(hide).collect::<Vec<_>>().join("&"));
+    match query {
+        Some(query) => format!("{scheme}://{before_query}?{query}"),
+        None => format!("{scheme}://{before_query}"),
+    }
+}
+
+/// How letters are sent. It may hold a password, so it is never shown as it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MailUrl(String);
+
+impl MailUrl {
+    /// The address, with its password.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for MailUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&Self::masked(&self.0))
+    }
+}
+
+impl Value for MailUrl {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        let known = ["folder:", "smtp://", "smtps://"].iter().any(|scheme| text.starts_with(scheme));
+        if known {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("expected `folder:PATH`, `smtp://USER:PASSWORD@HOST` or `smtps://…`".to_owned())
         }
+    }
+
+    fn show(&self) -> String {
+        quoted(&Self::masked(&self.0))
+    }
+
+    fn masked(text: &str) -> String {
+        if text.starts_with("folder:") { text.to_owned() } else { without_password(text) }
+    }
+}
+
+/// A URL of the web, without a slash at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebUrl(String);
+
+impl fmt::Display for WebUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Value for WebUrl {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        let read = url::Url::parse(text).ok().filter(|url| {
+            matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
+        });
+        let url = read.ok_or("expected a URL, such as `https://registry.example`")?;
+        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.0)
+    }
+}
+
+/// Addresses of the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses(Vec<IpAddr>);
+
+impl Addresses {
+    /// The addresses.
+    pub fn as_slice(&self) -> &[IpAddr] {
+        &self.0
+    }
+}
+
+impl Value for Addresses {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        let read = text
+            .split_ascii_whitespace()
+            .map(|word| word.parse().map(|address: IpAddr| address.to_canonical()));
+        read.collect::<Result<_, _>>()
+            .map(Self)
+            .map_err(|_| "expected addresses with blanks between, such as `192.0.2.1 2001:db8::1`".to_owned())
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.0.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(" "))
     }
 }
 
@@ -257,6 +350,8 @@ mod tests {
         ] {
             assert_eq!(DatabaseUrl::masked(address), shown);
         }
+        assert_eq!(MailUrl::masked("smtps://ann:hunter2@mail.example"), "smtps://ann:***@mail.example");
+        assert_eq!(MailUrl::masked("folder:a@b"), "folder:a@b");
         let url = DatabaseUrl::read("postgres://ann:hunter2@h/x", &()).unwrap();
         assert!(!format!("{url:?} {}", url.show()).contains("hunter2"));
     }

@@ -205,6 +205,8 @@ kinds! {
     KeyId = KeyKind, "key", "an API key";
     /// A command that waits for a second person.
     ProposalId = ProposalKind, "prp", "a proposal";
+    /// A person's sign-in.
+    SessionId = SessionKind, "ses", "a session";
     /// A challenge to prove control of a host.
     ChallengeId = ChallengeKind, "chl", "a challenge";
 }

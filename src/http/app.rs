@@ -1,6 +1,8 @@
 //! What every handler is given.
 
 use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -11,18 +13,30 @@ use crate::registry::Registry;
 pub struct App {
     registry: Registry,
     at_least_wait: Duration,
+    proxies: Arc<[IpAddr]>,
 }
 
 impl App {
     /// The face of a node.
     pub fn new(registry: Registry) -> Self {
-        Self { registry, at_least_wait: Duration::from_secs(2) }
+        Self { registry, at_least_wait: Duration::from_secs(2), proxies: Arc::default() }
     }
 
     /// The same, waiting this long for a log size that a caller asks for (2 s when not said).
     #[must_use]
     pub fn waiting(self, at_least_wait: Duration) -> Self {
         Self { at_least_wait, ..self }
+    }
+
+    /// The same, behind these proxies, which say for whom they ask.
+    #[must_use]
+    pub fn behind(self, proxies: &[IpAddr]) -> Self {
+        Self { proxies: proxies.into(), ..self }
+    }
+
+    /// The proxies that are believed.
+    pub(super) fn proxies(&self) -> &[IpAddr] {
+        &self.proxies
     }
 
     /// How long a question with `at_least` waits for the log to get there.

@@ -5,7 +5,9 @@ pub mod body;
 mod faults;
 pub mod headers;
 pub mod params;
+pub mod peer;
 
 pub use body::{Bare, BodyLimit, Ndjson, Submitted, ValidJson};
 pub use headers::{AtLeast, IdempotencyKey, IfMatch};
 pub use params::{ValidPath, ValidQuery};
+pub use peer::{Peer, UserAgent};

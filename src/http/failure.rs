@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 
+use super::gate::invalid_credentials;
 use super::problem::{Code, FieldError, Problem};
 use crate::domain::admit::{Refusal, code};
 use crate::registry::{Failure, Fault, SubmitError};
@@ -53,6 +54,8 @@ fn problem(failure: Failure, places: Places) -> Problem {
         Failure::Invalid(faults) => {
             Problem::invalid(Code::InvalidBody, faults.into_iter().map(of_fault).collect())
         }
+        Failure::NotYou(why) => invalid_credentials().detail(why.to_owned()),
+        Failure::TooMany { retry_s } => Problem::new(Code::TooManyRequests).retry_after(retry_s),
         Failure::Unavailable(why) => Problem::unanswered(&why),
         Failure::Submit(error) => of_submit(error, places),
     }

@@ -20,9 +20,8 @@ pub use crate::registry::authority::{Actor, Roles, Scope, role_name};
 use crate::registry::authority::{
     Auditor, AuthorityError, Developer, Holder, NotAllowed, Registrar, Verified,
 };
-use crate::registry::credential::Secret;
-
-const MAX_KEY_CHARS: usize = 128;
+use crate::registry::credential::{Credential, Secret};
+use crate::registry::sign_in::token::MAX_CHARS;
 
 /// Who may call a route. Everything but `Public` states the scope that the key must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +85,8 @@ pub(super) async fn pass(
     if guard.access == Access::Public {
         return Ok(next.run(request).await);
     }
-    let secret = bearer(request.headers())?;
-    let actor = guard.app.registry().authenticate(&secret).await?.ok_or_else(invalid_credentials)?;
+    let credential = credential(request.headers())?;
+    let actor = guard.app.registry().authenticate(&credential).await?.ok_or_else(invalid_credentials)?;
     admit(guard.access, &actor)?;
     let org = actor.org();
     request.extensions_mut().insert(Caller { actor, scope: guard.access.scope() });
@@ -133,21 +132,27 @@ impl From<NotAllowed> for Problem {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Result<Secret, Problem> {
+fn credential(headers: &HeaderMap) -> Result<Credential, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (value, more) = (values.next(), values.next());
     let value = value.ok_or_else(|| Problem::new(Code::Unauthenticated))?;
     let text = value.to_str().ok().filter(|_| more.is_none()).ok_or_else(invalid_credentials)?;
-    let (scheme, key) = text.split_once(' ').ok_or_else(invalid_credentials)?;
+    let (scheme, shown) = text.split_once(' ').ok_or_else(invalid_credentials)?;
     // `API` is what clients of the URL query send.
     let known = ["bearer", "api"].iter().any(|name| scheme.eq_ignore_ascii_case(name));
-    if !known || key.len() > MAX_KEY_CHARS {
+    if !known || shown.len() > MAX_CHARS {
         return Err(invalid_credentials());
     }
-    Secret::read(key).map_err(|mistyped| invalid_credentials().detail(mistyped.to_string()))
+    // A JWT has two dots, a key of ours has none.
+    if shown.contains('.') {
+        return Ok(Credential::Token(shown.to_owned()));
+    }
+    let key = Secret::read(shown).map_err(|mistyped| invalid_credentials().detail(mistyped.to_string()))?;
+    Ok(Credential::Key(key))
 }
 
-fn invalid_credentials() -> Problem {
+/// 401 for what was shown and is not good.
+pub(super) fn invalid_credentials() -> Problem {
     let challenge = HeaderValue::from_static("Bearer realm=\"kyodaku\", error=\"invalid_token\"");
     Problem::new(Code::InvalidCredentials).header(WWW_AUTHENTICATE, challenge)
 }
@@ -207,24 +212,28 @@ mod tests {
     fn key_of(value: &str) -> Result<String, Code> {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_bytes(value.as_bytes()).unwrap());
-        bearer(&headers).map(|key| key.expose().to_owned()).map_err(|problem| problem.code())
+        match credential(&headers).map_err(|problem| problem.code())? {
+            Credential::Key(key) => Ok(key.expose().to_owned()),
+            Credential::Token(token) => Ok(token),
+        }
     }
 
     #[test]
     fn only_a_bearer_key_of_our_shape_is_looked_up() {
         let key = Secret::new().expose().to_owned();
         assert_eq!(key_of(&format!("bearer {key}")), Ok(key.clone()));
-        let long = "a".repeat(200);
+        assert_eq!(key_of("Bearer a.b.c"), Ok("a.b.c".to_owned()));
+        let long = format!("Bearer {}.b.c", "a".repeat(2_048));
         for bad in
             ["Basic KEY", "Bearer  KEY", "Bearer KEY y", "Bearer KEYx", "KEY", "", "Bearer", "Bearer ", &long]
         {
             assert_eq!(key_of(&bad.replace("KEY", &key)), Err(Code::InvalidCredentials), "{bad}");
         }
-        assert_eq!(bearer(&HeaderMap::new()).unwrap_err().code(), Code::Unauthenticated);
+        assert_eq!(credential(&HeaderMap::new()).unwrap_err().code(), Code::Unauthenticated);
         let mut twice = HeaderMap::new();
         twice.append(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {key}")).unwrap());
         twice.append(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {key}")).unwrap());
-        assert_eq!(bearer(&twice).unwrap_err().code(), Code::InvalidCredentials);
+        assert_eq!(credential(&twice).unwrap_err().code(), Code::InvalidCredentials);
     }
 
     #[test]

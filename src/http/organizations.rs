@@ -18,7 +18,7 @@ use super::text::{Note, Title};
 use crate::domain::act::Role;
 use crate::domain::ids::OrgId;
 use crate::domain::key::Sha256;
-use crate::registry::authority::{Registrar, State as OrgState, Verified};
+use crate::registry::authority::{PersonRole, Registrar, State as OrgState, Verified};
 use crate::registry::organizations::{self, NewOrganization, StateChange};
 
 #[rustfmt::skip]
@@ -98,7 +98,7 @@ async fn register(
     body: Submitted<OrganizationBody>,
 ) -> Result<Reply, Problem> {
     let (once, body) = body.into_parts();
-    let person = body.person.map(|person| person.into_new(true));
+    let person = body.person.map(|person| person.into_new(PersonRole::Admin));
     let new = NewOrganization { name: body.name.into_string(), roles: body.roles, person };
     let (submitted, key) = organizations::register(app.registry(), &by, &new, once).await?;
     Reply::recorded_with_key(&submitted, key.as_ref())

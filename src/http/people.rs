@@ -12,10 +12,11 @@ use super::keys::KeyBody;
 use super::problem::Problem;
 use super::reply::Reply;
 use super::routes::Route;
-use super::text::Label;
+use super::text::{Email, Label};
 use crate::domain::ids::{OrgId, PersonId};
 use crate::registry::accounts::{self, NewPerson};
-use crate::registry::authority::Verified;
+use crate::registry::authority::{PersonRole, Verified};
+use crate::registry::sign_in;
 
 #[rustfmt::skip]
 pub(super) fn routes() -> Vec<Route> {
@@ -23,6 +24,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::post("/v1/people", "addPerson", MANAGE, add),
         Route::delete("/v1/people/{person}", "removePerson", MANAGE, remove),
+        Route::post("/v1/people/{person}/invitations", "invitePerson", MANAGE, invite),
     ]
 }
 
@@ -38,9 +40,9 @@ pub(super) struct PersonBody {
 }
 
 impl PersonBody {
-    pub(super) fn into_new(self, admin: bool) -> NewPerson {
+    pub(super) fn into_new(self, role: PersonRole) -> NewPerson {
         let key = self.key.map(KeyBody::into_new);
-        NewPerson { label: self.label.into_string(), admin, key }
+        NewPerson { label: self.label.into_string(), role, key }
     }
 }
 
@@ -52,7 +54,7 @@ struct AddBody {
     organization: Option<OrgId>,
     #[validate(nested)]
     label: Label,
-    admin: bool,
+    role: PersonRole,
     #[validate(nested)]
     #[serde(default)]
     key: Option<KeyBody>,
@@ -62,8 +64,8 @@ const PLACES: Places = &[("/org", Place::Body("/organization"))];
 
 /// `POST /v1/people`.
 async fn add(State(app): State<App>, by: Verified, body: Submitted<AddBody>) -> Result<Reply, Problem> {
-    let (once, AddBody { organization, label, admin, key }) = body.into_parts();
-    let new = PersonBody { label, key }.into_new(admin);
+    let (once, AddBody { organization, label, role, key }) = body.into_parts();
+    let new = PersonBody { label, key }.into_new(role);
     let added = accounts::add_person(app.registry(), &by, organization, &new, once).await;
     let (submitted, key) = added.map_err(refused(PLACES))?;
     Reply::recorded_with_key(&submitted, key.as_ref())
@@ -77,4 +79,23 @@ async fn remove(
 ) -> Result<Reply, Problem> {
     let removed = accounts::remove_person(app.registry(), &by, person).await;
     Reply::recorded(&removed.map_err(refused(&[("/person", Place::Path), ("/org", Place::Path)]))?)
+}
+
+/// To where an invitation goes.
+#[derive(Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct InvitationBody {
+    #[validate(nested)]
+    email: Email,
+}
+
+/// `POST /v1/people/{person}/invitations`.
+async fn invite(
+    State(app): State<App>,
+    by: Verified,
+    ValidPath(person): ValidPath<PersonId>,
+    body: Submitted<InvitationBody>,
+) -> Result<Reply, Problem> {
+    let (once, InvitationBody { email }) = body.into_parts();
+    Reply::recorded(&sign_in::invite(app.registry(), &by, person, email.as_str(), once).await?)
 }

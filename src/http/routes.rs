@@ -21,7 +21,8 @@ use super::gate::{Access, Guard, Operation, pass};
 use super::problem::{Code, Problem};
 use super::{
     authzen, batch, bindings, checks, claims, control, datadiligence, denials, explanations, grants,
-    holdings, keys, links, models, organizations, pages, people, powers, proposals, status, works,
+    holdings, keys, links, models, organizations, pages, passwords, people, powers, proposals, sessions,
+    status, works,
 };
 
 /// 1024 bytes.
@@ -129,9 +130,11 @@ pub fn table() -> Vec<Route> {
         links::routes(),
         models::routes(),
         organizations::routes(),
+        passwords::routes(),
         people::routes(),
         powers::routes(),
         proposals::routes(),
+        sessions::routes(),
         works::routes(),
     ]
     .into_iter()

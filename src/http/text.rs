@@ -9,9 +9,10 @@ use std::cell::Cell;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use unicode_normalization::UnicodeNormalization;
-use validator::{Validate, ValidationError, ValidationErrors};
+use validator::{Validate, ValidateEmail, ValidationError, ValidationErrors};
 
 use super::problem::pointer::SELF;
+use crate::registry::mail::MAX_EMAIL_CHARS;
 
 thread_local! {
     /// How many bad texts the running [`collecting`] has let through; none runs when `None`.
@@ -110,6 +111,35 @@ texts! {
     Label: 100, lines: false;
     /// Free text of several lines: a reason, a letter, a condition in words.
     Note: 4000, lines: true;
+}
+
+/// An address of mail, as it was written.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct Email(String);
+
+impl Email {
+    /// The address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Validate for Email {
+    fn validate(&self) -> Result<(), ValidationErrors> {
+        if self.0.validate_email() && self.0.chars().count() <= MAX_EMAIL_CHARS {
+            return Ok(());
+        }
+        let mut errors = ValidationErrors::new();
+        let detail = format!("must be an address of mail of at most {MAX_EMAIL_CHARS} characters");
+        errors.add(SELF, ValidationError::new("email").with_message(Cow::Owned(detail)));
+        Err(errors)
+    }
+}
+
+impl std::fmt::Debug for Email {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Email(…)")
+    }
 }
 
 #[cfg(test)]

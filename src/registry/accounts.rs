@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::answer::{Answer, keep, moment};
-use super::authority::{Actor, Proof, Roles, Scope, Scopes, State, Verified, submission};
+use super::authority::{Actor, PersonRole, Proof, Roles, Scope, Scopes, State, Verified, submission};
 use super::credential::Secret;
 use super::failure::Failure;
 use super::node::Registry;
@@ -14,9 +14,10 @@ use super::sequencer::{Once, SubmitError, Submitted};
 use crate::domain::act::{PersonAdded, PersonRemoved};
 use crate::domain::admit::Refusal;
 use crate::domain::ids::{KeyId, OrgId, PersonId};
-use crate::store::accounts::{ADMIN, ApiKey, MEMBER, Person};
+use crate::store::accounts::{ApiKey, Person};
 use crate::store::proposals::{self, ProposalState};
-use crate::store::{StoreError, Tx, accounts as tables, idempotency};
+use crate::store::sessions::{self, Ended};
+use crate::store::{StoreError, Tx, accounts as tables, idempotency, logins};
 
 /// How long a key lives, at most and when nothing else is said, in days.
 pub const MAX_KEY_DAYS: u16 = 365;
@@ -29,13 +30,15 @@ pub enum AccountChange {
     AddPerson(Person),
     /// A person gets a key.
     AddKey(ApiKey, [u8; 32]),
-    /// A person is removed, with all keys.
+    /// A person is removed, with all keys and sessions, and cannot sign in any more.
     RemovePerson {
         /// From where.
         org: OrgId,
         /// Who.
         person: PersonId,
     },
+    /// The sessions of an organization's people end.
+    EndSessions(OrgId),
     /// A proposal is carried out.
     Approve {
         /// Its id.
@@ -78,7 +81,13 @@ pub(super) async fn write(
             AccountChange::AddPerson(person) => tables::insert_person(tx, person).await?,
             AccountChange::AddKey(key, hash) => tables::insert_key(tx, key, hash).await?,
             AccountChange::RemovePerson { org, person } => {
-                tables::remove_person(tx, &org.to_string(), &person.to_string(), now_ms).await?;
+                let person = person.to_string();
+                tables::remove_person(tx, &org.to_string(), &person, now_ms).await?;
+                logins::delete(tx, &person, now_ms).await?;
+                sessions::end_of_person(tx, &person, None, Ended::Removed, now_ms).await?;
+            }
+            AccountChange::EndSessions(org) => {
+                sessions::end_of_org(tx, &org.to_string(), Ended::Suspended, now_ms).await?;
             }
             AccountChange::Approve { proposal, by } => {
                 let (by, state) = (by.to_string(), ProposalState::Approved);
@@ -172,8 +181,8 @@ impl MadeKey {
 pub struct NewPerson {
     /// What colleagues call the person.
     pub label: String,
-    /// Whether the person manages the organization's people and keys.
-    pub admin: bool,
+    /// What the person may do within the organization.
+    pub role: PersonRole,
     /// A first key.
     pub key: Option<NewKey>,
 }
@@ -200,13 +209,13 @@ pub(super) fn make_person(
     new: &NewPerson,
 ) -> Result<MadePerson, Failure> {
     let person = PersonId::new(registry.clock().new_uuid());
-    let key =
-        new.key.as_ref().map(|key| make_key(registry, org, person, Scopes::of_roles(roles), key, "/key"));
+    let givable = Scopes::of_roles(roles).and(new.role.scopes());
+    let key = new.key.as_ref().map(|key| make_key(registry, org, person, givable, key, "/key"));
     let row = Person {
         person: person.to_string(),
         org: org.to_string(),
         label: new.label.clone(),
-        role: if new.admin { ADMIN } else { MEMBER }.to_owned(),
+        role: new.role.as_str().to_owned(),
         created_ms: registry.clock().now_ms(),
         removed_ms: None,
     };
@@ -260,7 +269,7 @@ struct PersonAnswer {
 }
 
 /// Whether the caller manages this organization: an admin of its own, or the registrar.
-fn manages(actor: &Actor, org: OrgId) -> Result<(), Failure> {
+pub(super) fn manages(actor: &Actor, org: OrgId) -> Result<(), Failure> {
     match actor.org() == org {
         true if actor.is_admin() => Ok(()),
         true => Err(Failure::Forbidden("only an admin of your organization may do this".to_owned())),

@@ -1,25 +1,25 @@
 //! Who is asking, and what they may do: the only place where that is decided.
 //!
-//! A key names a person of an organization. What the organization is, and whether it may act, comes from the index as
+//! A key or a session names a person of an organization. What the organization is, and whether it may act, comes from the index as
 //! of now, so a suspension acts with the next request. Functions of this floor that write or answer take a *proof*
 //! ([`Verified`], [`Holder`], [`Developer`], [`Auditor`], [`Registrar`]); only this module can make one, so no caller
 //! can forget to ask.
 
+mod authenticate;
+mod scope;
+
 use std::fmt;
 use std::ops::BitOr;
 
-use serde::{Deserialize, Serialize};
+pub use authenticate::AuthorityError;
+pub use scope::{PersonRole, Scope, Scopes};
 
-use super::credential::Secret;
-use super::node::Registry;
 use super::sequencer::{Body, Once, Submission};
-use super::shared::FollowError;
 use crate::domain::act::{Act, Role};
-use crate::domain::ids::{KeyId, OrgId, PersonId};
+use crate::domain::ids::{KeyId, OrgId, PersonId, SessionId};
 use crate::domain::index::AsOf;
-use crate::domain::index::records::{OrgRef, Standing};
+use crate::domain::index::records::Standing;
 use crate::domain::payload::Payload;
-use crate::store::{StoreError, accounts};
 
 /// All roles, in the order in which they are written.
 const ALL_ROLES: [Role; 5] =
@@ -92,107 +92,21 @@ impl BitOr for Roles {
     }
 }
 
-/// What a key may be used for, within what its organization's roles allow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// Read works, permissions and one's own records.
-    Read,
-    /// Register works, holdings, rosters, layers and bindings.
-    #[serde(rename = "works:write")]
-    WorksWrite,
-    /// Grant, deny, revoke, reserve; mandates and membership.
-    #[serde(rename = "permissions:write")]
-    PermissionsWrite,
-    /// Ask before use.
-    Check,
-    /// Read the log as an auditor.
-    Audit,
-    /// Act as the registrar.
-    Register,
-    /// Manage the organization's models, people and keys.
-    Organization,
+/// By what a caller is known: its id, never the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialId {
+    /// An API key.
+    Key(KeyId),
+    /// A session.
+    Session(SessionId),
 }
 
-impl Scope {
-    /// All scopes.
-    pub const ALL: [Self; 7] = [
-        Self::Read,
-        Self::WorksWrite,
-        Self::PermissionsWrite,
-        Self::Check,
-        Self::Audit,
-        Self::Register,
-        Self::Organization,
-    ];
-
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
+impl fmt::Display for CredentialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Read => "read",
-            Self::WorksWrite => "works:write",
-            Self::PermissionsWrite => "permissions:write",
-            Self::Check => "check",
-            Self::Audit => "audit",
-            Self::Register => "register",
-            Self::Organization => "organization",
+            Self::Key(key) => key.fmt(f),
+            Self::Session(session) => session.fmt(f),
         }
-    }
-
-    /// The scope of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scope| scope.as_str() == name)
-    }
-
-    /// Whether an organization with one of these roles has any use for it. Reservations are for everybody but the
-    /// registrar, so all others may hold `permissions:write`.
-    pub const fn is_for(self, roles: Roles) -> bool {
-        match self {
-            Self::Read | Self::Organization => true,
-            Self::WorksWrite => roles.meets(Roles::HOLDERS_AND_REGISTRAR),
-            Self::PermissionsWrite => !roles.meets(Roles::REGISTRAR),
-            Self::Check => roles.meets(Roles::DEVELOPERS),
-            Self::Audit => roles.meets(Roles::AUDITORS),
-            Self::Register => roles.meets(Roles::REGISTRAR),
-        }
-    }
-}
-
-/// A set of scopes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Scopes(u8);
-
-impl Scopes {
-    /// Everything that an organization with these roles can use.
-    pub fn of_roles(roles: Roles) -> Self {
-        Scope::ALL.into_iter().filter(|scope| scope.is_for(roles)).collect()
-    }
-
-    /// Whether the scope is in the set.
-    pub const fn holds(self, scope: Scope) -> bool {
-        self.0 & (1 << scope as u8) != 0
-    }
-
-    /// The scopes in it.
-    pub fn iter(self) -> impl Iterator<Item = Scope> {
-        Scope::ALL.into_iter().filter(move |scope| self.holds(*scope))
-    }
-
-    /// The form in which they are stored: names with a blank between them.
-    pub fn to_stored(self) -> String {
-        let names: Vec<_> = self.iter().map(Scope::as_str).collect();
-        names.join(" ")
-    }
-
-    /// Reads the stored form. A word that is not known gives nothing.
-    pub fn from_stored(text: &str) -> Self {
-        text.split(' ').filter_map(Scope::from_name).collect()
-    }
-}
-
-impl FromIterator<Scope> for Scopes {
-    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
-        Self(scopes.into_iter().fold(0, |bits, scope| bits | 1 << scope as u8))
     }
 }
 
@@ -229,22 +143,22 @@ impl State {
     }
 }
 
-/// Somebody with a live key. It proves who is asking, and by itself allows only to read one's own state.
+/// Somebody with a live key or session. It proves who is asking, and by itself allows only to read one's own state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
-    key: KeyId,
+    credential: CredentialId,
     org: OrgId,
     person: PersonId,
-    admin: bool,
+    role: PersonRole,
     roles: Roles,
     state: State,
     scopes: Scopes,
 }
 
 impl Actor {
-    /// The id of the key, never the key.
-    pub const fn key(&self) -> KeyId {
-        self.key
+    /// By what the caller is known.
+    pub const fn credential(&self) -> CredentialId {
+        self.credential
     }
 
     /// The organization.
@@ -252,14 +166,19 @@ impl Actor {
         self.org
     }
 
-    /// The person whose key it is.
+    /// The person who asks, or whose key it is.
     pub const fn person(&self) -> PersonId {
         self.person
     }
 
     /// Whether the person manages the organization's people and their keys.
-    pub const fn is_admin(&self) -> bool {
-        self.admin
+    pub fn is_admin(&self) -> bool {
+        self.role == PersonRole::Admin
+    }
+
+    /// What the person may do within the organization.
+    pub const fn role(&self) -> PersonRole {
+        self.role
     }
 
     /// The organization's roles, as of now.
@@ -272,7 +191,7 @@ impl Actor {
         self.state
     }
 
-    /// What the key may be used for.
+    /// What the key or session may be used for.
     pub const fn scopes(&self) -> Scopes {
         self.scopes
     }
@@ -399,60 +318,5 @@ pub(super) fn submission(
         body,
         accounts: Vec::new(),
         unchanged: None,
-    }
-}
-
-/// Why nobody can say who is asking.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthorityError {
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The log.
-    #[error(transparent)]
-    Follow(#[from] FollowError),
-}
-
-impl Registry {
-    /// Who holds this key: `None` for one that is unknown, expired or revoked, or whose person was removed, alike.
-    pub async fn authenticate(&self, secret: &Secret) -> Result<Option<Actor>, AuthorityError> {
-        let now_ms = self.clock().now_ms();
-        let Some(found) = accounts::find_key(self.db(), &secret.hash(), now_ms).await? else {
-            return Ok(None);
-        };
-        let row = &found.key;
-        let (Ok(key), Ok(org), Ok(person)) = (row.id.parse(), row.org.parse(), row.person.parse()) else {
-            let (key, org) = (&row.id, &row.org);
-            return Err(StoreError::Corrupt(format!("the key `{key}` of `{org}` bears broken ids")).into());
-        };
-        let known = self
-            .read(|now| {
-                let (state, roles) = State::of(now, org)?;
-                let stands = now.stands_for(person) == now.org(org).map(OrgRef::Org);
-                stands.then_some((state, roles))
-            })
-            .await?;
-        let Some((state, roles)) = known else { return Ok(None) };
-        self.note_use(key, now_ms);
-        let (admin, scopes) = (found.role == accounts::ADMIN, Scopes::from_stored(&row.scopes));
-        Ok(Some(Actor { key, org, person, admin, roles, state, scopes }))
-    }
-
-    /// Notes the use of a key, at most once a minute, without letting the caller wait for it.
-    fn note_use(&self, key: KeyId, now_ms: i64) {
-        if !self.is_to_note(key, now_ms, accounts::TOUCH_INTERVAL_MS) {
-            return;
-        }
-        let (db, id) = (self.db().clone(), key.to_string());
-        tokio::spawn(async move {
-            let noted = async {
-                let mut tx = db.begin().await?;
-                accounts::touch_key(&mut tx, &id, now_ms).await?;
-                tx.commit().await
-            };
-            if let Err(error) = noted.await {
-                tracing::warn!(target: "kyodaku::authority", %error, key = id, "the use of a key was not noted");
-            }
-        });
     }
 }

@@ -1,7 +1,7 @@
 //! The first registrar: recorded by the installation itself, from the machine it runs on.
 
 use super::accounts::{AccountChange, NewKey, NewPerson, make_person};
-use super::authority::{Roles, State};
+use super::authority::{PersonRole, Roles, State};
 use super::credential::Secret;
 use super::failure::Failure;
 use super::node::Registry;
@@ -31,7 +31,7 @@ pub async fn create_registrar(registry: &Registry, name: &str, label: &str) -> R
     let present = registry.read(present_registrar).await?;
     let org = present.unwrap_or_else(|| OrgId::new(registry.clock().new_uuid()));
     let key = NewKey { label: label.to_owned(), scopes: None, days: super::accounts::MAX_KEY_DAYS };
-    let new = NewPerson { label: label.to_owned(), admin: true, key: Some(key) };
+    let new = NewPerson { label: label.to_owned(), role: PersonRole::Admin, key: Some(key) };
     let made = make_person(registry, org, Roles::REGISTRAR, &new)?;
     let mut acts: Vec<(Act, Option<Payload>)> = Vec::new();
     if present.is_none() {

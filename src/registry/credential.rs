@@ -49,11 +49,7 @@ impl Secret {
     pub fn read(text: &str) -> Result<Self, Mistyped> {
         let (body, check) = text.split_at_checked(CHARS - CHECK_CHARS).ok_or(Mistyped)?;
         let random = body.strip_prefix(PREFIX).ok_or(Mistyped)?;
-        if random.bytes().all(|byte| ALPHABET.contains(&byte)) && check == check_of(body) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Mistyped)
-        }
+        if is_base32(random) && check == check_of(body) { Ok(Self(text.to_owned())) } else { Err(Mistyped) }
     }
 
     /// The key itself, to be shown to its owner.
@@ -82,8 +78,13 @@ fn check_of(body: &str) -> String {
     base32(&CRC.checksum(body.as_bytes()).to_be_bytes())
 }
 
+/// Whether the text could come from [`base32`].
+pub(super) fn is_base32(text: &str) -> bool {
+    text.bytes().all(|byte| ALPHABET.contains(&byte))
+}
+
 /// Five bits a character, from the first on; the last one is filled with zeros.
-fn base32(bytes: &[u8]) -> String {
+pub(super) fn base32(bytes: &[u8]) -> String {
     let (mut text, mut held, mut bits) = (String::new(), 0_u32, 0_u32);
     for byte in bytes.iter().copied().map(Some).chain([None]) {
         match byte {
@@ -99,6 +100,24 @@ fn base32(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// What a request shows to say who asks.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// An API key.
+    Key(Secret),
+    /// The access token of a session, unread.
+    Token(String),
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Key(_) => "Key(…)",
+            Self::Token(_) => "Token(…)",
+        })
+    }
 }
 
 #[cfg(test)]

@@ -36,6 +36,15 @@ pub enum Failure {
     /// It could not be recorded.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+    /// Who asks is not who it says, or nobody: the two are not told apart.
+    #[error("{0}")]
+    NotYou(&'static str),
+    /// It was tried too often.
+    #[error("too many tries: wait {retry_s} seconds")]
+    TooMany {
+        /// After how many seconds one may try again.
+        retry_s: u32,
+    },
     /// The database, or this node.
     #[error("{0}")]
     Unavailable(String),

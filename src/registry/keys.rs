@@ -27,14 +27,18 @@ pub enum SigningKeyError {
     Origin(String, KeyError),
 }
 
+/// The seed in `path`; one is made when there is none.
+pub(super) fn seed(path: &Path) -> Result<[u8; 32], SigningKeyError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(path, &text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(path),
+        Err(source) => Err(SigningKeyError::File { path: path.to_owned(), source }),
+    }
+}
+
 /// The signer of a log, from the key in `path`; the key is made when there is none.
 pub fn signer(path: &Path, origin: &str) -> Result<CheckpointSigner, SigningKeyError> {
-    let seed = match std::fs::read_to_string(path) {
-        Ok(text) => parse(path, &text)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(path)?,
-        Err(source) => return Err(SigningKeyError::File { path: path.to_owned(), source }),
-    };
-    CheckpointSigner::from_seed(origin, &seed)
+    CheckpointSigner::from_seed(origin, &seed(path)?)
         .map_err(|error| SigningKeyError::Origin(origin.to_owned(), error))
 }
 

@@ -10,6 +10,7 @@ use super::journal::{Committer, Journal};
 use super::keys::{SigningKeyError, signer};
 use super::sequencer::{Body, Sequencer, Submission, SubmitError, Submitted};
 use super::shared::{FollowError, SharedIndex};
+use super::sign_in::{Desk, DeskError};
 use super::snapshot;
 use crate::clock::Clock;
 use crate::domain::act::{LogOpened, RulesActivated};
@@ -37,6 +38,36 @@ pub struct Settings {
     pub node: String,
     /// After how many milliseconds a developer is to ask again at the latest.
     pub recheck_max_ms: i64,
+    /// How mail is sent.
+    pub mail: MailSettings,
+}
+
+/// How mail is sent.
+#[derive(Clone)]
+pub struct MailSettings {
+    /// `folder:PATH`, or `smtp://…` and `smtps://…`, with a password where the server wants one.
+    pub url: String,
+    /// From whom it comes.
+    pub sender: String,
+    /// Where people reach this registry, without a slash at the end.
+    pub public_url: String,
+}
+
+impl std::fmt::Debug for MailSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MailSettings").field("sender", &self.sender).finish_non_exhaustive()
+    }
+}
+
+impl MailSettings {
+    /// Mail into a folder within the data folder.
+    pub fn folder(data_dir: &Path) -> Self {
+        Self {
+            url: format!("{}{}", super::mail::FOLDER, data_dir.join("mail").display()),
+            sender: "Kyodaku <kyodaku@localhost>".to_owned(),
+            public_url: "http://127.0.0.1:8080".to_owned(),
+        }
+    }
 }
 
 /// Why a node can't open.
@@ -56,6 +87,9 @@ pub enum OpenError {
     /// The signing keys.
     #[error(transparent)]
     Key(#[from] SigningKeyError),
+    /// Signing in.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -90,6 +124,7 @@ struct Inner {
     journal: Journal,
     log_signer: CheckpointSigner,
     lookup: OnceLock<Arc<dyn Lookup>>,
+    desk: Desk,
 }
 
 impl Registry {
@@ -103,6 +138,7 @@ impl Registry {
         let log_signer = signer(&settings.data_dir.join("act-log.key"), &settings.origin)?;
         let journal_origin = format!("{}/checks/{}", settings.origin, settings.node);
         let journal_signer = signer(&settings.data_dir.join("journal.key"), &journal_origin)?;
+        let desk = Desk::open(&settings, &clock)?;
         let db = Db::connect(&settings.database_url).await?;
         let high_water = HighWater::open(&settings.data_dir, &settings.node).await?;
         high_water.check(&db).await?;
@@ -131,6 +167,7 @@ impl Registry {
             journal,
             log_signer,
             lookup: OnceLock::new(),
+            desk,
         }));
         registry.begin().await?;
         Ok(registry)
@@ -259,6 +296,11 @@ impl Registry {
     /// The shared index.
     pub fn shared(&self) -> &Arc<SharedIndex> {
         &self.0.shared
+    }
+
+    /// What signing in needs.
+    pub(super) fn desk(&self) -> &Desk {
+        &self.0.desk
     }
 
     /// The queue of checks.

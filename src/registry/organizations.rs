@@ -4,7 +4,10 @@ use serde::Serialize;
 
 use super::accounts::{AccountChange, KeyView, MadeKey, NewPerson, make_person};
 use super::answer::{Answer, moment};
-use super::authority::{Developer, Proof, Registrar, Roles, Scope, State, Verified, role_name, submission};
+use super::authority::{
+    Actor, CredentialId, Developer, PersonRole, Proof, Registrar, Roles, Scope, State, Verified, role_name,
+    submission,
+};
 use super::failure::Failure;
 use super::node::Registry;
 use super::sequencer::{Once, Submitted};
@@ -12,7 +15,7 @@ use crate::domain::act::{
     Act, ModelRegistered, ModelRetired, OrgRegistered, OrgReinstated, OrgSuspended, OrgVerified, PersonAdded,
     Role,
 };
-use crate::domain::ids::{ModelId, OrgId, PersonId};
+use crate::domain::ids::{KeyId, ModelId, OrgId, PersonId, SessionId};
 use crate::domain::key::Sha256;
 use crate::domain::payload::Payload;
 use crate::store::catalogue;
@@ -155,7 +158,11 @@ pub async fn change_state(
     };
     let answer = Answer::done(&serde_json::json!({ "organization": org, "state": state.as_str() }));
     let acts = vec![(act, note.map(|text| Payload::Note { text }))];
-    Ok(registry.submit(submission(by, None, acts, Some(once), answer.body())).await?)
+    let mut submission = submission(by, None, acts, Some(once), answer.body());
+    if change == StateChange::Suspend {
+        submission.accounts = vec![AccountChange::EndSessions(org)];
+    }
+    Ok(registry.submit(submission).await?)
 }
 
 fn sees_all(by: &Verified) -> bool {
@@ -183,7 +190,7 @@ pub async fn list(
 }
 
 /// What a caller is, in its own words: also for one that is not verified or is suspended.
-pub async fn own(registry: &Registry, actor: &super::authority::Actor) -> Result<OwnView, Failure> {
+pub async fn own(registry: &Registry, actor: &Actor) -> Result<OwnView, Failure> {
     let row = catalogue::org(registry.db(), &actor.org().to_string()).await?;
     Ok(OwnView {
         organization: actor.org(),
@@ -191,8 +198,15 @@ pub async fn own(registry: &Registry, actor: &super::authority::Actor) -> Result
         roles: actor.roles().iter().map(role_name).collect(),
         state: actor.state().as_str(),
         person: actor.person(),
-        admin: actor.is_admin(),
-        key: actor.key().to_string(),
+        role: actor.role(),
+        key: match actor.credential() {
+            CredentialId::Key(key) => Some(key),
+            CredentialId::Session(_) => None,
+        },
+        session: match actor.credential() {
+            CredentialId::Key(_) => None,
+            CredentialId::Session(session) => Some(session),
+        },
         scopes: actor.scopes().iter().map(Scope::as_str).collect(),
     })
 }
@@ -208,12 +222,14 @@ pub struct OwnView {
     pub roles: Vec<&'static str>,
     /// `registered`, `verified` or `suspended`.
     pub state: &'static str,
-    /// The person whose key it is.
+    /// The person who asks, or whose key it is.
     pub person: PersonId,
-    /// Whether that person manages people and keys.
-    pub admin: bool,
-    /// The id of the key.
-    pub key: String,
+    /// What that person may do within the organization.
+    pub role: PersonRole,
+    /// The id of the key, where one is used.
+    pub key: Option<KeyId>,
+    /// The id of the session, where one is used.
+    pub session: Option<SessionId>,
     /// What it may be used for.
     pub scopes: Vec<&'static str>,
 }

@@ -7,11 +7,6 @@ use super::sql::texts;
 /// How many keys a person may have that are neither revoked nor expired: one in use, and its successor.
 pub const MAX_LIVE_KEYS: i64 = 2;
 
-/// The word in [`Person::role`] for who manages the organization's people and keys.
-pub const ADMIN: &str = "admin";
-/// The word in [`Person::role`] for everybody else.
-pub const MEMBER: &str = "member";
-
 /// The last use of a key is noted at most this often.
 pub const TOUCH_INTERVAL_MS: i64 = 60_000;
 
@@ -54,7 +49,7 @@ pub struct Person {
     pub org: String,
     /// What colleagues call the person.
     pub label: String,
-    /// What the person may do within the organization: [`ADMIN`] or [`MEMBER`].
+    /// What the person may do within the organization: `admin`, `editor` or `viewer`.
     pub role: String,
     /// When the person was added.
     pub created_ms: i64,

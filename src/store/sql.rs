@@ -90,7 +90,9 @@ pub const ALL: &[(&str, Texts)] = &[
     ("entries", super::entries::TEXTS),
     ("heads", super::heads::TEXTS),
     ("idempotency", super::idempotency::TEXTS),
+    ("logins", super::logins::TEXTS),
     ("payloads", super::payloads::TEXTS),
     ("proposals", super::proposals::TEXTS),
+    ("sessions", super::sessions::TEXTS),
     ("tiles", super::tiles::TEXTS),
 ];

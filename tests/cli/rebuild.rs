@@ -24,6 +24,7 @@ async fn filled(world: &World) -> Registry {
         origin: ORIGIN.to_owned(),
         node: "one".to_owned(),
         recheck_max_ms: 1_000,
+        mail: kyodaku::registry::MailSettings::folder(&world.folder.path().join("data")),
     };
     let registry = Registry::open(settings, world.clock.clone()).await.expect("a node opens");
     let party = registry.installation().expect("the log has begun");

@@ -38,6 +38,7 @@ pub(super) fn settings(world: &World, node: &str) -> Settings {
         origin: "registry.example/log".to_owned(),
         node: node.to_owned(),
         recheck_max_ms: 86_400_000,
+        mail: kyodaku::registry::MailSettings::folder(world.folder.path()),
     }
 }
 

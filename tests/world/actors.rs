@@ -13,7 +13,7 @@ use kyodaku::clock::Clock;
 use kyodaku::http::app::App;
 use kyodaku::http::routes;
 use kyodaku::registry::bootstrap::create_registrar;
-use kyodaku::registry::{Registry, Settings};
+use kyodaku::registry::{MailSettings, Registry, Settings};
 use serde_json::{Value, json};
 
 use super::World;
@@ -34,6 +34,7 @@ impl World {
             origin: "kyodaku.example/log".to_owned(),
             node: node.to_owned(),
             recheck_max_ms: 86_400_000,
+            mail: MailSettings::folder(&self.folder.path().join("data")),
         }
     }
 

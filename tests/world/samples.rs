@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::actors::{Actor, Stage};
+use super::people::session_of;
 use super::works::{grant, id, registration};
 
 /// Things that belong to others than the one who tries.
@@ -22,7 +23,7 @@ impl Samples {
     pub(crate) async fn new(stage: &Stage) -> Self {
         let victim = stage.verified("Higaisha", &["rights_holder", "association", "ai_developer"]).await;
         let text = |value: &Value| value.as_str().expect("an id").to_owned();
-        let colleague = json!({ "label": "colleague", "admin": false, "key": { "label": "colleague" } });
+        let colleague = json!({ "label": "colleague", "role": "editor", "key": { "label": "colleague" } });
         let colleague: Value = victim.post("/v1/people", &colleague).await.json();
         let proposal: Value =
             stage.registrar.post("/v1/settings", &json!({ "second_person": false })).await.json();
@@ -41,6 +42,7 @@ impl Samples {
             ("organization", victim.org.clone()),
             ("person", text(&colleague["person"])),
             ("key", text(&colleague["key"]["key"])),
+            ("session", session_of(stage, &victim).await),
             ("model", victim.model("Himitsu 1").await),
             ("proposal", text(&proposal["proposal"])),
             ("code", "not_found".to_owned()),

@@ -1,0 +1,45 @@
+-- How people sign in. Personal data: none of it is in the log, all of it goes when a person is erased.
+
+UPDATE people SET role = 'editor' WHERE role = 'member';
+
+-- `email_key` is the address in lower case, by which it is found. `password` is a PHC string of argon2id.
+CREATE TABLE logins (
+    person     TEXT NOT NULL PRIMARY KEY REFERENCES people (person),
+    email      TEXT NOT NULL,
+    email_key  TEXT NOT NULL UNIQUE,
+    password   TEXT NOT NULL,
+    changed_ms INTEGER NOT NULL
+) STRICT;
+
+-- What was mailed to let somebody set a password: SHA-256 of the token, spent once.
+CREATE TABLE mail_links (
+    token_hash BLOB NOT NULL PRIMARY KEY CHECK (length(token_hash) = 32),
+    person     TEXT NOT NULL REFERENCES people (person),
+    purpose    TEXT NOT NULL CHECK (purpose IN ('invitation', 'reset')),
+    email      TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL,
+    spent_ms   INTEGER
+) STRICT;
+
+CREATE INDEX mail_links_person ON mail_links (person, created_ms);
+
+-- One sign-in: a family of refresh tokens of which the last one is good. `family_hash` is SHA-256 of the part that all of
+-- them share, `refresh_hash` of the part that the last one has alone.
+CREATE TABLE sessions (
+    id           TEXT NOT NULL PRIMARY KEY,
+    person       TEXT NOT NULL REFERENCES people (person),
+    org          TEXT NOT NULL,
+    family_hash  BLOB NOT NULL UNIQUE CHECK (length(family_hash) = 32),
+    refresh_hash BLOB NOT NULL CHECK (length(refresh_hash) = 32),
+    client       TEXT NOT NULL,
+    created_ms   INTEGER NOT NULL,
+    refreshed_ms INTEGER NOT NULL,
+    expires_ms   INTEGER NOT NULL,
+    ended_ms     INTEGER,
+    ended_why    TEXT CHECK (ended_why IN ('signed_out', 'reused', 'password', 'removed', 'suspended')),
+    CHECK ((ended_ms IS NULL) = (ended_why IS NULL))
+) STRICT;
+
+CREATE INDEX sessions_person ON sessions (person, id);
+CREATE INDEX sessions_org ON sessions (org, id);

@@ -1,0 +1,103 @@
+//! From what a request shows to who asks.
+
+use super::{Actor, CredentialId, PersonRole, Scope, Scopes, State};
+use crate::domain::ids::{KeyId, OrgId, PersonId};
+use crate::domain::index::records::OrgRef;
+use crate::registry::credential::{Credential, Secret};
+use crate::registry::node::Registry;
+use crate::registry::shared::FollowError;
+use crate::store::{StoreError, accounts, sessions};
+
+/// Why nobody can say who is asking.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorityError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log.
+    #[error(transparent)]
+    Follow(#[from] FollowError),
+}
+
+/// What the tables say of a live credential.
+struct Found {
+    credential: CredentialId,
+    org: OrgId,
+    person: PersonId,
+    role: PersonRole,
+    scopes: Scopes,
+}
+
+impl Registry {
+    /// Who shows this: `None` for a key or token that is unknown, over or ended, or whose person was removed, alike.
+    pub async fn authenticate(&self, credential: &Credential) -> Result<Option<Actor>, AuthorityError> {
+        let found = match credential {
+            Credential::Key(secret) => self.find_key(secret).await?,
+            Credential::Token(token) => self.find_session(token).await?,
+        };
+        let Some(Found { credential, org, person, role, scopes }) = found else { return Ok(None) };
+        let known = self
+            .read(|now| {
+                let (state, roles) = State::of(now, org)?;
+                let stands = now.stands_for(person) == now.org(org).map(OrgRef::Org);
+                stands.then_some((state, roles))
+            })
+            .await?;
+        Ok(known.map(|(state, roles)| {
+            let scopes = scopes.and(role.scopes()).and(Scopes::of_roles(roles));
+            Actor { credential, org, person, role, roles, state, scopes }
+        }))
+    }
+
+    async fn find_key(&self, secret: &Secret) -> Result<Option<Found>, StoreError> {
+        let now_ms = self.clock().now_ms();
+        let Some(live) = accounts::find_key(self.db(), &secret.hash(), now_ms).await? else {
+            return Ok(None);
+        };
+        let row = &live.key;
+        let (Ok(key), Ok(org), Ok(person)) = (row.id.parse(), row.org.parse(), row.person.parse()) else {
+            return Err(broken("key", &row.id));
+        };
+        self.note_use(key, now_ms);
+        let (credential, role) = (CredentialId::Key(key), PersonRole::from_stored(&live.role));
+        let scopes = Scopes::from_stored(&row.scopes);
+        Ok(Some(Found { credential, org, person, role, scopes }))
+    }
+
+    async fn find_session(&self, token: &str) -> Result<Option<Found>, StoreError> {
+        let now_ms = self.clock().now_ms();
+        let Some((session, person)) = self.desk().read_token(token, now_ms) else { return Ok(None) };
+        let Some(row) = sessions::live(self.db(), &session.to_string(), now_ms).await? else {
+            return Ok(None);
+        };
+        if row.person != person.to_string() {
+            return Ok(None);
+        }
+        let org = row.org.parse().map_err(|_| broken("session", &row.id))?;
+        let (credential, role) = (CredentialId::Session(session), PersonRole::from_stored(&row.role));
+        // A session may what its person may: all scopes, which the role then narrows.
+        Ok(Some(Found { credential, org, person, role, scopes: Scope::ALL.into_iter().collect() }))
+    }
+
+    /// Notes the use of a key, at most once a minute, without letting the caller wait for it.
+    fn note_use(&self, key: KeyId, now_ms: i64) {
+        if !self.is_to_note(key, now_ms, accounts::TOUCH_INTERVAL_MS) {
+            return;
+        }
+        let (db, id) = (self.db().clone(), key.to_string());
+        tokio::spawn(async move {
+            let noted = async {
+                let mut tx = db.begin().await?;
+                accounts::touch_key(&mut tx, &id, now_ms).await?;
+                tx.commit().await
+            };
+            if let Err(error) = noted.await {
+                tracing::warn!(target: "kyodaku::authority", %error, key = id, "the use of a key was not noted");
+            }
+        });
+    }
+}
+
+fn broken(what: &str, id: &str) -> StoreError {
+    StoreError::Corrupt(format!("the {what} `{id}` bears broken ids"))
+}

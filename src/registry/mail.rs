@@ -1,0 +1,138 @@
+//! Mail that the registry sends: by SMTP, or as files in a folder where no server is named.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use lettre::message::header::{ContentTransferEncoding, ContentType};
+use lettre::message::{Body, Mailbox};
+use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use tokio::sync::Semaphore;
+
+use super::failure::Failure;
+use super::sequencer::SubmitError;
+
+/// What an address of mail in a folder begins with.
+pub const FOLDER: &str = "folder:";
+/// How many mails may be on their way at once.
+const ON_THEIR_WAY: usize = 256;
+/// The most characters of an address (RFC 5321 section 4.5.3.1.3, without the brackets).
+pub const MAX_EMAIL_CHARS: usize = 254;
+
+/// Why no mail can be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum MailError {
+    /// The folder.
+    #[error("the mail folder `{path}` can't be used: {source}")]
+    Folder {
+        /// The folder.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The server's address. It may hold a password, so it is not told.
+    #[error("the address of the mail server is not one: {0}")]
+    Server(lettre::transport::smtp::Error),
+    /// The sender.
+    #[error(
+        "`{0}` can't be the sender of mail: expected an address, such as `Registry <registry@example.com>`"
+    )]
+    Sender(String),
+}
+
+#[derive(Clone)]
+enum Way {
+    Folder(AsyncFileTransport<Tokio1Executor>),
+    Server(AsyncSmtpTransport<Tokio1Executor>),
+}
+
+/// Sends mail, without letting anybody wait for it.
+#[derive(Clone)]
+pub struct Mailer {
+    way: Way,
+    sender: Mailbox,
+    room: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Mailer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mailer").finish_non_exhaustive()
+    }
+}
+
+/// One mail, in plain text.
+#[derive(Clone, Debug)]
+pub struct Mail {
+    /// To whom.
+    pub to: String,
+    /// The subject.
+    pub subject: String,
+    /// The text.
+    pub text: String,
+}
+
+impl Mailer {
+    /// Opens `folder:PATH`, or `smtp://…` and `smtps://…` in the form of the crate lettre.
+    pub fn open(url: &str, sender: &str) -> Result<Self, MailError> {
+        let way = if let Some(path) = url.strip_prefix(FOLDER) {
+            Way::Folder(folder(Path::new(path))?)
+        } else {
+            let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(MailError::Server)?;
+            Way::Server(server.build())
+        };
+        let sender = sender.parse().map_err(|_| MailError::Sender(sender.to_owned()))?;
+        Ok(Self { way, sender, room: Arc::new(Semaphore::new(ON_THEIR_WAY)) })
+    }
+
+    /// Sends a mail in a task of its own. What became of it stands in the program's log, without the address.
+    ///
+    /// # Errors
+    /// When too many are on their way already, or the address is none.
+    pub fn send(&self, mail: &Mail) -> Result<(), Failure> {
+        let room = Arc::clone(&self.room).try_acquire_owned();
+        let room = room.map_err(|_| Failure::Submit(SubmitError::Busy))?;
+        let message = self.message(mail)?;
+        let way = self.way.clone();
+        tokio::spawn(async move {
+            let sent = match way {
+                Way::Folder(folder) => {
+                    folder.send(message).await.map(drop).map_err(|error| error.to_string())
+                }
+                Way::Server(server) => {
+                    server.send(message).await.map(drop).map_err(|error| error.to_string())
+                }
+            };
+            if let Err(error) = sent {
+                tracing::error!(target: "kyodaku::mail", error, "a mail could not be sent");
+            }
+            drop(room);
+        });
+        Ok(())
+    }
+
+    fn message(&self, mail: &Mail) -> Result<Message, Failure> {
+        let not_one =
+            || Failure::fault("/email", "invalid_value", "is not an address that mail can be sent to");
+        let to = mail.to.parse().map_err(|_| not_one())?;
+        // Every line stays a line: tokens can be read in a file too.
+        let body = Body::new_with_encoding(mail.text.clone(), ContentTransferEncoding::QuotedPrintable);
+        let body = body.map_err(|_| not_one())?;
+        let message = Message::builder()
+            .from(self.sender.clone())
+            .to(Mailbox::new(None, to))
+            .subject(mail.subject.clone())
+            .header(ContentType::TEXT_PLAIN)
+            .body(body);
+        message.map_err(|_| not_one())
+    }
+}
+
+fn folder(path: &Path) -> Result<AsyncFileTransport<Tokio1Executor>, MailError> {
+    let mut maker = std::fs::DirBuilder::new();
+    maker.recursive(true);
+    // The mails hold links that let their reader set a password.
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut maker, 0o700);
+    let made = maker.create(path);
+    made.map_err(|source| MailError::Folder { path: path.display().to_string(), source })?;
+    Ok(AsyncFileTransport::new(path))
+}
