@@ -18,6 +18,7 @@ pub mod envelope;
 pub mod etag;
 mod explanations;
 pub mod extract;
+mod factors;
 pub mod failure;
 pub mod gate;
 mod grants;

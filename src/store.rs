@@ -12,7 +12,7 @@
 //! | [`payloads`] | what people typed: erasable, outside the log |
 //! | [`idempotency`] | answers already given to a key |
 //! | [`catalogue`] | what people browse; can be rebuilt from the log |
-//! | [`logins`], [`sessions`] | how people sign in, and their sign-ins |
+//! | [`logins`], [`second_factors`], [`sessions`] | how people sign in, and their sign-ins |
 //! | [`accounts`], [`proposals`], [`challenges`] | people and keys, what waits for a second person, proofs of control |
 
 pub mod accounts;
@@ -28,6 +28,7 @@ pub mod idempotency;
 pub mod logins;
 pub mod payloads;
 pub mod proposals;
+pub mod second_factors;
 pub mod sessions;
 pub mod sql;
 pub mod tiles;

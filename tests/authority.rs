@@ -254,6 +254,9 @@ const NOT_NOW: &[(&str, &str, &str)] = &[
     ("refreshSession", "invalid_credentials", "nobody has the token"),
     ("setPassword", "invalid_credentials", "the same"),
     ("changePassword", "not_allowed", "an API key changes no password"),
+    ("offerSecondFactor", "not_allowed", "nor a second factor"),
+    ("confirmSecondFactor", "not_allowed", "the same"),
+    ("removeSecondFactor", "not_allowed", "the same"),
 ];
 
 /// Whose example it is: the registrar's two persons, an auditor, or the one whose things the samples are.

@@ -1,5 +1,7 @@
 //! People are invited, sign in, stay signed in, and stop.
 
+mod factor;
+
 use std::time::Duration;
 
 use kyodaku::registry::sign_in::token::LIFE_S;

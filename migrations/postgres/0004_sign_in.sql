@@ -25,7 +25,8 @@ CREATE TABLE mail_links (
 CREATE INDEX mail_links_person ON mail_links (person, created_ms);
 
 -- One sign-in: a family of refresh tokens of which the last one is good. `family_hash` is SHA-256 of the part that all of
--- them share, `refresh_hash` of the part that the last one has alone.
+-- them share, `refresh_hash` of the part that the last one has alone. `factor_ms` is when a
+-- second factor was shown, if one was.
 CREATE TABLE sessions (
     id           TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     person       TEXT COLLATE "C" NOT NULL REFERENCES people (person),
@@ -33,13 +34,32 @@ CREATE TABLE sessions (
     family_hash  BYTEA NOT NULL UNIQUE CHECK (length(family_hash) = 32),
     refresh_hash BYTEA NOT NULL CHECK (length(refresh_hash) = 32),
     client       TEXT NOT NULL,
+    factor_ms    BIGINT,
     created_ms   BIGINT NOT NULL,
     refreshed_ms BIGINT NOT NULL,
     expires_ms   BIGINT NOT NULL,
     ended_ms     BIGINT,
-    ended_why    TEXT CHECK (ended_why IN ('signed_out', 'reused', 'password', 'removed', 'suspended')),
+    ended_why    TEXT CHECK (ended_why IN ('signed_out', 'reused', 'password', 'factor', 'removed', 'suspended')),
     CHECK ((ended_ms IS NULL) = (ended_why IS NULL))
 );
 
 CREATE INDEX sessions_person ON sessions (person, id);
 CREATE INDEX sessions_org ON sessions (org, id);
+
+-- The second factor of a person: a secret that the person's device has too, sealed with a key of the data folder. `last_step` is
+-- the last step of 30 seconds whose code was used: each is good once.
+CREATE TABLE second_factors (
+    person       TEXT COLLATE "C" NOT NULL PRIMARY KEY REFERENCES people (person),
+    secret       BYTEA NOT NULL,
+    created_ms   BIGINT NOT NULL,
+    confirmed_ms BIGINT,
+    last_step    BIGINT NOT NULL
+);
+
+-- For a day without the device: SHA-256 of each code, good once.
+CREATE TABLE recovery_codes (
+    person    TEXT COLLATE "C" NOT NULL REFERENCES people (person),
+    code_hash BYTEA NOT NULL CHECK (length(code_hash) = 32),
+    spent_ms  BIGINT,
+    PRIMARY KEY (person, code_hash)
+);

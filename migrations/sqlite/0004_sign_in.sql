@@ -25,7 +25,8 @@ CREATE TABLE mail_links (
 CREATE INDEX mail_links_person ON mail_links (person, created_ms);
 
 -- One sign-in: a family of refresh tokens of which the last one is good. `family_hash` is SHA-256 of the part that all of
--- them share, `refresh_hash` of the part that the last one has alone.
+-- them share, `refresh_hash` of the part that the last one has alone. `factor_ms` is when a
+-- second factor was shown, if one was.
 CREATE TABLE sessions (
     id           TEXT NOT NULL PRIMARY KEY,
     person       TEXT NOT NULL REFERENCES people (person),
@@ -33,13 +34,32 @@ CREATE TABLE sessions (
     family_hash  BLOB NOT NULL UNIQUE CHECK (length(family_hash) = 32),
     refresh_hash BLOB NOT NULL CHECK (length(refresh_hash) = 32),
     client       TEXT NOT NULL,
+    factor_ms    INTEGER,
     created_ms   INTEGER NOT NULL,
     refreshed_ms INTEGER NOT NULL,
     expires_ms   INTEGER NOT NULL,
     ended_ms     INTEGER,
-    ended_why    TEXT CHECK (ended_why IN ('signed_out', 'reused', 'password', 'removed', 'suspended')),
+    ended_why    TEXT CHECK (ended_why IN ('signed_out', 'reused', 'password', 'factor', 'removed', 'suspended')),
     CHECK ((ended_ms IS NULL) = (ended_why IS NULL))
 ) STRICT;
 
 CREATE INDEX sessions_person ON sessions (person, id);
 CREATE INDEX sessions_org ON sessions (org, id);
+
+-- The second factor of a person: a secret that the person's device has too, sealed with a key of the data folder. `last_step` is
+-- the last step of 30 seconds whose code was used: each is good once.
+CREATE TABLE second_factors (
+    person       TEXT NOT NULL PRIMARY KEY REFERENCES people (person),
+    secret       BLOB NOT NULL,
+    created_ms   INTEGER NOT NULL,
+    confirmed_ms INTEGER,
+    last_step    INTEGER NOT NULL
+) STRICT;
+
+-- For a day without the device: SHA-256 of each code, good once.
+CREATE TABLE recovery_codes (
+    person    TEXT NOT NULL REFERENCES people (person),
+    code_hash BLOB NOT NULL CHECK (length(code_hash) = 32),
+    spent_ms  INTEGER,
+    PRIMARY KEY (person, code_hash)
+) STRICT;

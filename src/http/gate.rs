@@ -119,6 +119,7 @@ impl From<NotAllowed> for Problem {
         match why {
             NotAllowed::State(_) => problem(Code::NotVerified),
             NotAllowed::Role(_) => problem(Code::RoleRequired),
+            NotAllowed::SecondFactor => problem(Code::SecondFactorRequired),
             NotAllowed::Scope(scope) => {
                 let scope = scope.as_str();
                 let challenge =

@@ -20,7 +20,7 @@ use super::extract::BodyLimit;
 use super::gate::{Access, Guard, Operation, pass};
 use super::problem::{Code, Problem};
 use super::{
-    authzen, batch, bindings, checks, claims, control, datadiligence, denials, explanations, grants,
+    authzen, batch, bindings, checks, claims, control, datadiligence, denials, explanations, factors, grants,
     holdings, keys, links, models, organizations, pages, passwords, people, powers, proposals, sessions,
     status, works,
 };
@@ -119,6 +119,7 @@ pub fn table() -> Vec<Route> {
         checks::routes(),
         datadiligence::routes(),
         explanations::routes(),
+        factors::routes(),
         batch::routes(),
         bindings::routes(),
         claims::routes(),

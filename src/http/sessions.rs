@@ -16,7 +16,7 @@ use super::reply::Reply;
 use super::routes::Route;
 use super::text::Email;
 use crate::domain::ids::SessionId;
-use crate::registry::sign_in::{self, SessionView, password::Password};
+use crate::registry::sign_in::{self, SessionView, Shown, password::Password};
 
 #[rustfmt::skip]
 pub(super) fn routes() -> Vec<Route> {
@@ -35,6 +35,9 @@ struct SignInBody {
     email: Email,
     #[validate(length(min = 1, max = 1024))]
     password: String,
+    #[validate(length(min = 1, max = 64))]
+    #[serde(default)]
+    code: Option<String>,
 }
 
 #[derive(Deserialize, Validate)]
@@ -57,7 +60,8 @@ async fn begin(
     ValidJson(body): ValidJson<SignInBody>,
 ) -> Result<Reply, Problem> {
     let password = Password::new(&body.password);
-    let signed_in = sign_in::sign_in(app.registry(), body.email.as_str(), password, peer, &client).await?;
+    let shown = Shown { email: body.email.as_str(), password, code: body.code.as_deref() };
+    let signed_in = sign_in::sign_in(app.registry(), shown, peer, &client).await?;
     Reply::with_status(StatusCode::CREATED, &signed_in)
 }
 

@@ -153,6 +153,7 @@ pub struct Actor {
     roles: Roles,
     state: State,
     scopes: Scopes,
+    lacks_factor: bool,
 }
 
 impl Actor {
@@ -206,6 +207,9 @@ impl Actor {
         if self.state != State::Verified {
             return Err(NotAllowed::State(self.state));
         }
+        if self.lacks_factor {
+            return Err(NotAllowed::SecondFactor);
+        }
         match roles {
             Some(roles) if !self.roles.meets(roles) => Err(NotAllowed::Role(roles)),
             _ if !self.scopes.holds(scope) => Err(NotAllowed::Scope(scope)),
@@ -221,7 +225,9 @@ pub enum NotAllowed {
     State(State),
     /// It has none of these roles.
     Role(Roles),
-    /// The key lacks this scope.
+    /// The session began without a second factor, and the organization's people need one.
+    SecondFactor,
+    /// The key or the person's role lacks this scope.
     Scope(Scope),
 }
 
@@ -234,6 +240,7 @@ impl fmt::Display for NotAllowed {
                 let names: Vec<_> = roles.iter().map(role_name).collect();
                 write!(f, "only for the roles `{}`", names.join("|"))
             }
+            Self::SecondFactor => f.write_str("the registrar's people need a second factor"),
             Self::Scope(scope) => write!(f, "the key lacks the scope `{}`", scope.as_str()),
         }
     }

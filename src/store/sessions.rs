@@ -5,9 +5,9 @@ use super::error::StoreError;
 use super::sql::texts;
 
 texts! {
-    INSERT = "INSERT INTO sessions (id, person, org, family_hash, refresh_hash, client, created_ms, refreshed_ms, \
-        expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)";
-    LIVE = "SELECT s.id, s.person, s.org, s.client, s.created_ms, s.refreshed_ms, s.expires_ms, s.ended_ms, p.role \
+    INSERT = "INSERT INTO sessions (id, person, org, family_hash, refresh_hash, client, factor_ms, created_ms, \
+        refreshed_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $9, $7, $7, $8)";
+    LIVE = "SELECT s.id, s.person, s.org, s.client, s.created_ms, s.refreshed_ms, s.expires_ms, s.ended_ms, s.factor_ms, p.role \
         FROM sessions s JOIN people p ON p.person = s.person \
         WHERE s.id = $1 AND s.ended_ms IS NULL AND s.expires_ms > $2 AND p.removed_ms IS NULL";
     /// Changes nothing; it keeps others from refreshing until the transaction ends.
@@ -15,10 +15,12 @@ texts! {
         WHERE family_hash = $1 AND ended_ms IS NULL AND expires_ms > $2 \
         RETURNING id, person, org, refresh_hash, created_ms";
     ROTATE = "UPDATE sessions SET refresh_hash = $1, refreshed_ms = $2, expires_ms = $3 WHERE id = $4";
-    LIST = "SELECT s.id, s.person, s.org, s.client, s.created_ms, s.refreshed_ms, s.expires_ms, s.ended_ms, p.role \
+    LIST = "SELECT s.id, s.person, s.org, s.client, s.created_ms, s.refreshed_ms, s.expires_ms, s.ended_ms, s.factor_ms, p.role \
         FROM sessions s JOIN people p ON p.person = s.person \
-        WHERE s.person = $1 AND s.ended_ms IS NULL AND s.expires_ms > $2 ORDER BY s.id LIMIT $3";
+        WHERE s.person = $1 AND s.ended_ms IS NULL AND s.expires_ms > $2 ORDER BY s.created_ms, s.id LIMIT $3";
     END = "UPDATE sessions SET ended_ms = $1, ended_why = $2 WHERE id = $3 AND person = $4 AND ended_ms IS NULL";
+    SET_FACTOR = "UPDATE sessions SET factor_ms = $1 WHERE id = $2";
+    FORGET_FACTOR = "UPDATE sessions SET factor_ms = NULL WHERE person = $1";
     IS_OF = "SELECT count(*) FROM sessions WHERE id = $1 AND person = $2";
     END_OF_PERSON = "UPDATE sessions SET ended_ms = $1, ended_why = $2 WHERE person = $3 AND id <> $4 \
         AND ended_ms IS NULL";
@@ -41,6 +43,8 @@ pub enum Ended {
     Reused,
     /// The password was changed.
     Password,
+    /// A second factor was set up or taken off.
+    Factor,
     /// The person was removed.
     Removed,
     /// The organization was suspended.
@@ -54,6 +58,7 @@ impl Ended {
             Self::SignedOut => "signed_out",
             Self::Reused => "reused",
             Self::Password => "password",
+            Self::Factor => "factor",
             Self::Removed => "removed",
             Self::Suspended => "suspended",
         }
@@ -75,6 +80,8 @@ pub struct NewSession {
     pub refresh_hash: [u8; 32],
     /// What the client called itself.
     pub client: String,
+    /// Whether a second factor was shown.
+    pub factor: bool,
     /// When.
     pub created_ms: i64,
     /// From when on it is over, unless it is refreshed.
@@ -100,6 +107,8 @@ pub struct Session {
     pub expires_ms: i64,
     /// When it ended.
     pub ended_ms: Option<i64>,
+    /// When a second factor was shown, if one was.
+    pub factor_ms: Option<i64>,
     /// What the person may do within the organization.
     pub role: String,
 }
@@ -144,6 +153,7 @@ pub async fn insert(tx: &mut Tx, session: &NewSession) -> Result<(), StoreError>
             .bind(&session.client)
             .bind(session.created_ms)
             .bind(session.expires_ms)
+            .bind(session.factor.then_some(session.created_ms))
             .execute(&mut *conn)
             .await?;
     });
@@ -201,6 +211,18 @@ pub async fn end(tx: &mut Tx, id: &str, person: &str, why: Ended, now_ms: i64) -
         .await
         .map(|done| done.rows_affected()))?;
     Ok(ended == 1)
+}
+
+/// Notes that a second factor was shown in a session.
+pub async fn set_factor(tx: &mut Tx, id: &str, now_ms: i64) -> Result<(), StoreError> {
+    on_tx!(tx, conn => sqlx::query(SET_FACTOR).bind(now_ms).bind(id).execute(conn).await.map(drop))?;
+    Ok(())
+}
+
+/// Forgets in all sessions of a person that a second factor was shown: there is none any more.
+pub async fn forget_factor(tx: &mut Tx, person: &str) -> Result<(), StoreError> {
+    on_tx!(tx, conn => sqlx::query(FORGET_FACTOR).bind(person).execute(conn).await.map(drop))?;
+    Ok(())
 }
 
 /// Whether the session, live or not, is one of this person.

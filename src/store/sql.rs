@@ -93,6 +93,7 @@ pub const ALL: &[(&str, Texts)] = &[
     ("logins", super::logins::TEXTS),
     ("payloads", super::payloads::TEXTS),
     ("proposals", super::proposals::TEXTS),
+    ("second_factors", super::second_factors::TEXTS),
     ("sessions", super::sessions::TEXTS),
     ("tiles", super::tiles::TEXTS),
 ];

@@ -26,6 +26,7 @@ pub(crate) async fn session_of(stage: &Stage, actor: &Actor) -> String {
         family_hash: random,
         refresh_hash: random,
         client: "story".to_owned(),
+        factor: false,
         created_ms: now_ms,
         expires_ms: now_ms + 86_400_000,
     };

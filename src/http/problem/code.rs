@@ -55,10 +55,14 @@ codes! {
         "Send `Authorization: Bearer kyo_live_…` with an API key of your organization.";
     InvalidCredentials, "invalid_credentials", 401, "the credentials are not valid",
         "The key is unknown, expired, revoked or mistyped. Ask your organization for a live key.";
+    CodeRequired, "code_required", 401, "a code of your second factor is needed",
+        "Send the six digits that your device shows as `code`, or one of your codes for a day without it.";
     RoleRequired, "role_required", 403, "your organization does not have the role for this",
         "The API description states with `x-access` which roles may call each operation.";
     ScopeRequired, "scope_required", 403, "the key does not have the scope for this",
         "Create a key with the scope that `detail` names. A key holds only the scopes it was given.";
+    SecondFactorRequired, "second_factor_required", 403, "a second factor is needed for this",
+        "Set one up with `POST /v1/second-factor`, or sign in again with a code of it. The registrar's people need one.";
     NotVerified, "not_verified", 403, "your organization may not act",
         "It is not verified yet, or it is suspended. `GET /v1/me` says which. Ask the registrar.";
     NotAllowed, "not_allowed", 403, "you may not do this",

@@ -1,6 +1,6 @@
 //! From what a request shows to who asks.
 
-use super::{Actor, CredentialId, PersonRole, Scope, Scopes, State};
+use super::{Actor, CredentialId, PersonRole, Roles, Scope, Scopes, State};
 use crate::domain::ids::{KeyId, OrgId, PersonId};
 use crate::domain::index::records::OrgRef;
 use crate::registry::credential::{Credential, Secret};
@@ -26,6 +26,8 @@ struct Found {
     person: PersonId,
     role: PersonRole,
     scopes: Scopes,
+    /// Whether more was shown than a password; an API key is more.
+    factor: bool,
 }
 
 impl Registry {
@@ -35,7 +37,7 @@ impl Registry {
             Credential::Key(secret) => self.find_key(secret).await?,
             Credential::Token(token) => self.find_session(token).await?,
         };
-        let Some(Found { credential, org, person, role, scopes }) = found else { return Ok(None) };
+        let Some(Found { credential, org, person, role, scopes, factor }) = found else { return Ok(None) };
         let known = self
             .read(|now| {
                 let (state, roles) = State::of(now, org)?;
@@ -45,7 +47,8 @@ impl Registry {
             .await?;
         Ok(known.map(|(state, roles)| {
             let scopes = scopes.and(role.scopes()).and(Scopes::of_roles(roles));
-            Actor { credential, org, person, role, roles, state, scopes }
+            let lacks_factor = !factor && roles.meets(Roles::REGISTRAR);
+            Actor { credential, org, person, role, roles, state, scopes, lacks_factor }
         }))
     }
 
@@ -61,7 +64,7 @@ impl Registry {
         self.note_use(key, now_ms);
         let (credential, role) = (CredentialId::Key(key), PersonRole::from_stored(&live.role));
         let scopes = Scopes::from_stored(&row.scopes);
-        Ok(Some(Found { credential, org, person, role, scopes }))
+        Ok(Some(Found { credential, org, person, role, scopes, factor: true }))
     }
 
     async fn find_session(&self, token: &str) -> Result<Option<Found>, StoreError> {
@@ -76,7 +79,8 @@ impl Registry {
         let org = row.org.parse().map_err(|_| broken("session", &row.id))?;
         let (credential, role) = (CredentialId::Session(session), PersonRole::from_stored(&row.role));
         // A session may what its person may: all scopes, which the role then narrows.
-        Ok(Some(Found { credential, org, person, role, scopes: Scope::ALL.into_iter().collect() }))
+        let (scopes, factor) = (Scope::ALL.into_iter().collect(), row.factor_ms.is_some());
+        Ok(Some(Found { credential, org, person, role, scopes, factor }))
     }
 
     /// Notes the use of a key, at most once a minute, without letting the caller wait for it.

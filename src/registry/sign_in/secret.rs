@@ -11,7 +11,8 @@ const REFRESH: &str = "kyo_refresh_";
 const MAILED: &str = "kyo_mail_";
 const PART_CHARS: usize = 32;
 
-fn part() -> String {
+/// 160 random bits in 32 characters.
+pub(super) fn part() -> String {
     base32(&clock::random::<20>())
 }
 

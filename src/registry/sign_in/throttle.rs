@@ -1,7 +1,7 @@
 //! How often one may try.
 //!
 //! Tries are counted for an address of the network, and for an address of the network with an account. Never for an
-//! account alone: whoever knows an e-mail address could keep its owner out. That leaves guessing from many networks,
+//! account alone, before its password was right: whoever knows an e-mail address could keep its owner out. That leaves guessing from many networks,
 //! which long passwords that are not common make hopeless.
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -23,6 +23,9 @@ use crate::registry::sequencer::SubmitError;
 const OF_NETWORK: (u32, Duration) = (60, Duration::from_secs(2));
 /// Tries of one network for one account: this many at once, then one every thirty seconds.
 const OF_ACCOUNT: (u32, Duration) = (10, Duration::from_secs(30));
+/// Codes of six digits for one account: this many at once, then one every five minutes. Three of a million are right, so that
+/// guessing one in a thousand accounts takes a day.
+const OF_CODES: (u32, Duration) = (5, Duration::from_mins(5));
 /// Beyond this many, those who have not tried for a while are forgotten, every ten seconds at most.
 const REMEMBERED: usize = 100_000;
 /// Beyond this many, nobody new may try: memory has an end.
@@ -49,6 +52,7 @@ pub(super) struct Throttle {
     clock: Since,
     networks: Limiter<IpAddr>,
     accounts: Limiter<(IpAddr, Account)>,
+    codes: Limiter<Account>,
     swept_ms: AtomicI64,
 }
 
@@ -65,6 +69,7 @@ impl Throttle {
         Self {
             networks: RateLimiter::new(quota(OF_NETWORK), HashMapStateStore::default(), clock.clone()),
             accounts: RateLimiter::new(quota(OF_ACCOUNT), HashMapStateStore::default(), clock.clone()),
+            codes: RateLimiter::new(quota(OF_CODES), HashMapStateStore::default(), clock.clone()),
             clock,
             swept_ms: AtomicI64::new(0),
         }
@@ -84,6 +89,14 @@ impl Throttle {
         self.accounts.check_key(&key).map_err(|until| too_many(until.wait_time_from(now)))
     }
 
+    /// Counts a code of six digits that somebody shows who knows the password of this account already. It is counted from
+    /// wherever it comes: there are few codes. Whoever is kept out by it has codes for a day without the device, which are not
+    /// counted.
+    pub(super) fn admit_code(&self, account: &str) -> Result<(), Failure> {
+        let (key, now) = (Sha256::of(account.as_bytes()).0, self.clock.now());
+        self.codes.check_key(&key).map_err(|until| too_many(until.wait_time_from(now)))
+    }
+
     fn make_room(&self) -> Result<(), Failure> {
         let remembered = || self.networks.len().max(self.accounts.len());
         if remembered() < REMEMBERED {
@@ -94,6 +107,7 @@ impl Throttle {
         if self.swept_ms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_due).is_ok() {
             self.networks.retain_recent();
             self.accounts.retain_recent();
+            self.codes.retain_recent();
         }
         if remembered() < MOST { Ok(()) } else { Err(Failure::Submit(SubmitError::Busy)) }
     }

@@ -1,0 +1,219 @@
+//! How people get a password, change it, and get another one.
+
+use std::net::IpAddr;
+
+use super::factor::{proved, session_of};
+use super::password::Password;
+use super::secret::MailedToken;
+use super::{DAY_MS, SPENT, corrupt, letters};
+use crate::domain::ids::PersonId;
+use crate::registry::accounts::{before, detached, manages};
+use crate::registry::answer::{keep, moment};
+use crate::registry::authority::{Actor, Proof, Verified};
+use crate::registry::failure::Failure;
+use crate::registry::mail::Mail;
+use crate::registry::node::Registry;
+use crate::registry::sequencer::{Once, Submitted};
+use crate::store::logins::{self, MailLink, Purpose};
+use crate::store::sessions::{self, Ended};
+use crate::store::{accounts, catalogue, idempotency};
+
+/// How long an invitation is good.
+const INVITATION_MS: i64 = 7 * DAY_MS;
+/// How long a mailed reset is good.
+const RESET_MS: i64 = 60 * 60 * 1_000;
+/// How many resets of one person may be on their way: nobody's mailbox is flooded.
+const RESETS: i64 = 3;
+
+/// Changes the caller's password, and ends all other sessions of the caller. Only who signed in may: an API key that was
+/// stolen must not become a password.
+///
+/// # Errors
+/// [`Failure::Forbidden`] for an API key, a fault at `/current` when that is wrong, at `/new` when that is not good enough.
+pub async fn change_password(
+    registry: &Registry,
+    actor: &Actor,
+    current: Password,
+    new: Password,
+    peer: IpAddr,
+) -> Result<(), Failure> {
+    let session = session_of(actor)?.to_string();
+    let login = proved(registry, actor, current, "/current", peer).await?;
+    refuse_bad(registry, &new, &login.email, &login.org, "/new").await?;
+    let (db, hash, now_ms) =
+        (registry.db().clone(), registry.desk().passwords.hash(new).await?, registry.clock().now_ms());
+    let is_changed = detached(async move {
+        let mut tx = db.begin().await?;
+        if !logins::hold(&mut tx, &login.person, &login.password).await? {
+            return Ok(false);
+        }
+        logins::put(&mut tx, &login.person, &login.email, &hash, now_ms).await?;
+        logins::spend_links_of(&mut tx, &login.person, now_ms).await?;
+        sessions::end_of_person(&mut tx, &login.person, Some(&session), Ended::Password, now_ms).await?;
+        tx.commit().await?;
+        Ok(true)
+    });
+    if is_changed.await? {
+        Ok(())
+    } else {
+        Err(Failure::Conflict("your password was changed meanwhile: sign in again".to_owned()))
+    }
+}
+
+async fn refuse_bad(
+    registry: &Registry,
+    new: &Password,
+    email: &str,
+    org: &str,
+    pointer: &'static str,
+) -> Result<(), Failure> {
+    let name = name_of(registry, org).await?;
+    match new.fault(&[email, &name]) {
+        Some((code, detail)) => Err(Failure::fault(pointer, code, detail)),
+        None => Ok(()),
+    }
+}
+
+async fn name_of(registry: &Registry, org: &str) -> Result<String, Failure> {
+    let row = catalogue::org(registry.db(), org).await?;
+    Ok(row.and_then(|row| row.name).unwrap_or_default())
+}
+
+/// Invites a person, who has no password yet, by mail. Whoever manages the organization may; an earlier invitation of the
+/// person is void with it.
+///
+/// # Errors
+/// [`Failure::Conflict`] for a person who has a password: it can be reset.
+pub async fn invite(
+    registry: &Registry,
+    by: &Verified,
+    person: PersonId,
+    email: &str,
+    once: Once,
+) -> Result<Submitted, Failure> {
+    let row = accounts::person(registry.db(), &person.to_string()).await?;
+    let row = row.filter(|row| row.removed_ms.is_none()).ok_or(Failure::NotFound)?;
+    manages(by.actor(), row.org.parse().map_err(|_| corrupt("organization", &row.org))?)?;
+    let (token, now_ms) = (MailedToken::new(), registry.clock().now_ms());
+    let link = MailLink {
+        token_hash: token.hash(),
+        person: row.person.clone(),
+        purpose: Purpose::Invitation,
+        email: email.to_owned(),
+        created_ms: now_ms,
+        expires_ms: now_ms.saturating_add(INVITATION_MS),
+    };
+    let told = serde_json::json!({ "person": row.person, "expires": moment(link.expires_ms) });
+    let body = keep(None, None, &told);
+    let answer = idempotency::Answer {
+        operation: once.operation.to_owned(),
+        body_digest: once.digest,
+        status: 202,
+        response: body.clone(),
+        at_ms: now_ms,
+    };
+    let mail = letter(registry, &link, &row.org, &token).await?;
+    let (db, org) = (registry.db().clone(), by.actor().org());
+    let invited = detached(async move {
+        let mut tx = db.begin().await?;
+        if let Some(before) = before(&mut tx, org, &once, now_ms).await? {
+            return Ok(Some((before, false)));
+        }
+        if !logins::invite(&mut tx, &link).await? {
+            return Ok(None);
+        }
+        idempotency::insert(&mut tx, &org.to_string(), &once.key, &answer).await?;
+        tx.commit().await?;
+        Ok(Some((Ok(Submitted { recorded: None, status: 202, body }), true)))
+    });
+    let has_password =
+        || Failure::Conflict(format!("`{person}` has a password: it can be reset, not given again"));
+    let (submitted, is_new) = invited.await?.ok_or_else(has_password)?;
+    if is_new {
+        registry.desk().mailer.send(&mail)?;
+    }
+    Ok(submitted?)
+}
+
+async fn letter(
+    registry: &Registry,
+    link: &MailLink,
+    org: &str,
+    token: &MailedToken,
+) -> Result<Mail, Failure> {
+    let name = name_of(registry, org).await?;
+    let (service, until) = (&registry.desk().public_url, moment(link.expires_ms));
+    Ok(letters::letter(link.purpose, &link.email, service, &name, &token.expose(), &until))
+}
+
+/// Asks for another password by mail. The answer is the same whether anybody has the address; the work is done after it.
+pub fn request_reset(registry: &Registry, email: &str, peer: IpAddr) -> Result<(), Failure> {
+    registry.desk().throttle.admit(peer, Some(&logins::email_key(email)))?;
+    let (registry, email) = (registry.clone(), email.to_owned());
+    tokio::spawn(async move {
+        if let Err(error) = mail_reset(&registry, &email).await {
+            tracing::warn!(target: "kyodaku::sign_in", %error, "a reset of a password was not mailed");
+        }
+    });
+    Ok(())
+}
+
+async fn mail_reset(registry: &Registry, email: &str) -> Result<(), Failure> {
+    let Some(login) = logins::by_email(registry.db(), email).await? else { return Ok(()) };
+    let (token, now_ms) = (MailedToken::new(), registry.clock().now_ms());
+    let link = MailLink {
+        token_hash: token.hash(),
+        person: login.person,
+        purpose: Purpose::Reset,
+        // To the address that was confirmed, never to what somebody typed.
+        email: login.email,
+        created_ms: now_ms,
+        expires_ms: now_ms.saturating_add(RESET_MS),
+    };
+    let mail = letter(registry, &link, &login.org, &token).await?;
+    let db = registry.db().clone();
+    let is_new = detached(async move {
+        let mut tx = db.begin().await?;
+        let is_new = logins::ask_reset(&mut tx, &link, RESETS).await?;
+        tx.commit().await?;
+        Ok(is_new)
+    });
+    if is_new.await? { registry.desk().mailer.send(&mail) } else { Ok(()) }
+}
+
+/// Sets the password of whoever was mailed this token, and ends all sessions of that person. The token is spent.
+///
+/// # Errors
+/// [`Failure::NotYou`] for a token that is unknown, spent or over; a fault at `/password` when that is not good enough,
+/// which does not spend the token; [`Failure::Conflict`] when somebody else signs in with the address.
+pub async fn set_password(
+    registry: &Registry,
+    token: &str,
+    password: Password,
+    peer: IpAddr,
+) -> Result<PersonId, Failure> {
+    let desk = registry.desk();
+    desk.throttle.admit(peer, None)?;
+    let token = MailedToken::read(token).ok_or(Failure::NotYou(SPENT))?;
+    let now_ms = registry.clock().now_ms();
+    let link = logins::link(registry.db(), &token.hash(), now_ms).await?.ok_or(Failure::NotYou(SPENT))?;
+    refuse_bad(registry, &password, &link.email, &link.org, "/password").await?;
+    let (db, hash) = (registry.db().clone(), desk.passwords.hash(password).await?);
+    let person = link.person.parse().map_err(|_| corrupt("person", &link.person))?;
+    let set = detached(async move {
+        let mut tx = db.begin().await?;
+        if !logins::spend_link(&mut tx, &token.hash(), now_ms).await? {
+            return Ok(Err(Failure::NotYou(SPENT)));
+        }
+        if !logins::put(&mut tx, &link.person, &link.email, &hash, now_ms).await? {
+            let detail = "somebody else signs in with this address: ask for an invitation to another one";
+            return Ok(Err(Failure::Conflict(detail.to_owned())));
+        }
+        logins::spend_links_of(&mut tx, &link.person, now_ms).await?;
+        sessions::end_of_person(&mut tx, &link.person, None, Ended::Password, now_ms).await?;
+        tx.commit().await?;
+        Ok(Ok(()))
+    });
+    set.await??;
+    Ok(person)
+}
