@@ -273,7 +273,7 @@ fn sees_grant(now: AsOf<'_>, by: &Verified, grant: &Grant) -> bool {
         || is_named
         || grant.grantor == org
         || grant.recorder == org
-        || now.speaks_for(org, now.canonical(grant.work))
+        || now.stands_behind(org, now.canonical(grant.work))
 }
 
 fn grant_view(now: AsOf<'_>, ix: Ix<Grant>, moment_ms: i64) -> GrantView {
@@ -382,7 +382,7 @@ fn sees_denial(now: AsOf<'_>, by: &Verified, denial: &Denial) -> bool {
         || is_named
         || denial.principal == org
         || denial.recorder == org
-        || now.speaks_for(org, now.canonical(denial.work))
+        || now.stands_behind(org, now.canonical(denial.work))
 }
 
 fn denial_view(now: AsOf<'_>, ix: Ix<Denial>) -> DenialView {

@@ -150,7 +150,7 @@ impl Reader {
 /// Who the caller is to a canonical work.
 fn reader(now: AsOf<'_>, by: &Verified, work: Ix<Work>) -> Reader {
     let actor = by.actor();
-    let holds = now.org(actor.org()).is_some_and(|org| now.speaks_for(org, work));
+    let holds = now.org(actor.org()).is_some_and(|org| now.stands_behind(org, work));
     if holds || actor.roles().meets(Roles::REGISTRAR | Roles::AUDITORS) {
         Reader::All
     } else if actor.roles().meets(Roles::DEVELOPERS) {

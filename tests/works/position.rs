@@ -100,6 +100,33 @@ both!(who_lists_itself_as_a_holder_sees_no_licence_of_others, async |world: Worl
     );
 });
 
+both!(whose_holding_was_rejected_neither_reads_nor_withdraws_what_it_registered, async |world: World| {
+    let stage = world.stage().await;
+    let (impostor, holder) = (stage.holder("Kumo Trading").await, stage.holder("Hoshikuzu Press").await);
+    let developer = stage.developer("Kasane Labs").await;
+    let made = stage.registered_work(&impostor, &registration("星屑", &[&impostor])).await;
+    let (work, reject) = (
+        &made.work,
+        json!({ "holdings": [made.holdings[0]], "bindings": [], "evidence": { "text": "not theirs" } }),
+    );
+    assert_eq!(stage.both_persons("/v1/assertions/reject", &reject).await.status, 200);
+    let itself = json!({ "holder": holder.org });
+    assert_eq!(holder.post(&format!("/v1/works/{work}/holdings"), &itself).await.status, 201);
+    let mut body = grant(work);
+    body["developers"] = json!({ "only": [developer.org] });
+    let granted = id(&holder.post("/v1/grants", &body).await, "grant");
+    let only = json!({ "work": work, "developers": { "only": [developer.org] } });
+    let denied = id(&holder.post("/v1/denials", &only).await, "denial");
+    for path in [format!("/v1/grants/{granted}"), format!("/v1/denials/{denied}")] {
+        let seen = [impostor.get(&path).await.status.as_u16(), holder.get(&path).await.status.as_u16()];
+        assert_eq!(seen, [404, 200], "{path}");
+    }
+    let state = stage.state_of(&impostor, work, "train.finetune").await;
+    assert!(!state.to_string().contains(&granted) && !state.to_string().contains(&developer.org), "{state}");
+    let withdraw = format!("/v1/works/{work}/withdraw");
+    assert_eq!(impostor.post(&withdraw, &json!({})).await.problem(), "not_allowed");
+});
+
 both!(a_holder_sees_who_may_train_on_its_works, async |world: World| {
     let stage = world.stage().await;
     let holder = stage.holder("Hoshikuzu Press").await;

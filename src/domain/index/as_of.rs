@@ -225,24 +225,33 @@ impl<'a> AsOf<'a> {
         self.holdings(work).into_iter().any(|holding| self.is_confirmed(holding))
     }
 
-    /// Whether it speaks for the canonical work, and not only for a share in it: as a confirmed holder; while there is
-    /// none, as the holder of what the registration listed; while there is none of those, as the registrant. Who lists
-    /// itself as a holder of another's work does not (R1).
+    /// Whether it speaks for the canonical work, and not only for a share in it: as one that [`AsOf::stands_behind`] it, or as
+    /// the registrant of a work whose registration listed no holder, while none is confirmed.
     pub fn speaks_for(self, org: Ix<Org>, work: Ix<Work>) -> bool {
-        let is_listed = |holding: Ix<Holding>| {
-            let holding = self.index.holdings.at(holding);
-            holding.work == work && holding.asserted == self.index.works.at(work).registered
+        let lists_none = || {
+            let listed = self.index.works.at(work).holdings.iter();
+            !listed.copied().any(|holding| self.is_listed(holding, work))
         };
-        let mut holdings = self.holdings(work);
-        if holdings.iter().any(|holding| self.is_confirmed(*holding)) {
-            holdings.retain(|holding| self.is_confirmed(*holding));
-        } else {
-            holdings.retain(|holding| is_listed(*holding));
-        }
-        if holdings.is_empty() {
-            return self.index.works.at(work).registrant == org;
-        }
-        holdings.into_iter().any(|holding| self.holder(holding) == Some(org))
+        let is_registrant = self.index.works.at(work).registrant == org;
+        self.stands_behind(org, work) || is_registrant && !self.has_confirmed_holding(work) && lists_none()
+    }
+
+    /// Whether it is a confirmed holder of the canonical work or, while there is none, the holder of what the registration
+    /// listed and nobody rejected. Who lists itself as a holder of another's work is neither (R1).
+    pub fn stands_behind(self, org: Ix<Org>, work: Ix<Work>) -> bool {
+        let has_confirmed = self.has_confirmed_holding(work);
+        let counts = |holding: Ix<Holding>| match has_confirmed {
+            true => self.is_confirmed(holding),
+            false => self.is_listed(holding, work),
+        };
+        let mut holdings = self.holdings(work).into_iter().filter(|holding| counts(*holding));
+        holdings.any(|holding| self.holder(holding) == Some(org))
+    }
+
+    /// Whether the registration of the work itself listed this holding, whatever became of it.
+    fn is_listed(self, holding: Ix<Holding>, work: Ix<Work>) -> bool {
+        let holding = self.index.holdings.at(holding);
+        holding.work == work && holding.asserted == self.index.works.at(work).registered
     }
 
     // Completeness.

@@ -201,7 +201,7 @@ fn same_as_parent(check: &mut Check<'_>, act: &RosterSameAsParent) {
         let mut wholes = links.map(|link| seen.canonical(seen.index.parts.at(link).whole));
         // As with `holding.asserted`: new holders stop what the confirmed ones permit, so these must have assented.
         if !wholes.any(|whole| whole == parent) && !check.is_tied(part, Tie::Speaker) {
-            check.unauthorized("/work", "the work has a confirmed holder, who has not assented to the link");
+            check.unauthorized("/work", "the work has a confirmed holder, who has not assented to the link: ask it to accept the link");
         }
     }
     if !check.seen.wholes_linked(part).contains(&parent) {

@@ -150,7 +150,7 @@ impl Check<'_> {
                 Tie::Holder => "only a holder of",
                 Tie::HolderOrSpeaker => "only a holder, or the registrant while none is listed, of",
                 Tie::Speaker => {
-                    "only a confirmed holder, or while there is none who is listed by the registration, of"
+                    "only a confirmed holder, or while there is none, a holder that the registration listed, of"
                 }
             };
             self.unauthorized(pointer, format_args!("{who} `{id}` may"));
