@@ -1,8 +1,8 @@
 //! The command line: one file a command.
 //!
 //! Data goes to stdout, everything else to stderr. A command ends with 0; with 1 when it could not do its work; with 2
-//! when it was called wrongly; `check` also with 10 when not everything is permitted, and with 69 when there is no
-//! answer, which is never a permission.
+//! when it was called wrongly; with 69 when a server does not answer, which is never a permission. `check` alone says by its
+//! end whether a use is permitted, and ends with 10 when not everything is: that of `explain` says nothing about it.
 
 mod admin;
 mod check;
@@ -113,6 +113,10 @@ pub fn main() -> ExitCode {
         Command::Rebuild(args) => on_runtime(rebuild::run(args)),
     };
     match ended {
+        Ok(Exit::Done) if output::is_lost() => {
+            output::error("the output could not be written: what it said is lost");
+            ExitCode::from(1)
+        }
         Ok(exit) => exit.into(),
         Err(failure) => {
             output::error(&failure.message);

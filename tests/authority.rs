@@ -297,6 +297,10 @@ both!(every_example_is_carried_out_for_whoever_may, async |world: World| {
         }
     }
     assert!(refused.is_empty(), "{}", refused.join("\n"));
+    let met: Vec<_> = Contract::shared().example_requests().into_iter().map(|it| it.operation.id).collect();
+    for (id, ..) in NOT_NOW {
+        assert!(met.iter().any(|met| met == id), "`{id}` is no operation with an example");
+    }
 });
 
 #[test]

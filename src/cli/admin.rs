@@ -14,6 +14,8 @@ use crate::domain::ids::{OrgId, PersonId};
 use crate::registry::Registry;
 use crate::registry::bootstrap::create_registrar;
 
+const UNSHOWN: &str = "the key was made and could not be shown: revoke it, and make another";
+
 /// Make the first registrar, enter and verify organizations, confirm what they assert
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -141,7 +143,11 @@ struct Made {
 }
 
 fn print(made: &Made) -> Outcome {
-    output::line(serde_json::to_string(made).map_err(|error| Failure::new(error.to_string()))?);
+    let is_shown =
+        output::line(serde_json::to_string(made).map_err(|error| Failure::new(error.to_string()))?);
+    if made.key.is_some() && !is_shown {
+        return Err(Failure::new(UNSHOWN));
+    }
     if made.key.is_some() {
         output::say("keep the key: it is shown only here, and only its hash is stored");
     }
@@ -244,8 +250,7 @@ async fn create_key(args: CreateKey) -> Outcome {
     let made: KeyMade = server.post("/v1/keys", &body, Some(&once())).await.map_err(NoAnswer::told)?;
     let secret = made.key.secret;
     let secret = secret.ok_or_else(|| Failure::new("the server made the key and did not show it"))?;
-    output::line(secret);
-    Ok(Exit::Done)
+    if output::line(secret) { Ok(Exit::Done) } else { Err(Failure::new(UNSHOWN)) }
 }
 
 #[derive(Serialize)]

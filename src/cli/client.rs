@@ -65,6 +65,8 @@ impl NoAnswer {
     /// As the end of a command that does not ask for permission: 1 where the server refuses, 69 where it is not there.
     pub(super) fn told(self) -> Failure {
         match self.status {
+            // What passes with time is no refusal.
+            Some(408 | 429) => self.into(),
             Some(400..=499) => Failure::new(self.why),
             _ => self.into(),
         }
@@ -184,6 +186,11 @@ impl Server {
     #[must_use]
     pub(super) fn speaking(self, language: Lang) -> Self {
         Self { language, ..self }
+    }
+
+    /// The server's address.
+    pub(super) fn base(&self) -> &str {
+        &self.base
     }
 
     /// How long nothing may happen.

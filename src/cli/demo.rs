@@ -5,6 +5,7 @@ mod notes;
 mod script;
 mod voice;
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -75,7 +76,7 @@ pub(super) async fn run(args: Args) -> Outcome {
         tokio::spawn(async move { serve(listener, App::new(registry), limits, &upkeep, stop).await })
     };
     let lang = args.lang.unwrap_or_else(output::language);
-    let mut cast = Cast { url: format!("http://{address}"), lang, notes };
+    let mut cast = Cast { url: format!("http://{}", reachable(address)), lang, notes };
     let told = tell(&mut cast, &registry).await;
     if told.is_err() || args.story_only {
         drop(end);
@@ -83,11 +84,22 @@ pub(super) async fn run(args: Args) -> Outcome {
         told?;
         return Ok(Exit::Done);
     }
-    voice::hints(&cast)?;
-    let served = join(serving).await;
-    drop(end);
-    served?;
-    Ok(Exit::Done)
+    let hinted = voice::hints(&cast);
+    if hinted.is_err() {
+        drop(end);
+    }
+    join(serving).await?;
+    hinted.map(|()| Exit::Done)
+}
+
+/// Where this machine reaches a server that listens there: also on every address that it has.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let here = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(here, address.port())
 }
 
 async fn join(serving: tokio::task::JoinHandle<()>) -> Result<(), Failure> {

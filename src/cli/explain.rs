@@ -146,13 +146,13 @@ pub(super) async fn run(args: Args) -> Outcome {
     let told: Box<RawValue> = server.post("/v1/explanations", &asked, None).await.map_err(NoAnswer::told)?;
     let explanation: Explanation = serde_json::from_str(told.get())
         .map_err(|error| NoAnswer::new(format!("the explanation can't be read: {error}")))?;
+    if !explanation.hypothetical {
+        return Err(Failure::new("the server does not mark this as an explanation: do not rely on it"));
+    }
     if args.json {
         output::line(told);
     } else {
         output::raw(explanation.in_words().as_bytes());
-    }
-    if !explanation.hypothetical {
-        return Err(Failure::new("the server does not mark this as an explanation: do not rely on it"));
     }
     output::say("an explanation is never a permission: ask with `kyodaku check` before a use");
     Ok(Exit::Done)

@@ -22,9 +22,12 @@ use super::{Exit, Failure, Outcome, output};
 use crate::domain::ids::{OrgId, WorkId};
 use mapping::{Fault, Mapped, Mapping};
 use registration::{Described, Registration, Shared};
-use results::{Results, RowResult};
+use results::{Heading, Results, RowResult};
 use rows::{Format, Row, Rows};
 use send::{BYTES, ROWS, Ready, send};
+
+/// What to do about a row that is recorded otherwise.
+const OTHERWISE: &str = "amend that work, or declare and link on it, instead";
 
 /// How columns get their meaning, told by `--help`.
 const MAPPINGS: &str = "\
@@ -104,7 +107,7 @@ pub(super) struct Args {
 struct Total {
     rows: u64,
     recorded: u64,
-    /// By an earlier run, or by an equal row of this one.
+    /// By an earlier run, or by an earlier row that says the same under the same reference.
     already: u64,
     refused: u64,
 }
@@ -126,11 +129,19 @@ pub(super) async fn run(args: Args) -> Outcome {
     }
     let server = Server::new(&args.client)?;
     let path = results_path(&args)?;
+    let me: Me = server.get("/v1/me").await.map_err(NoAnswer::told)?;
+    let heading = Heading {
+        server: server.base().to_owned(),
+        organization: me.organization,
+        on_behalf_of: args.on_behalf_of,
+        source: args.source.clone(),
+    };
     let mut import = Import {
-        shared: shared(&args, Some(&server)).await?,
+        shared: shared(&args, me.organization),
         source: args.source,
+        unmet: Unmet::of(&mapping),
         mapping,
-        results: Results::open(&path)?,
+        results: Results::open(&path, &heading)?,
         seen: HashMap::new(),
         total: Total::default(),
         bar,
@@ -138,13 +149,17 @@ pub(super) async fn run(args: Args) -> Outcome {
     };
     let ended = import.all(&mut rows).await;
     import.bar.finish_and_clear();
+    import.unmet.tell();
     import.total.tell(&path);
     if args.json {
         let summary = Summary { total: &import.total, results: path.display().to_string() };
         output::line(serde_json::to_string(&summary).map_err(|error| Failure::new(error.to_string()))?);
     }
     if let Err(failure) = ended {
-        let message = format!("{}; run it again: what is recorded is not recorded twice", failure.message);
+        let message = match failure.code {
+            69 => format!("{}; run it again: what is recorded is not recorded twice", failure.message),
+            _ => failure.message,
+        };
         return Err(Failure { message, ..failure });
     }
     Ok(if import.total.refused == 0 { Exit::Done } else { Exit::Partly })
@@ -161,17 +176,48 @@ fn mapping_of(args: &Args, rows: &Rows) -> Result<Mapping, Failure> {
         }
     };
     if let Some(headings) = rows.headings() {
-        let missing = mapping.missing_columns(headings);
+        let missing: Vec<&String> =
+            mapping.places().into_iter().filter(|place| !headings.contains(place)).collect();
         if !missing.is_empty() {
-            let (missing, headings) = (missing.join("`, `"), headings.join("`, `"));
-            return Err(Failure::usage(format!("there is no column `{missing}`: the file has `{headings}`")));
+            let (missing, headings) = (listed(&missing), listed(headings));
+            return Err(Failure::usage(format!("there is no column {missing}: the file has {headings}")));
         }
     }
     Ok(mapping)
 }
 
+fn listed(names: &[impl AsRef<str>]) -> String {
+    let names = names.iter().map(|name| format!("`{}`", output::plain(name.as_ref())));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// The places of a mapping that no row had so far: a name that is mistyped must not pass for one that is always empty.
+struct Unmet(Vec<String>);
+
+impl Unmet {
+    fn of(mapping: &Mapping) -> Self {
+        Self(mapping.places().into_iter().cloned().collect())
+    }
+
+    fn meet(&mut self, row: &Row) {
+        if let Ok(cells) = &row.cells {
+            self.0.retain(|place| cells.at(place).is_none());
+        }
+    }
+
+    fn tell(&self) {
+        if !self.0.is_empty() {
+            output::warning(format_args!("no row has {}: is the mapping right?", listed(&self.0)));
+        }
+    }
+}
+
 fn results_path(args: &Args) -> Result<PathBuf, Failure> {
     if let Some(path) = &args.results {
+        let whole = |path: &Path| path.canonicalize().ok();
+        if whole(path).is_some_and(|path| Some(path) == whole(&args.file)) {
+            return Err(Failure::usage("`--results` names the catalogue itself: name another file"));
+        }
         return Ok(path.clone());
     }
     if args.file == Path::new("-") {
@@ -189,30 +235,27 @@ struct Me {
     organization: OrgId,
 }
 
-/// What holds for every row. Who asks is the holder where none is named.
-async fn shared(args: &Args, server: Option<&Server>) -> Result<Shared, Failure> {
-    let mut holders = args.holders.clone();
-    if let (true, Some(server)) = (holders.is_empty(), server) {
-        let me: Me = server.get("/v1/me").await.map_err(NoAnswer::told)?;
-        holders.push(args.on_behalf_of.unwrap_or(me.organization));
-    }
-    Ok(Shared {
+/// What holds for every row. Who asks, or for whom, is the holder where none is named.
+fn shared(args: &Args, own: OrgId) -> Shared {
+    let own = args.on_behalf_of.unwrap_or(own);
+    Shared {
         on_behalf_of: args.on_behalf_of,
-        holders,
+        holders: if args.holders.is_empty() { vec![own] } else { args.holders.clone() },
         roster_complete: args.roster_complete,
         layers: [],
         layers_complete: args.no_layers,
         part_of: args.part_of.clone(),
-    })
+    }
 }
 
 /// How many works a dry run shows.
 const SHOWN: u64 = 3;
 
 fn dry_run(args: &Args, rows: &mut Rows, mapping: &Mapping, bar: &ProgressBar) -> Outcome {
-    let (mut total, mut shown) = (Total::default(), 0);
+    let (mut total, mut shown, mut unmet) = (Total::default(), 0, Unmet::of(mapping));
     while let Some(row) = rows.next()? {
         total.rows += 1;
+        unmet.meet(&row);
         match map(mapping, &row) {
             Ok(Mapped { described, .. }) if shown < SHOWN => {
                 shown += 1;
@@ -228,6 +271,7 @@ fn dry_run(args: &Args, rows: &mut Rows, mapping: &Mapping, bar: &ProgressBar) -
         }
     }
     bar.finish_and_clear();
+    unmet.tell();
     let declared = match (args.roster_complete, args.no_layers) {
         (true, true) => "",
         _ => {
@@ -258,6 +302,7 @@ struct Import {
     shared: Shared,
     source: String,
     mapping: Mapping,
+    unmet: Unmet,
     results: Results,
     /// How often each work without a reference was there, so that equal rows are told apart.
     seen: HashMap<[u8; 32], u64>,
@@ -267,24 +312,44 @@ struct Import {
 
 impl Import {
     async fn all(&mut self, rows: &mut Rows) -> Result<(), Failure> {
-        let (mut waiting, mut bytes) = (Vec::new(), 0);
-        let mut keys = std::collections::HashSet::new();
+        let (mut waiting, mut bytes) = (Vec::<Ready>::new(), 0);
         while let Some(row) = rows.next()? {
             self.total.rows += 1;
+            self.unmet.meet(&row);
             let Some(ready) = self.ready(&row)? else { continue };
-            let key = ready.row.key.clone().unwrap_or_default();
-            if self.results.is_recorded(&key) || !keys.insert(key) {
-                self.total.already += 1;
-                continue;
-            }
-            bytes += ready.json.len();
-            waiting.push(ready);
-            if waiting.len() >= ROWS || bytes >= BYTES {
+            // What became of an earlier row with this key must be known first.
+            let is_waiting = waiting.iter().any(|other| other.row.key == ready.row.key);
+            if is_waiting || waiting.len() >= ROWS || bytes + ready.json.len() > BYTES {
                 self.send(std::mem::take(&mut waiting)).await?;
-                (bytes, keys) = (0, std::collections::HashSet::new());
+                bytes = 0;
+            }
+            if let Some(ready) = self.unless_recorded(ready)? {
+                bytes += ready.json.len();
+                waiting.push(ready);
             }
         }
         self.send(waiting).await
+    }
+
+    /// The row, unless one with its key is recorded: the same one, which is counted, or another, which is refused.
+    fn unless_recorded(&mut self, ready: Ready) -> Result<Option<Ready>, Failure> {
+        let key = ready.row.key.as_deref().unwrap_or_default();
+        let Some(recorded) = self.results.recorded(key) else { return Ok(Some(ready)) };
+        if recorded.digest == ready.row.digest {
+            self.total.already += 1;
+            return Ok(None);
+        }
+        let line = recorded.line;
+        let errors = vec![match ready.row.reference {
+            Some(_) => {
+                format!("line {line} has the same reference and is imported, with other content: {OTHERWISE}")
+            }
+            None => format!(
+                "it is imported (line {line}) with other holders, declarations or wholes: {OTHERWISE}"
+            ),
+        }];
+        self.note(&[RowResult { errors, ..ready.row }])?;
+        Ok(None)
     }
 
     /// The row as it is sent; none when it can't be read, which is told.
@@ -304,8 +369,8 @@ impl Import {
         }
     }
 
-    /// The same row has the same key in every run: by its reference, or else by its content, and for equal rows by which
-    /// of them it is.
+    /// The same row has the same key in every run, whatever the flags: by its reference, or else by its content, and for
+    /// equal rows by which of them it is.
     fn key(&mut self, reference: Option<&str>, described: &Described) -> serde_json::Result<String> {
         let mut hasher = Sha256::new();
         hasher.update(&self.source);
@@ -313,8 +378,7 @@ impl Import {
             hasher.update(b"\0reference\0");
             hasher.update(reference);
         } else {
-            let registration = Registration { shared: &self.shared, described };
-            let content: [u8; 32] = Sha256::digest(serde_json::to_vec(&registration)?).into();
+            let content: [u8; 32] = Sha256::digest(serde_json::to_vec(described)?).into();
             let times = self.seen.entry(content).or_default();
             *times += 1;
             hasher.update(b"\0content\0");

@@ -1,19 +1,33 @@
-//! Where words go: data to stdout, everything else to stderr. A reader that went away ends nothing badly.
+//! Where words go: data to stdout, everything else to stderr. A reader that went away ends nothing badly; output that is
+//! lost for another reason, such as a full disk, does: see [`is_lost`].
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::domain::explain::Lang;
 
+/// Whether anything could not be written.
+static LOST: AtomicBool = AtomicBool::new(false);
+
 /// Writes a line of data to stdout; false when nobody reads any more.
 pub(super) fn line(text: impl Display) -> bool {
-    writeln!(std::io::stdout().lock(), "{text}").is_ok()
+    raw(format!("{text}\n").as_bytes())
 }
 
 /// Writes data to stdout as it is; false when nobody reads any more.
 pub(super) fn raw(bytes: &[u8]) -> bool {
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(bytes).and_then(|()| stdout.flush()).is_ok()
+    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    if written.as_ref().is_err_and(|error| error.kind() != ErrorKind::BrokenPipe) {
+        LOST.store(true, Ordering::Relaxed);
+    }
+    written.is_ok()
+}
+
+/// Whether some output was lost, though somebody would have read it: a command must not end well then.
+pub(super) fn is_lost() -> bool {
+    LOST.load(Ordering::Relaxed)
 }
 
 /// Writes a line for people to stderr.

@@ -18,7 +18,7 @@ use validator::{Validate, ValidationError};
 use super::acts::WORKS;
 use super::app::App;
 use super::extract::Ndjson;
-use super::extract::body::parse;
+use super::extract::body::parse_line;
 use super::failure::{Place, Places, refused};
 use super::problem::{Code, Problem};
 use super::routes::{KIB, Route};
@@ -142,7 +142,7 @@ async fn register(app: &App, by: &Verified, line: &Bytes) -> Result<Submitted, P
         let detail = format!("a line holds at most {MAX_LINE_BYTES} bytes");
         return Err(Problem::new(Code::BodyTooLarge).detail(detail));
     }
-    let read: Line = parse(line)?;
+    let read: Line = parse_line(line)?;
     let digest = Sha256::new().chain_update(OPERATION).chain_update([0]).chain_update(line.trim_ascii());
     let once = Once { key: read.idempotency_key, operation: OPERATION, digest: digest.finalize().into() };
     let principal = read.registration.on_behalf_of;

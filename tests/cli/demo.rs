@@ -1,5 +1,7 @@
 //! `kyodaku demo`: the story ends as it must, once, however often and however badly it is interrupted.
 
+use kyodaku::clock::Clock;
+use kyodaku::registry::{MailSettings, Registry, Settings};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -29,7 +31,7 @@ fn verdicts(said: &Said) -> Vec<bool> {
     answers.map(|line| !line.contains("not permitted")).collect()
 }
 
-/// The act log of a folder, without the seals of the check journal: `rebuild --check` says how long each log is.
+/// What the demo noted in a folder.
 fn notes(folder: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(folder.join("demo.json")).unwrap()).unwrap()
 }
@@ -84,9 +86,34 @@ fn the_keys_of_the_demo_are_for_its_owner_alone() {
     assert_eq!((mode(&folder), mode(&folder.join("demo.json"))), (0o700, 0o600));
 }
 
-/// Killed after any step, the demo goes on where it stopped, and everything is on record once.
-#[test]
-fn a_killed_demo_goes_on_where_it_stopped() {
+/// How many works, grants, denials and reservations are on record in a folder.
+async fn on_record(folder: &Path) -> [usize; 4] {
+    let settings = Settings {
+        database_url: format!("sqlite:{}", folder.join("kyodaku.db").display()),
+        data_dir: folder.to_owned(),
+        origin: "demo.kyodaku.example/log".to_owned(),
+        node: "main".to_owned(),
+        recheck_max_ms: 1_000,
+        mail: MailSettings::folder(folder),
+    };
+    let registry = Registry::open(settings, Clock::system()).await.unwrap();
+    let counts = registry.read(|now| {
+        let index = now.index;
+        [
+            index.works.iter().count(),
+            index.grants.iter().count(),
+            index.denials.iter().count(),
+            index.reservations.iter().count(),
+        ]
+    });
+    let counts = counts.await.unwrap();
+    registry.db().close().await;
+    counts
+}
+
+/// Killed after any step, the demo goes on where it stopped, and every work and permission is on record once.
+#[tokio::test]
+async fn a_killed_demo_goes_on_where_it_stopped() {
     let whole = tempfile::tempdir().unwrap();
     let whole = whole.path().join("demo");
     assert_eq!(verdicts(&told(&whole)), VERDICTS);
@@ -110,6 +137,7 @@ fn a_killed_demo_goes_on_where_it_stopped() {
     let (one, other) = (notes(&whole), notes(&folder));
     let names = |notes: &Value| notes["steps"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&one), names(&other));
+    assert_eq!(on_record(&folder).await, on_record(&whole).await);
     checked(&folder);
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::fake::{Fake, reply};
 use super::import::served;
 use super::serve::ask;
 use super::{kyodaku, said};
@@ -49,6 +50,13 @@ both!(an_answer_is_explained_as_of_any_size, async |world: World| {
     assert!(asked.out.contains("許諾"), "{}", asked.out);
     let raw = ask(&server, &developer.key, &[&words[..], &["--json"]].concat());
     assert_eq!(serde_json::from_str::<Value>(&raw.out).unwrap()["hypothetical"], true);
+
+    // What does not say that it is an explanation is not shown as one.
+    let unmarked = raw.out.replace("\"hypothetical\":true", "\"hypothetical\":false");
+    let fake = Fake::new(move |_, stream| reply(stream, "200 OK", "application/json", &unmarked));
+    let said_of =
+        said(kyodaku().args(words).args(["--url", &fake.url, "--api-key", "kyo_live_x"]).output().unwrap());
+    assert_eq!((said_of.code, said_of.out.as_str()), (1, ""), "{}", said_of.err);
 
     let beyond = ask(&server, &developer.key, &[&words[..], &["--as-of-size", "999999"]].concat());
     assert_eq!((beyond.code, beyond.out.as_str()), (1, ""), "{}", beyond.err);

@@ -56,7 +56,8 @@ fn lines(count: usize) -> String {
 /// The results of an import, by line.
 pub(crate) fn results(path: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    // The first line says whose import it is.
+    text.lines().skip(1).filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 both!(rows_are_recorded_or_told_and_mended_rows_follow, async |world: World| {
@@ -125,12 +126,68 @@ both!(a_row_with_a_reference_is_known_again_though_it_was_changed, async |world:
     let size = stage.log_size().await;
     let before = file(&world, "c.ndjson", r#"{"title":"夜","no":"1","site":null}"#);
     assert_eq!(import(&server, &holder, &before, &mapping).code, 0);
-    std::fs::remove_file(world.folder.path().join("c.ndjson.imported.ndjson")).unwrap();
     let after = file(&world, "c.ndjson", r#"{"title":"夜の庭","no":"1","site":null}"#);
-    let again = import(&server, &holder, &after, &mapping);
-    assert_eq!(again.code, 1, "{}", again.err);
-    assert!(again.err.contains("imported before with other content"), "{}", again.err);
+    // From its notes, and without them from the server.
+    for words in ["line 1 has the same reference", "imported before with other content"] {
+        let again = import(&server, &holder, &after, &mapping);
+        assert_eq!(again.code, 1, "{}", again.err);
+        assert!(again.err.contains(words) && again.err.contains("1 refused"), "{}", again.err);
+        let _ = std::fs::remove_file(world.folder.path().join("c.ndjson.imported.ndjson"));
+    }
     assert_eq!(stage.log_size().await, size + 1);
+});
+
+both!(of_rows_with_one_reference_the_first_that_can_be_is_recorded, async |world: World| {
+    let mut world = world;
+    let (stage, server) = served(&mut world).await;
+    let holder = stage.holder("Hoshikuzu Press").await;
+    let mapping = file(&world, "m.toml", &format!("reference = \"no\"\n{MAPPING}"));
+    let mapping = ["--mapping", mapping.to_str().unwrap()];
+    let size = stage.log_size().await;
+    let long = "長".repeat(600);
+    let rows = [("夜", "1"), ("夜", "1"), ("夜の庭", "1"), (long.as_str(), "2"), ("月", "2")];
+    let rows = rows.map(|(title, no)| json!({ "title": title, "no": no, "site": null }).to_string());
+    let catalogue = file(&world, "c.ndjson", &rows.join("\n"));
+    let done = import(&server, &holder, &catalogue, &mapping);
+    assert_eq!(done.code, 1, "{}", done.err);
+    assert!(done.err.contains("5 rows: 2 recorded, 1 recorded before, 2 refused"), "{}", done.err);
+    assert!(done.err.contains("line 3: line 1 has the same reference"), "{}", done.err);
+    assert!(done.err.contains("line 4: "), "{}", done.err);
+    assert_eq!(stage.log_size().await, size + 2);
+});
+
+both!(other_flags_and_other_registries_register_nothing_twice, async |world: World| {
+    let mut world = world;
+    let (stage, server) = served(&mut world).await;
+    let (holder, other) = (stage.holder("Hoshikuzu Press").await, stage.holder("Tsukimi").await);
+    let mapping = file(&world, "m.toml", MAPPING);
+    let mapping = ["--mapping", mapping.to_str().unwrap()];
+    let size = stage.log_size().await;
+    let catalogue = file(&world, "c.ndjson", &lines(3));
+    assert_eq!(import(&server, &holder, &catalogue, &mapping).code, 0);
+    let notes = world.folder.path().join("c.ndjson.imported.ndjson");
+    for words in ["other holders, declarations or wholes", "imported before with other content"] {
+        let again = import(&server, &holder, &catalogue, &[&mapping[..], &["--roster-complete"]].concat());
+        assert_eq!(again.code, 1, "{}", again.err);
+        assert!(again.err.contains(words) && again.err.contains("3 refused"), "{}", again.err);
+        let _ = std::fs::remove_file(&notes);
+    }
+    assert_eq!(stage.log_size().await, size + 3);
+    assert_eq!(import(&server, &holder, &catalogue, &mapping).code, 0);
+    let by_other = import(&server, &other, &catalogue, &mapping);
+    assert!(by_other.code == 2 && by_other.err.contains("another import"), "{}", by_other.err);
+    let itself = import(
+        &server,
+        &holder,
+        &catalogue,
+        &[&mapping[..], &["--results", catalogue.to_str().unwrap()]].concat(),
+    );
+    assert!(itself.code == 2 && itself.err.contains("the catalogue itself"), "{}", itself.err);
+    assert_eq!(stage.log_size().await, size + 3);
+    // A place that is mistyped in the mapping is told.
+    let mistyped = file(&world, "n.toml", &MAPPING.replace("\"site\"", "\"sit\""));
+    let told = import(&server, &holder, &catalogue, &["--dry-run", "--mapping", mistyped.to_str().unwrap()]);
+    assert!(told.err.contains("no row has `sit`"), "{}", told.err);
 });
 
 both!(a_killed_import_goes_on_where_it_ended, async |world: World| {
@@ -189,12 +246,20 @@ both!(what_an_import_asserts_is_confirmed_with_three_commands, async |world: Wor
     let done =
         import(&server, &holder, &catalogue, &["--mapping", mapping.to_str().unwrap(), "--results", notes]);
     assert_eq!(done.code, 0, "{}", done.err);
-    let confirm = ["admin", "confirm", "--results", notes, "--evidence", "seen"];
+    let confirm = ["admin", "confirm", "--holder", &holder.org, "--results", notes, "--evidence", "seen"];
+    // What is meant must be said: a flag that is forgotten does not confirm everything.
+    for forgotten in [&["--evidence", "seen"][..], &["--evidence", "seen", "--results", notes]] {
+        let said = ask(&server, &stage.registrar.key, &[&["admin", "confirm"], forgotten].concat());
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{}", said.err);
+    }
     let refused = ask(&server, &holder.key, &confirm);
     assert_eq!((refused.code, refused.out.as_str()), (1, ""), "{}", refused.err);
     let proposed = ask(&server, &stage.registrar.key, &confirm);
     assert_eq!(proposed.code, 0, "{}", proposed.err);
     assert!(proposed.err.contains("600 holdings and 1200 keys; 3 proposals wait"), "{}", proposed.err);
+    // Run again before it is approved, it proposes nothing twice.
+    let again = ask(&server, &stage.registrar.key, &confirm);
+    assert_eq!((again.code, again.out.as_str()), (0, ""), "{}", again.err);
     let waiting = ask(&server, &stage.second.key, &["admin", "proposals"]);
     assert_eq!(waiting.out.lines().count(), 3, "{}", waiting.err);
     let proposals = file(&world, "proposals", &proposed.out);
@@ -205,14 +270,49 @@ both!(what_an_import_asserts_is_confirmed_with_three_commands, async |world: Wor
         .env("KYODAKU_API_KEY", &stage.second.key);
     let approved = said(command.stdin(std::fs::File::open(proposals).unwrap()).output().unwrap());
     assert_eq!(approved.code, 0, "{}", approved.err);
+    assert!(
+        approved.err.contains("600 holdings and 0 keys\n") && approved.err.contains("3 approved"),
+        "{}",
+        approved.err
+    );
+    let nothing = ask(&server, &stage.second.key, &["admin", "approve", "-"]);
+    assert_eq!(nothing.code, 2, "{}", nothing.err);
     let left = ask(&server, &stage.registrar.key, &["admin", "queue"]);
     assert_eq!(left.out.lines().count(), 2, "{}", left.out);
     assert!(left.out.contains(&other.holdings[0]) && left.out.contains(&other.bindings[0]), "{}", left.out);
+    let last = file(&world, "other", "{}\n");
+    let wrong = [
+        "admin",
+        "confirm",
+        "--holder",
+        &holder.org,
+        "--results",
+        last.to_str().unwrap(),
+        "--evidence",
+        "seen",
+    ];
+    assert_eq!(ask(&server, &stage.registrar.key, &wrong).code, 2);
     assert_eq!(
         ask(&server, &stage.registrar.key, &confirm).err,
         "0 holdings and 0 keys; 0 proposals wait for a second person\n"
     );
 });
+
+/// A server that knows who asks, and answers rows with what `make` says.
+fn rows_answered(make: impl Fn() -> String + Send + 'static) -> Fake {
+    Fake::new(move |asked, stream| {
+        if asked.head.starts_with("GET /v1/me ") {
+            reply(
+                stream,
+                "200 OK",
+                "application/json",
+                r#"{"organization":"org_01h455vb4pex5vsknk084sn02q"}"#,
+            );
+        } else {
+            reply(stream, "200 OK", "application/x-ndjson", &make());
+        }
+    })
+}
 
 fn against(fake: &Fake, folder: &Path, more: &[&str]) -> Said {
     let path = |name: &str, text: &str| {
@@ -247,7 +347,10 @@ fn no_broken_answer_counts_as_recorded() {
     let broken = |line: u64| {
         format!(r#"{{"line":{line},"status":503,"problem":{{"code":"busy","title":"too busy"}}}}"#)
     };
-    let answers: [(String, u64); 7] = [
+    let elsewhere = |line: u64, status: u16, code: &str| {
+        format!(r#"{{"line":{line},"status":{status},"problem":{{"code":"{code}","title":"not now"}}}}"#)
+    };
+    let answers: [(String, u64); 11] = [
         (String::new(), 0),
         (format!("{}\n", recorded(1)), 1),
         (format!("{}\n{}", recorded(1), recorded(2)), 1),
@@ -255,11 +358,16 @@ fn no_broken_answer_counts_as_recorded() {
         (format!("{}\n{}\n", recorded(1), broken(2)), 1),
         (format!("{}\n{{\"line\":2,\"status\":201}}\n", recorded(1)), 1),
         (format!("{}\n{}\n{}\n", recorded(1), recorded(2), recorded(3)), 2),
+        // Neither who asks nor the moment makes a row wrong.
+        (format!("{}\n{}\n", recorded(1), elsewhere(2, 401, "invalid_credentials")), 1),
+        (format!("{}\n{}\n", recorded(1), elsewhere(2, 403, "not_verified")), 1),
+        (format!("{}\n{}\n", recorded(1), elsewhere(2, 409, "idempotency_in_progress")), 1),
+        (format!("{}\n{}\n", recorded(1), elsewhere(2, 429, "too_many_requests")), 1),
     ];
     for (answer, believed) in answers {
         let folder = tempfile::tempdir().unwrap();
         let body = answer.clone();
-        let said = against(&Fake::lines(move |_| body.clone()), folder.path(), &[]);
+        let said = against(&rows_answered(move || body.clone()), folder.path(), &[]);
         assert_eq!(said.code, 69, "{answer}: {}{}", said.out, said.err);
         assert!(
             said.err.contains(&format!("{believed} recorded, 0 recorded before, 0 refused")),

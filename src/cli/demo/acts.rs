@@ -124,7 +124,8 @@ impl Cast {
                 let path = format!("/v1/grants/{}/revoke", grant.unwrap_or_default());
                 self.deed("revoke", "tsukimi", &path, json!({ "from": "on_record" })).await
             }
-            _ => Ok(()),
+            "unknown" | "alone" | "competitor" => Ok(()),
+            other => Err(Failure::new(format!("the story has no scene `{other}`"))),
         }
     }
 

@@ -70,7 +70,7 @@ pub(super) fn hints(cast: &Cast) -> Result<(), Failure> {
         ja: "登録簿を提供しています。別の端末でお試しください（Ctrl-C で終了、再実行で続きから）：",
     };
     let program =
-        std::env::current_exe().map_or_else(|_| "kyodaku".into(), |path| path.display().to_string());
+        std::env::current_exe().map_or_else(|_| "kyodaku".into(), |path| quoted(&path.display().to_string()));
     output::line("");
     paragraph("", served.told(cast.lang));
     let key = |who: &str| notes.key(who).map(ToOwned::to_owned);
@@ -92,6 +92,12 @@ pub(super) fn hints(cast: &Cast) -> Result<(), Failure> {
         key("sakura")?
     ));
     Ok(())
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte));
+    if is_plain { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 /// Words in lines of at most [`WIDTH`] columns, each after `indent`.

@@ -11,6 +11,8 @@ pub(super) enum Cell {
     Null,
     /// A text, a number or a truth value, as it is written.
     Text(String),
+    /// A number that may not be exact: it must not become an identifier.
+    Inexact,
     /// A list.
     List(Vec<Cell>),
     /// Members by name, in the order of the file.
@@ -50,6 +52,7 @@ impl Cell {
     pub(super) fn is_blank(&self) -> bool {
         match self {
             Self::Null => true,
+            Self::Inexact => false,
             Self::Text(text) => text.trim().is_empty(),
             Self::List(items) => items.is_empty(),
             Self::Map(members) => members.is_empty(),
@@ -88,9 +91,8 @@ impl<'de> Visitor<'de> for AnyCell {
         Ok(Cell::Text(value.to_string()))
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Cell, E> {
-        // A number that can't be told exactly must not become an identifier.
-        Err(E::custom(format!("the number {value} may not be exact: write it as a text, in quotes")))
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Cell, E> {
+        Ok(Cell::Inexact)
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Cell, E> {
@@ -136,9 +138,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_twice_or_not_exact_is_refused() {
+    fn what_is_there_twice_is_refused_and_what_is_not_exact_is_no_text() {
         assert!(read(r#"{"deny":true,"deny":false}"#).unwrap_err().contains("twice"));
-        assert!(read("[0.1]").unwrap_err().contains("exact"));
+        assert_eq!(read(r#"{"a":0.1,"b":1}"#).unwrap().at("a"), Some(&Cell::Inexact));
         assert!(read(&"[".repeat(10_000)).is_err());
     }
 }

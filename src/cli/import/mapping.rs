@@ -75,11 +75,41 @@ struct TitleFrom {
     reading: Option<String>,
 }
 
+/// Either `by_language` alone, or what a title needs.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
-enum MoreTitles {
-    ByLanguage { by_language: String },
-    One(TitleFrom),
+#[serde(deny_unknown_fields)]
+struct MoreTitles {
+    #[serde(default)]
+    by_language: Option<String>,
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    lang: Option<String>,
+    #[serde(default)]
+    lang_is: Option<String>,
+    #[serde(default)]
+    reading: Option<String>,
+}
+
+impl MoreTitles {
+    fn one(&self) -> Option<TitleFrom> {
+        let Self { text, lang, lang_is, reading, .. } = self.clone();
+        Some(TitleFrom { text: text?, lang, lang_is, reading })
+    }
+
+    fn verify(&self) -> Result<(), String> {
+        let others = [&self.text, &self.lang, &self.lang_is, &self.reading];
+        match (&self.by_language, self.one()) {
+            (None, Some(title)) => title.verify("more_titles"),
+            (Some(_), _) if others.into_iter().all(Option::is_none) => Ok(()),
+            _ => Err("`more_titles` needs either `by_language` alone, or `text` with `lang` or `lang_is`"
+                .to_owned()),
+        }
+    }
+
+    fn places(&self) -> impl Iterator<Item = &String> {
+        self.by_language.iter().chain(&self.text).chain(&self.lang).chain(&self.reading)
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -100,6 +130,8 @@ struct PublishedFrom {
     #[serde(default)]
     offset: Option<dates::Offset>,
 }
+
+const INEXACT: &str = "the number may not be exact: write it as a text, in quotes";
 
 /// One mistake of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,11 +214,7 @@ impl Mapping {
     /// What can be known to be wrong before any row is read.
     fn verify(&self) -> Result<(), String> {
         self.title.verify("title")?;
-        for more in &self.more_titles {
-            if let MoreTitles::One(title) = more {
-                title.verify("more_titles")?;
-            }
-        }
+        self.more_titles.iter().try_for_each(MoreTitles::verify)?;
         if self.kind.from.is_none() && self.kind.is.is_none() {
             return Err("`kind` needs `from` (a column) or `is` (one kind for all rows)".to_owned());
         }
@@ -196,19 +224,14 @@ impl Mapping {
         Ok(())
     }
 
-    /// The places that this mapping reads and that a file with these headings does not have.
-    pub(super) fn missing_columns(&self, headings: &[String]) -> Vec<String> {
+    /// The places that this mapping reads.
+    pub(super) fn places(&self) -> Vec<&String> {
         let mut places: Vec<&String> = vec![&self.title.text];
         places.extend(self.title.lang.iter().chain(&self.title.reading).chain(&self.kind.from));
         places.extend(self.reference.iter().chain(self.published.as_ref().map(|it| &it.from)));
         places.extend(self.url.iter().chain(&self.url_prefix).chain(&self.sha256).chain(self.ids.values()));
-        for more in &self.more_titles {
-            match more {
-                MoreTitles::ByLanguage { by_language } => places.push(by_language),
-                MoreTitles::One(title) => places.extend([&title.text].into_iter().chain(&title.lang)),
-            }
-        }
-        places.into_iter().filter(|place| !headings.contains(place)).cloned().collect()
+        places.extend(self.more_titles.iter().flat_map(MoreTitles::places));
+        places
     }
 
     /// The work of a row, or all that is wrong with it.
@@ -233,9 +256,9 @@ impl Mapping {
             titles.extend(reading.title(&self.title));
         }
         for more in &self.more_titles {
-            let found = match more {
-                MoreTitles::ByLanguage { by_language } => reading.titles_by_language(by_language),
-                MoreTitles::One(title) => reading.title(title).into_iter().collect(),
+            let found: Vec<Title> = match (&more.by_language, more.one()) {
+                (Some(place), _) => reading.titles_by_language(place),
+                (None, title) => title.and_then(|title| reading.title(&title)).into_iter().collect(),
             };
             for title in found {
                 if !titles.contains(&title) {
@@ -290,7 +313,9 @@ impl Reading<'_> {
     /// The text at a place; a list or an object there is a mistake.
     fn text(&mut self, place: &str) -> Option<String> {
         let cell = self.row.at(place)?;
-        if !cell.is_blank() && cell.text().is_none() {
+        if *cell == Cell::Inexact {
+            self.fault(place, INEXACT);
+        } else if !cell.is_blank() && cell.text().is_none() {
             self.fault(place, "expected a text");
         }
         cell.text().map(ToOwned::to_owned)
@@ -388,6 +413,7 @@ impl Reading<'_> {
         };
         for cell in cells.iter().filter(|cell| !cell.is_blank()) {
             match cell.text().map(&read) {
+                None if *cell == Cell::Inexact => self.fault(place, INEXACT),
                 Some(Ok(key)) if keys.contains(&key) => {}
                 Some(Ok(key)) => keys.push(key),
                 Some(Err(error)) => self.fault(place, error.to_string()),
@@ -470,7 +496,7 @@ mod tests {
         assert_eq!(mapped.described.keys, [Key::identifier("isan", "1").unwrap()]);
         let wrong = Mapping::of_headings(&headings("title,Sprache,kind")).unwrap_err();
         assert!(wrong.message.contains("`lang`") && wrong.message.contains("`Sprache`"), "{}", wrong.message);
-        assert_eq!(mapping.missing_columns(&headings("title,lang,kind,url")), ["id:isan"]);
+        assert!(mapping.places().contains(&&"id:isan".to_owned()));
     }
 
     #[test]

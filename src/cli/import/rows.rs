@@ -10,8 +10,11 @@ use indicatif::ProgressBar;
 use super::cell::Cell;
 use crate::cli::Failure;
 
-/// The longest row, in bytes; the server takes none that is longer.
+/// The longest row, in bytes, without the end of its line.
 const MAX_ROW_BYTES: usize = 256 * 1024;
+
+/// How much the reader of CSV may have read of later rows.
+const READ_AHEAD: usize = 16 * 1024;
 
 /// How a catalogue is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -27,7 +30,7 @@ impl Format {
     fn of(path: &Path) -> Option<Self> {
         let ending = path.extension()?.to_str()?.to_ascii_lowercase();
         match ending.as_str() {
-            "ndjson" | "jsonl" | "json" => Some(Self::Ndjson),
+            "ndjson" | "jsonl" => Some(Self::Ndjson),
             "csv" => Some(Self::Csv),
             _ => None,
         }
@@ -104,22 +107,29 @@ impl Rows {
 fn next_line(lines: &mut impl BufRead, line: &mut u64) -> Result<Option<Row>, Failure> {
     loop {
         let mut bytes = Vec::new();
-        let read = lines.by_ref().take(MAX_ROW_BYTES as u64 + 1).read_until(b'\n', &mut bytes);
+        let read = lines.by_ref().take(MAX_ROW_BYTES as u64 + 2).read_until(b'\n', &mut bytes);
         if read.map_err(|error| broken(&error))? == 0 {
             return Ok(None);
         }
         *line += 1;
+        let is_whole = bytes.pop_if(|byte| *byte == b'\n').is_some();
+        bytes.pop_if(|byte| *byte == b'\r');
         if bytes.len() > MAX_ROW_BYTES {
-            skip_line(lines)?;
+            if !is_whole {
+                skip_line(lines)?;
+            }
             let cells = Err(format!("it is longer than {MAX_ROW_BYTES} bytes: split it"));
             return Ok(Some(Row { line: *line, cells }));
         }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes).trim_ascii();
         if !bytes.is_empty() {
-            let cells = serde_json::from_slice(bytes).map_err(|error| format!("it is not JSON: {error}"));
+            let cells = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+                serde_json::error::Category::Data => error.to_string(),
+                _ => format!("it is not JSON: {error}"),
+            });
             let cells = cells.and_then(|cell| match cell {
                 Cell::Map(_) => Ok(cell),
-                _ => Err("it is not a JSON object".to_owned()),
+                _ => Err("it is not a JSON object: write one object a line (`jq -c '.[]'` does)".to_owned()),
             });
             return Ok(Some(Row { line: *line, cells }));
         }
@@ -143,7 +153,14 @@ fn skip_line(lines: &mut impl BufRead) -> Result<(), Failure> {
 fn next_record(reader: &mut csv::Reader<OneLineEnd>, headings: &[String]) -> Result<Option<Row>, Failure> {
     loop {
         let mut record = csv::ByteRecord::new();
-        let more = reader.read_byte_record(&mut record).map_err(|error| Failure::new(of_csv(&error)))?;
+        reader.get_mut().begin();
+        let begun = reader.position().line();
+        let more = reader.read_byte_record(&mut record).map_err(|error| match error.kind() {
+            csv::ErrorKind::Io(cause) if cause.kind() == io::ErrorKind::FileTooLarge => Failure::new(format!(
+                "the row that begins in line {begun} does not end within {MAX_ROW_BYTES} bytes: is a quote not closed?"
+            )),
+            _ => Failure::new(of_csv(&error)),
+        })?;
         if !more {
             return Ok(None);
         }
@@ -177,11 +194,17 @@ fn cells_of(record: &csv::ByteRecord, headings: &[String]) -> Result<Cell, Strin
 pub(super) struct OneLineEnd {
     bytes: Bytes<BufReader<Box<dyn Read + Send>>>,
     held: Option<u8>,
+    since: usize,
 }
 
 impl OneLineEnd {
     fn new(source: Box<dyn Read + Send>) -> Self {
-        Self { bytes: BufReader::new(source).bytes(), held: None }
+        Self { bytes: BufReader::new(source).bytes(), held: None, since: 0 }
+    }
+
+    /// A record begins, somewhere in what was read already: an open quote must not read the whole file into memory.
+    fn begin(&mut self) {
+        self.since = 0;
     }
 
     fn next(&mut self) -> io::Result<Option<u8>> {
@@ -208,6 +231,10 @@ impl Read for OneLineEnd {
             let Some(byte) = self.next()? else { break };
             *slot = byte;
             filled += 1;
+        }
+        self.since += filled;
+        if self.since > MAX_ROW_BYTES + READ_AHEAD {
+            return Err(io::ErrorKind::FileTooLarge.into());
         }
         Ok(filled)
     }
@@ -247,6 +274,28 @@ mod tests {
         let rows = read_rows("c.ndjson", text.as_bytes()).unwrap();
         let told: Vec<_> = rows.iter().map(|row| (row.line, row.cells.is_ok())).collect();
         assert_eq!(told, [(1, true), (3, false), (4, false), (5, false), (6, true)]);
+    }
+
+    #[test]
+    fn a_row_of_the_longest_length_swallows_nothing() {
+        for end in ["\n", "\r\n"] {
+            for (more, is_read) in [(-1_isize, true), (0, true), (1, false), (2, false)] {
+                let length = MAX_ROW_BYTES.checked_add_signed(more).unwrap();
+                let text = format!("{{\"a\":\"{}\"}}{end}{{\"a\":2}}{end}", "x".repeat(length - 8));
+                let rows = read_rows("c.ndjson", text.as_bytes()).unwrap();
+                let told: Vec<_> = rows.iter().map(|row| (row.line, row.cells.is_ok())).collect();
+                assert_eq!(told, [(1, is_read), (2, true)], "{more} {end:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_does_not_swallow_the_file() {
+        let text = format!("a,b\n1,2\n\"3,4\n{}", "5,6\n".repeat(200_000));
+        let told = read_rows("c.csv", text.as_bytes()).unwrap_err();
+        assert!(told.contains("begins in line 3") && told.contains("quote"), "{told}");
+        let text = format!("a,b\n{}", "\"5\",6\n".repeat(200_000));
+        assert_eq!(read_rows("c.csv", text.as_bytes()).unwrap().len(), 200_000);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Sending rows to `POST /v1/works/batch`, and believing only a whole answer.
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use reqwest::Body;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+use super::OTHERWISE;
 use super::registration::Registration;
 use super::results::RowResult;
 use crate::cli::client::{NoAnswer, Problem, Server};
@@ -35,7 +38,9 @@ impl Ready {
         registration: &Registration<'_>,
     ) -> serde_json::Result<Self> {
         let json = serde_json::to_vec(&Line { idempotency_key: key, registration })?;
-        Ok(Self { row: RowResult { key: Some(key.to_owned()), ..row }, json })
+        let digest = Sha256::digest(serde_json::to_vec(registration)?);
+        let digest = Some(HEXLOWER.encode(&digest));
+        Ok(Self { row: RowResult { key: Some(key.to_owned()), digest, ..row }, json })
     }
 }
 
@@ -128,18 +133,35 @@ fn result(line: &[u8], number: usize, row: RowResult) -> Result<RowResult, NoAns
             bindings: made.bindings.into_iter().map(|it| it.binding).collect(),
             ..row
         }),
-        (400..=499, None, Some(problem)) => Ok(RowResult { errors: in_words(&problem), ..row }),
+        (400..=499, None, Some(problem)) if is_of_the_row(&problem) => {
+            Ok(RowResult { errors: in_words(&problem), ..row })
+        }
         (status, _, Some(problem)) => Err(NoAnswer::new(format!("a row was answered {status}: {problem}"))),
         (status, _, None) => Err(NoAnswer::new(format!("a row was answered {status} and nothing else"))),
     }
 }
 
+/// Whether the row is at fault, and not who asks or the moment.
+fn is_of_the_row(problem: &Problem) -> bool {
+    const OF_THE_ROW: [&str; 9] = [
+        "malformed_request",
+        "invalid_json",
+        "invalid_header",
+        "body_too_large",
+        "invalid_body",
+        "refused",
+        "not_allowed",
+        "not_found",
+        "idempotency_key_reused",
+    ];
+    OF_THE_ROW.contains(&problem.code.as_str())
+}
+
 fn in_words(problem: &Problem) -> Vec<String> {
     if problem.code == "idempotency_key_reused" {
-        return vec![
-            "a row with this reference was imported before with other content: amend that work instead"
-                .to_owned(),
-        ];
+        return vec![format!(
+            "this row, or one with its reference, was imported before with other content: {OTHERWISE}"
+        )];
     }
     if problem.errors.is_empty() {
         return vec![problem.to_string()];

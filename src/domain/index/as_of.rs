@@ -240,9 +240,8 @@ impl<'a> AsOf<'a> {
     /// listed and nobody rejected. Who lists itself as a holder of another's work is neither (R1).
     pub fn stands_behind(self, org: Ix<Org>, work: Ix<Work>) -> bool {
         let has_confirmed = self.has_confirmed_holding(work);
-        let counts = |holding: Ix<Holding>| match has_confirmed {
-            true => self.is_confirmed(holding),
-            false => self.is_listed(holding, work),
+        let counts = |holding: Ix<Holding>| {
+            if has_confirmed { self.is_confirmed(holding) } else { self.is_listed(holding, work) }
         };
         let mut holdings = self.holdings(work).into_iter().filter(|holding| counts(*holding));
         holdings.any(|holding| self.holder(holding) == Some(org))

@@ -139,10 +139,19 @@ fn digest(parts: &Parts, body: &[u8]) -> [u8; 32] {
 
 /// Reads one JSON text into `T` and validates it: what [`ValidJson`] does once it has the bytes.
 pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem> {
+    parse_within(bytes, faults::ATTEMPTS)
+}
+
+/// The same for one line of many: all lines together must not cost what one body may.
+pub(in crate::http) fn parse_line<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem> {
+    parse_within(bytes, faults::ATTEMPTS_OF_LINE)
+}
+
+fn parse_within<T: DeserializeOwned + Validate>(bytes: &[u8], attempts: usize) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let (read, bad_texts) = text::collecting(|| serde_path_to_error::deserialize(&mut reader));
     let value: T = read.map_err(|error| match unreadable(&error, bytes) {
-        Ok(fault) => Problem::invalid(Code::InvalidBody, faults::all::<T>(bytes, fault)),
+        Ok(fault) => Problem::invalid(Code::InvalidBody, faults::all::<T>(bytes, fault, attempts)),
         Err(problem) => problem,
     })?;
     reader.end().map_err(|error| not_json(&error))?;

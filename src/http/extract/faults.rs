@@ -13,15 +13,21 @@ use crate::http::problem::{FieldError, pointer};
 use crate::http::text;
 
 /// How often one body is read again; what is not found by then appears once the rest is mended.
-const ATTEMPTS: usize = 48;
+pub(super) const ATTEMPTS: usize = 48;
+/// How often one line of many is.
+pub(super) const ATTEMPTS_OF_LINE: usize = 6;
 /// How many bytes are read again in all: a large body is worth fewer attempts.
 const BYTES: usize = 4 * 1024 * 1024;
 
 /// The first fault, and every other that can be found behind it.
-pub(super) fn all<T: DeserializeOwned + Validate>(bytes: &[u8], first: FieldError) -> Vec<FieldError> {
+pub(super) fn all<T: DeserializeOwned + Validate>(
+    bytes: &[u8],
+    first: FieldError,
+    attempts: usize,
+) -> Vec<FieldError> {
     let mut faults = vec![first.clone()];
     let Ok(value) = serde_json::from_slice(bytes) else { return faults };
-    let mut draft = Draft { value, mended: Vec::new(), left: ATTEMPTS.min(BYTES / bytes.len().max(1)) };
+    let mut draft = Draft { value, mended: Vec::new(), left: attempts.min(BYTES / bytes.len().max(1)) };
     let mut fault = first;
     loop {
         match draft.mend::<T>(&fault) {
