@@ -3,6 +3,7 @@
 mod cell;
 mod dates;
 mod mapping;
+mod reading;
 mod registration;
 pub(super) mod results;
 mod rows;

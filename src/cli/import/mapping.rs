@@ -35,11 +35,11 @@ use serde::Deserialize;
 
 use super::cell::Cell;
 use super::dates;
+use super::reading::Reading;
 use super::registration::{Described, Title};
 use crate::cli::Failure;
 use crate::domain::act::WorkKind;
-use crate::domain::key::{Key, KeyError};
-use crate::http::text;
+use crate::domain::key::Key;
 
 /// A mapping. See the module's text.
 #[derive(Clone, Debug, Deserialize)]
@@ -65,14 +65,14 @@ pub(super) struct Mapping {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TitleFrom {
-    text: String,
+pub(super) struct TitleFrom {
+    pub(super) text: String,
     #[serde(default)]
-    lang: Option<String>,
+    pub(super) lang: Option<String>,
     #[serde(default)]
-    lang_is: Option<String>,
+    pub(super) lang_is: Option<String>,
     #[serde(default)]
-    reading: Option<String>,
+    pub(super) reading: Option<String>,
 }
 
 /// Either `by_language` alone, or what a title needs.
@@ -114,24 +114,22 @@ impl MoreTitles {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct KindFrom {
+pub(super) struct KindFrom {
     #[serde(default)]
-    from: Option<String>,
+    pub(super) from: Option<String>,
     #[serde(default)]
-    values: BTreeMap<String, WorkKind>,
+    pub(super) values: BTreeMap<String, WorkKind>,
     #[serde(default)]
-    is: Option<WorkKind>,
+    pub(super) is: Option<WorkKind>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PublishedFrom {
-    from: String,
+pub(super) struct PublishedFrom {
+    pub(super) from: String,
     #[serde(default)]
-    offset: Option<dates::Offset>,
+    pub(super) offset: Option<dates::Offset>,
 }
-
-const INEXACT: &str = "the number may not be exact: write it as a text, in quotes";
 
 /// One mistake of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -295,130 +293,6 @@ impl TitleFrom {
             _ => Err(format!(
                 "`{name}` needs either `lang` (a column) or `lang_is` (one language for all rows)"
             )),
-        }
-    }
-}
-
-/// A row that is being read, and what was found to be wrong with it.
-struct Reading<'a> {
-    row: &'a Cell,
-    faults: Vec<Fault>,
-}
-
-impl Reading<'_> {
-    fn fault(&mut self, place: &str, why: impl Into<String>) {
-        self.faults.push(Fault { place: place.to_owned(), why: why.into() });
-    }
-
-    /// The text at a place; a list or an object there is a mistake.
-    fn text(&mut self, place: &str) -> Option<String> {
-        let cell = self.row.at(place)?;
-        if *cell == Cell::Inexact {
-            self.fault(place, INEXACT);
-        } else if !cell.is_blank() && cell.text().is_none() {
-            self.fault(place, "expected a text");
-        }
-        cell.text().map(ToOwned::to_owned)
-    }
-
-    fn required(&mut self, place: &str) -> Option<String> {
-        let before = self.faults.len();
-        let text = self.text(place);
-        if text.is_none() && self.faults.len() == before {
-            self.fault(place, "it is empty");
-        }
-        text
-    }
-
-    fn title(&mut self, from: &TitleFrom) -> Option<Title> {
-        let text = self.text(&from.text)?;
-        let lang = match &from.lang {
-            Some(place) => self.required(place)?,
-            None => from.lang_is.clone()?,
-        };
-        let reading = from.reading.as_ref().and_then(|place| self.text(place));
-        self.checked(&from.text, Title { text, lang, reading })
-    }
-
-    /// A member that holds a title, or a list of them, by language.
-    fn titles_by_language(&mut self, place: &str) -> Vec<Title> {
-        let Some(Cell::Map(languages)) = self.row.at(place) else {
-            if self.row.at(place).is_some_and(|cell| !cell.is_blank()) {
-                self.fault(place, "expected titles by language, such as {\"en\": [\"…\"]}");
-            }
-            return Vec::new();
-        };
-        let mut titles = Vec::new();
-        for (lang, found) in languages.clone() {
-            let found = match found {
-                Cell::List(list) => list,
-                one => vec![one],
-            };
-            for cell in found.iter().filter(|cell| !cell.is_blank()) {
-                match cell.text() {
-                    Some(text) => {
-                        let title = Title { text: text.to_owned(), lang: lang.clone(), reading: None };
-                        titles.extend(self.checked(place, title));
-                    }
-                    None => self.fault(place, format!("expected a text under `{lang}`")),
-                }
-            }
-        }
-        titles
-    }
-
-    fn checked(&mut self, place: &str, title: Title) -> Option<Title> {
-        match text::Title::new(&title.text) {
-            Ok(text) => Some(Title { text: text.into_string(), ..title }),
-            Err(why) => {
-                self.fault(place, why);
-                None
-            }
-        }
-    }
-
-    fn kind(&mut self, from: &KindFrom) -> Option<WorkKind> {
-        let Some(place) = &from.from else { return from.is };
-        let Some(text) = self.text(place) else {
-            if from.is.is_none() {
-                self.fault(place, "it is empty");
-            }
-            return from.is;
-        };
-        let own_word = || serde_json::from_value(serde_json::Value::String(text.clone())).ok();
-        let kind = from.values.get(&text).copied().or_else(own_word).or(from.is);
-        if kind.is_none() {
-            self.fault(place, format!("`{text}` is no kind of work: say what it means under `kind.values`"));
-        }
-        kind
-    }
-
-    fn published(&mut self, from: &PublishedFrom) -> Option<String> {
-        let text = self.text(&from.from)?;
-        match dates::published(&text, from.offset) {
-            Ok(date) => Some(date),
-            Err(why) => {
-                self.fault(&from.from, why);
-                None
-            }
-        }
-    }
-
-    /// The key at a place, or the keys where it is a list.
-    fn key(&mut self, place: &str, read: impl Fn(&str) -> Result<Key, KeyError>, keys: &mut Vec<Key>) {
-        let cells: Vec<Cell> = match self.row.at(place) {
-            Some(Cell::List(list)) => list.clone(),
-            Some(cell) => vec![cell.clone()],
-            None => return,
-        };
-        for cell in cells.iter().filter(|cell| !cell.is_blank()) {
-            match cell.text().map(&read) {
-                None if *cell == Cell::Inexact => self.fault(place, INEXACT),
-                Some(Ok(key)) if keys.contains(&key) => {}
-                Some(Ok(key)) => keys.push(key),
-                Some(Err(error)) => self.fault(place, error.to_string()),
-                None => self.fault(place, "expected a text"),
-            }
         }
     }
 }
