@@ -1,5 +1,6 @@
 //! Organizations, people, keys and models, through the face for machines.
 
+use kyodaku::registry::bootstrap::restore_access;
 use serde_json::{Value, json};
 
 use crate::world::actors::fresh_key;
@@ -131,13 +132,31 @@ both!(people_come_and_go_with_their_keys, async |world: World| {
     assert_eq!(tanaka.get("/v1/me").await.problem(), "invalid_credentials");
     assert_eq!(admin.delete(&path).await.status, 404);
 
-    // The registrar adds a person to an organization that lost its keys.
+    // The registrar lets nobody into an organization that has people: whoever is in can act as it. Who runs the machine can.
     let rescue =
         json!({ "organization": admin.org, "label": "Ito", "role": "admin", "key": { "label": "new" } });
-    let rescued: Value = stage.registrar.post("/v1/people", &rescue).await.json();
-    let ito = stage.nobody.with_key(rescued["key"]["secret"].as_str().unwrap());
-    assert_eq!(ito.get("/v1/me").await.json::<Value>()["organization"], admin.org);
+    let refused = stage.registrar.post("/v1/people", &rescue).await;
+    assert_eq!((refused.status.as_u16(), refused.problem()), (403, "not_allowed".to_owned()));
+    let invite = format!("/v1/people/{}/invitations", admin.person);
+    let invited = stage.registrar.post(&invite, &json!({ "email": "registrar@registry.example" })).await;
+    assert_eq!(invited.problem(), "not_allowed");
     assert_eq!(stranger.post("/v1/people", &rescue).await.status, 404);
+    let restored = restore_access(&stage.registry, admin.org.parse().unwrap(), "Ito").await.unwrap();
+    let ito = stage.nobody.with_key(restored.secret.expose());
+    assert_eq!(ito.get("/v1/me").await.json::<Value>()["organization"], admin.org);
+});
+
+both!(a_key_gives_nobody_more_than_it_has, async |world: World| {
+    let stage = world.stage().await;
+    let admin = stage.holder("Hoshikuzu Press").await;
+    let narrow = admin.with_scopes(&["organization"]).await;
+    let person = json!({ "label": "Tanaka", "role": "editor", "key": { "label": "laptop" } });
+    let added: Value = narrow.post("/v1/people", &person).await.json();
+    assert_eq!(added["key"]["scopes"], json!(["organization"]));
+    let wider =
+        json!({ "label": "x", "role": "admin", "key": { "label": "y", "scopes": ["permissions:write"] } });
+    let refused: Value = narrow.post("/v1/people", &wider).await.json();
+    assert_eq!(refused["errors"][0]["code"], "scope_not_givable");
 });
 
 both!(who_sees_which_organizations_and_models, async |world: World| {

@@ -9,7 +9,7 @@ use kyodaku::domain::ids::{OrgId, PersonId, WorkId};
 use kyodaku::domain::key::{Key, SubjectKey};
 use kyodaku::http::server::{Limits, serve};
 use kyodaku::http::{App, routes};
-use kyodaku::registry::bootstrap::{NewRegistrar, create_registrar};
+use kyodaku::registry::bootstrap::{NewAccess, create_registrar};
 use kyodaku::registry::{Body, Registry, Settings, Submission};
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ const TICKS_A_SECOND: f64 = 100.0;
 
 /// Who records, and who asks.
 struct Cast {
-    registrars: [NewRegistrar; 2],
+    registrars: [NewAccess; 2],
     holder: (OrgId, PersonId),
     developer: OrgId,
     key: String,

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::domain::act::Role;
 use crate::domain::ids::{OrgId, PersonId};
 use crate::registry::Registry;
-use crate::registry::bootstrap::create_registrar;
+use crate::registry::bootstrap::{self, create_registrar};
 
 const UNSHOWN: &str = "the key was made and could not be shown: revoke it, and make another";
 
@@ -26,6 +26,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     CreateRegistrar(CreateRegistrar),
+    RestoreAccess(RestoreAccess),
     AddOrganization(AddOrganization),
     Verify(Verify),
     CreateKey(CreateKey),
@@ -44,6 +45,20 @@ struct CreateRegistrar {
     /// The name of the registrar's organization; not used when there is one
     #[arg(long, default_value = "Registrar")]
     name: String,
+    /// What colleagues call the person
+    #[arg(long)]
+    person: String,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+/// Add an admin to an organization that nobody can act for any more, directly in the database; prints the key once
+///
+/// Run it where the server runs. The log shows it. Remove the people who should no longer act.
+#[derive(Debug, clap::Args)]
+struct RestoreAccess {
+    /// The organization
+    organization: OrgId,
     /// What colleagues call the person
     #[arg(long)]
     person: String,
@@ -116,6 +131,7 @@ fn role(text: &str) -> Result<Role, String> {
 pub(super) async fn run(args: Args) -> Outcome {
     match args.command {
         Command::CreateRegistrar(args) => registrar(args).await,
+        Command::RestoreAccess(args) => restore_access(args).await,
         Command::AddOrganization(args) => add_organization(args).await,
         Command::Verify(args) => {
             let server = Server::new(&args.client)?;
@@ -159,6 +175,17 @@ async fn registrar(args: CreateRegistrar) -> Outcome {
     let registry = Registry::open(registry_settings(&config), Clock::system()).await;
     let registry = registry.map_err(|error| Failure::new(error.to_string()))?;
     let made = create_registrar(&registry, &args.name, &args.person).await;
+    registry.db().close().await;
+    let made = made.map_err(|error| Failure::new(error.to_string()))?;
+    let key = made.secret.expose().to_owned();
+    print(&Made { organization: made.org, person: Some(made.person), key: Some(key) })
+}
+
+async fn restore_access(args: RestoreAccess) -> Outcome {
+    let config = args.settings.load()?;
+    let registry = Registry::open(registry_settings(&config), Clock::system()).await;
+    let registry = registry.map_err(|error| Failure::new(error.to_string()))?;
+    let made = bootstrap::restore_access(&registry, args.organization, &args.person).await;
     registry.db().close().await;
     let made = made.map_err(|error| Failure::new(error.to_string()))?;
     let key = made.secret.expose().to_owned();

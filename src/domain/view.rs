@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::decision::{Decision, NonEmpty, Outcome, Reason, ReasonCode};
+use super::ids::WorkId;
 
 /// For whom a decision is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +34,7 @@ pub fn view(decision: &Decision, viewer: Viewer) -> Decision {
 }
 
 fn hide(reasons: &NonEmpty<Reason>) -> Vec<Reason> {
-    let mut hidden: BTreeMap<_, Reason> = BTreeMap::new();
-    for reason in reasons {
+    let hidden = reasons.iter().map(|reason| {
         let mut reason = reason.clone();
         let secret = [Some(reason.code), reason.because].contains(&Some(ReasonCode::DeveloperNotCovered));
         if secret {
@@ -42,8 +42,16 @@ fn hide(reasons: &NonEmpty<Reason>) -> Vec<Reason> {
             reason.code = no_grant(reason.code);
             reason.because = reason.because.map(no_grant);
         }
-        let merged =
-            hidden.entry((reason.code, reason.because, reason.work)).or_insert_with(|| reason.clone());
+        reason
+    });
+    merged(hidden)
+}
+
+/// One reason for each code, cause and work.
+fn merged(reasons: impl Iterator<Item = Reason>) -> Vec<Reason> {
+    let mut all: BTreeMap<_, Reason> = BTreeMap::new();
+    for reason in reasons {
+        let merged = all.entry((reason.code, reason.because, reason.work)).or_insert_with(|| reason.clone());
         merged.ask.extend(reason.ask);
         merged.ask.sort_unstable();
         merged.ask.dedup();
@@ -51,7 +59,56 @@ fn hide(reasons: &NonEmpty<Reason>) -> Vec<Reason> {
         merged.entries.sort_unstable();
         merged.entries.dedup();
     }
-    hidden.into_values().collect()
+    all.into_values().collect()
+}
+
+/// The decision as somebody may see it who stands behind some works alone.
+#[must_use]
+pub fn view_of_works(mut decision: Decision, is_own: impl Fn(WorkId) -> bool) -> Decision {
+    for answer in &mut decision.uses {
+        if let Outcome::NotPermitted(reasons) = &answer.outcome
+            && let Some(seen) = NonEmpty::new(of_works(reasons.iter().cloned().collect(), &is_own))
+        {
+            answer.outcome = Outcome::NotPermitted(seen);
+        }
+    }
+    decision
+}
+
+/// Whether the code tells something of a grant that somebody made.
+pub(super) const fn is_of_a_grant(code: ReasonCode) -> bool {
+    matches!(
+        code,
+        ReasonCode::DeveloperNotCovered
+            | ReasonCode::UseNotCovered
+            | ReasonCode::ModelNotCovered
+            | ReasonCode::TerritoryNotCovered
+            | ReasonCode::LocationOnly
+            | ReasonCode::NotYetEffective
+            | ReasonCode::Expired
+            | ReasonCode::Revoked
+            | ReasonCode::PartlyGranted
+    )
+}
+
+/// The reasons as somebody may see them who stands behind some works alone: how near another's grants come is the other's
+/// secret.
+#[must_use]
+pub fn of_works(reasons: Vec<Reason>, is_own: impl Fn(WorkId) -> bool) -> Vec<Reason> {
+    let hidden = reasons.into_iter().map(|mut reason| {
+        let is_secret = [Some(reason.code), reason.because].into_iter().flatten().any(is_of_a_grant);
+        if is_secret && !reason.work.is_none_or(&is_own) {
+            reason.entries.clear();
+            reason.code = of_no_grant(reason.code);
+            reason.because = reason.because.map(of_no_grant);
+        }
+        reason
+    });
+    merged(hidden)
+}
+
+fn of_no_grant(code: ReasonCode) -> ReasonCode {
+    if is_of_a_grant(code) { ReasonCode::NoGrant } else { code }
 }
 
 fn no_grant(code: ReasonCode) -> ReasonCode {

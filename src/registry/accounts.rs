@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::node::Registry;
 use super::sequencer::{Once, SubmitError, Submitted};
 use crate::domain::act::{PersonAdded, PersonRemoved};
-use crate::domain::admit::Refusal;
+use crate::domain::admit::{Refusal, code};
 use crate::domain::ids::{KeyId, OrgId, PersonId};
 use crate::store::accounts::{ApiKey, Person};
 use crate::store::proposals::{self, ProposalState};
@@ -28,6 +28,8 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 pub enum AccountChange {
     /// A person is added.
     AddPerson(Person),
+    /// Nobody stands, or ever stood, for the organization: only then may the registrar add somebody.
+    NobodyYet(OrgId),
     /// A person gets a key.
     AddKey(ApiKey, [u8; 32]),
     /// A person is removed, with all keys and sessions, and cannot sign in any more.
@@ -62,6 +64,13 @@ pub(super) async fn refusal(
             let detail = format!("`{proposal}` does not wait for you: it is decided, over, or your own");
             return Ok(Some(Refusal { code: NOT_WAITING, ..Refusal::of_command(detail) }));
         }
+        if let AccountChange::NobodyYet(org) = change
+            && tables::had_people(tx, &org.to_string()).await?
+        {
+            let detail = "somebody stands for the organization already, or did: one of its admins adds others, or who \
+                          runs the registry (`kyodaku admin restore-access`)";
+            return Ok(Some(Refusal { code: code::UNAUTHORIZED, ..Refusal::of_command(detail.to_owned()) }));
+        }
     }
     Ok(None)
 }
@@ -79,6 +88,7 @@ pub(super) async fn write(
     for change in changes {
         match change {
             AccountChange::AddPerson(person) => tables::insert_person(tx, person).await?,
+            AccountChange::NobodyYet(_) => {}
             AccountChange::AddKey(key, hash) => tables::insert_key(tx, key, hash).await?,
             AccountChange::RemovePerson { org, person } => {
                 let person = person.to_string();
@@ -202,15 +212,15 @@ impl MadePerson {
     }
 }
 
-/// Makes the rows of a person of an organization with these roles.
+/// Makes the rows of a person, with a key that has at most these scopes.
 pub(super) fn make_person(
     registry: &Registry,
     org: OrgId,
-    roles: Roles,
+    givable: Scopes,
     new: &NewPerson,
 ) -> Result<MadePerson, Failure> {
     let person = PersonId::new(registry.clock().new_uuid());
-    let givable = Scopes::of_roles(roles).and(new.role.scopes());
+    let givable = givable.and(new.role.scopes());
     let key = new.key.as_ref().map(|key| make_key(registry, org, person, givable, key, "/key"));
     let row = Person {
         person: person.to_string(),
@@ -297,13 +307,20 @@ pub async fn add_person(
     let org = org.unwrap_or(by.actor().org());
     manages(by.actor(), org)?;
     let roles = roles_of(registry, org).await?;
-    let made = make_person(registry, org, roles, new)?;
+    // Nobody gives what its own key does not have. To the first person of another organization the registrar gives all.
+    let own = org == by.actor().org();
+    let givable = if own { by.actor().scopes() } else { Scopes::of_roles(roles) };
+    let made = make_person(registry, org, givable, new)?;
     let fields =
         PersonAnswer { person: made.person, organization: org, key: made.key.as_ref().map(MadeKey::view) };
     let answer = Answer::created(format!("/v1/people/{}", made.person), &fields);
     let acts = vec![(PersonAdded { person: made.person, org }.into(), None)];
     let mut submission = submission(by, None, acts, Some(once), answer.body());
     submission.accounts = made.changes();
+    if !own {
+        // Whoever adds a person can act as the organization: the registrar lets in the first one, and nobody after that.
+        submission.accounts.insert(0, AccountChange::NobodyYet(org));
+    }
     let submitted = registry.submit(submission).await?;
     let key = made.key.filter(|_| submitted.recorded.is_some());
     Ok((submitted, key))

@@ -1,7 +1,7 @@
 //! The first registrar: recorded by the installation itself, from the machine it runs on.
 
-use super::accounts::{AccountChange, NewKey, NewPerson, make_person};
-use super::authority::{PersonRole, Roles, State};
+use super::accounts::{AccountChange, MadePerson, NewKey, NewPerson, make_person};
+use super::authority::{PersonRole, Roles, Scopes, State};
 use super::credential::Secret;
 use super::failure::Failure;
 use super::node::Registry;
@@ -10,10 +10,10 @@ use crate::domain::act::{Act, OrgRegistered, OrgVerified, PersonAdded, PersonRem
 use crate::domain::ids::{OrgId, PersonId};
 use crate::domain::payload::Payload;
 
-/// Who may act as the registrar from now on. The secret is shown once.
+/// Who may act from now on. The secret is shown once.
 #[derive(Clone, Debug)]
-pub struct NewRegistrar {
-    /// The registrar's organization.
+pub struct NewAccess {
+    /// The organization.
     pub org: OrgId,
     /// The new person.
     pub person: PersonId,
@@ -25,14 +25,14 @@ pub struct NewRegistrar {
 /// registrar, a person with a key is added to it instead, and `name` is not used: confirming needs two people.
 ///
 /// Whoever can call this can read the signing keys anyway.
-pub async fn create_registrar(registry: &Registry, name: &str, label: &str) -> Result<NewRegistrar, Failure> {
+pub async fn create_registrar(registry: &Registry, name: &str, label: &str) -> Result<NewAccess, Failure> {
     let installation = registry.installation();
     let installation = installation.ok_or_else(|| Failure::Unavailable("the log is empty".to_owned()))?;
     let present = registry.read(present_registrar).await?;
     let org = present.unwrap_or_else(|| OrgId::new(registry.clock().new_uuid()));
     let key = NewKey { label: label.to_owned(), scopes: None, days: super::accounts::MAX_KEY_DAYS };
     let new = NewPerson { label: label.to_owned(), role: PersonRole::Admin, key: Some(key) };
-    let made = make_person(registry, org, Roles::REGISTRAR, &new)?;
+    let made = make_person(registry, org, Scopes::of_roles(Roles::REGISTRAR), &new)?;
     let mut acts: Vec<(Act, Option<Payload>)> = Vec::new();
     if present.is_none() {
         let registered = OrgRegistered { org, roles: vec![Role::Registrar] };
@@ -51,9 +51,38 @@ pub async fn create_registrar(registry: &Registry, name: &str, label: &str) -> R
         accounts: made.changes(),
     };
     registry.submit(submission).await?;
+    shown(made, org)
+}
+
+/// Adds an admin with a key to an organization that nobody can act for any more, as the installation. The log shows it.
+///
+/// Whoever can call this can read the signing keys anyway.
+pub async fn restore_access(registry: &Registry, org: OrgId, label: &str) -> Result<NewAccess, Failure> {
+    let installation = registry.installation();
+    let installation = installation.ok_or_else(|| Failure::Unavailable("the log is empty".to_owned()))?;
+    let known = registry.read(|now| State::of(now, org)).await?;
+    let (_, roles) = known.ok_or(Failure::NotFound)?;
+    let key = NewKey { label: label.to_owned(), scopes: None, days: super::accounts::MAX_KEY_DAYS };
+    let new = NewPerson { label: label.to_owned(), role: PersonRole::Admin, key: Some(key) };
+    let made = make_person(registry, org, Scopes::of_roles(roles), &new)?;
+    let submission = Submission {
+        unchanged: None,
+        party: installation,
+        on_behalf_of: None,
+        by: Vec::new(),
+        acts: vec![(PersonAdded { person: made.person, org }.into(), None)],
+        once: None,
+        body: Body::none(),
+        accounts: made.changes(),
+    };
+    registry.submit(submission).await?;
+    shown(made, org)
+}
+
+fn shown(made: MadePerson, org: OrgId) -> Result<NewAccess, Failure> {
     let secret = made.key.map(|key| key.secret);
     let secret = secret.ok_or_else(|| Failure::Unavailable("no key was made".to_owned()))?;
-    Ok(NewRegistrar { org, person: made.person, secret })
+    Ok(NewAccess { org, person: made.person, secret })
 }
 
 /// Removes a person of the registrar, with all keys, as the installation: the registrar can't do so itself.

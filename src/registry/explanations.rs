@@ -5,12 +5,13 @@ use super::authority::{Proof, Roles, Verified};
 use super::checks::{ItemAnswer, told};
 use super::failure::Failure;
 use super::node::Registry;
-use crate::domain::decide::trace::{Step, for_developer};
+use super::position::is_own;
+use crate::domain::decide::trace::{Step, for_developer, of_works};
 use crate::domain::decide::{decide, trace};
 use crate::domain::ids::{OrgId, WorkId};
 use crate::domain::index::AsOf;
 use crate::domain::question::Question;
-use crate::domain::view::{Viewer, view};
+use crate::domain::view::{Viewer, view, view_of_works};
 use crate::store::{StoreError, entries, heads};
 
 /// From which log a question is answered.
@@ -63,10 +64,14 @@ pub async fn explain(
         .read(|now| {
             let decision = decide(now.index, size, moment_ms, &question);
             let viewer = viewer(now, by, &question, &decision.matched)?;
-            let decision = view(&decision, viewer);
+            let mut decision = view(&decision, viewer);
             let (mut steps, more_steps) = trace(now.index, size, moment_ms, &question);
             if viewer == Viewer::Developer {
                 steps = steps.into_iter().map(for_developer).collect();
+            } else {
+                let is_own = is_own(now, by);
+                decision = view_of_works(decision, &is_own);
+                steps = steps.into_iter().map(|step| of_works(step, &is_own)).collect();
             }
             Some((viewer, decision, steps, more_steps))
         })

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::accounts::{AccountChange, KeyView, MadeKey, NewPerson, make_person};
 use super::answer::{Answer, moment};
 use super::authority::{
-    Actor, CredentialId, Developer, PersonRole, Proof, Registrar, Roles, Scope, State, Verified, role_name,
-    submission,
+    Actor, CredentialId, Developer, PersonRole, Proof, Registrar, Roles, Scope, Scopes, State, Verified,
+    role_name, submission,
 };
 use super::failure::Failure;
 use super::node::Registry;
@@ -112,7 +112,9 @@ pub async fn register(
         Some(Payload::Org { name: new.name.clone() }),
     )];
     let person = new.person.as_ref();
-    let made = person.map(|person| make_person(registry, org, Roles::of(&new.roles), person)).transpose()?;
+    let made = person
+        .map(|person| make_person(registry, org, Scopes::of_roles(Roles::of(&new.roles)), person))
+        .transpose()?;
     acts.extend(made.as_ref().map(|made| (PersonAdded { person: made.person, org }.into(), None)));
     let (accounts, person, key) = match made {
         Some(made) => (made.changes(), Some(made.person), made.key),

@@ -15,7 +15,7 @@ use crate::domain::ids::{OrgId, ReservationId, WorkId};
 use crate::domain::index::records::Work;
 use crate::domain::index::{AsOf, Ix};
 use crate::domain::uses::Use;
-use crate::domain::view::{Viewer, view};
+use crate::domain::view::{Viewer, of_works, view};
 
 /// The most developers shown for one use, and contexts tried.
 const MAX_CONTEXTS: usize = 50;
@@ -147,11 +147,36 @@ impl Reader {
     }
 }
 
+/// Whether the caller may see all of a canonical work: an auditor, the registrar, a confirmed holder. Who stands behind it
+/// unconfirmed may where it incorporates nobody else's work: else anybody could probe another's licences with a work of its
+/// own.
+pub(super) fn sees_all(now: AsOf<'_>, by: &impl Proof, work: Ix<Work>) -> bool {
+    let actor = by.actor();
+    if actor.roles().meets(Roles::REGISTRAR | Roles::AUDITORS) {
+        return true;
+    }
+    let Some(org) = now.org(actor.org()) else { return false };
+    let hosts = || std::iter::once(work).chain(now.ancestors(work));
+    let layers =
+        || hosts().flat_map(|host| now.layer_links(host)).map(|link| now.index.layers.at(link).layer);
+    now.is_confirmed_holder(org, work)
+        || now.stands_behind(org, work) && layers().all(|layer| now.stands_behind(org, now.canonical(layer)))
+}
+
+/// Whether the caller may know how near the grants of a work come.
+pub(super) fn is_own<'a>(now: AsOf<'a>, by: &'a impl Proof) -> impl Fn(WorkId) -> bool + 'a {
+    let sees_everything = by.actor().roles().meets(Roles::REGISTRAR | Roles::AUDITORS);
+    let org = now.org(by.actor().org());
+    move |work| {
+        let work = now.work(work).map(|work| now.canonical(work));
+        sees_everything || org.zip(work).is_some_and(|(org, work)| now.stands_behind(org, work))
+    }
+}
+
 /// Who the caller is to a canonical work.
 fn reader(now: AsOf<'_>, by: &Verified, work: Ix<Work>) -> Reader {
     let actor = by.actor();
-    let holds = now.org(actor.org()).is_some_and(|org| now.stands_behind(org, work));
-    if holds || actor.roles().meets(Roles::REGISTRAR | Roles::AUDITORS) {
+    if sees_all(now, by, work) {
         Reader::All
     } else if actor.roles().meets(Roles::DEVELOPERS) {
         Reader::Developer(actor.org())
@@ -215,7 +240,13 @@ fn ask(asking: &Asking<'_>, by: &Verified, work: Ix<Work>) -> Read {
     };
     let viewer = if reader == Reader::All { Viewer::All } else { Viewer::Developer };
     let decision = view(&asking.decide(id, context, Use::ALL), viewer);
-    let obstacles: Vec<_> = decision.uses.iter().map(|answer| asking.obstacles(context, answer)).collect();
+    let mut obstacles: Vec<_> =
+        decision.uses.iter().map(|answer| asking.obstacles(context, answer)).collect();
+    // A developer sees what concerns itself, everybody else what concerns works of its own.
+    if !matches!(reader, Reader::Developer(_)) {
+        let is_own = is_own(now, by);
+        obstacles = obstacles.into_iter().map(|reasons| of_works(reasons, &is_own)).collect();
+    }
     let open: Vec<Use> = decision
         .uses
         .iter()

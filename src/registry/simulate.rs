@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::names::Known;
 use super::node::Registry;
 use super::orders::GrantTerms;
-use super::position::{ReasonView, mentioned};
+use super::position::{ReasonView, is_own, mentioned, sees_all};
 use super::reach::{Asking, Context};
 use super::record::WorkName;
 use super::sequencer::SubmitError;
@@ -22,6 +22,7 @@ use crate::domain::index::Index;
 use crate::domain::scope::Scope;
 use crate::domain::territory::Territory;
 use crate::domain::uses::Use;
+use crate::domain::view::of_works;
 
 /// The most works and the most contexts that are asked about, and pairs of both.
 const MAX_WORKS: usize = 100;
@@ -110,6 +111,16 @@ pub async fn simulate(
         Scope::Any => Use::ALL.to_vec(),
         Scope::Only(uses) => uses.clone(),
     };
+    let may_see = {
+        let index = shared.read();
+        let now = index.as_of(size);
+        let works = pairs.iter().filter_map(|(work, _)| now.work(*work)).map(|work| now.canonical(work));
+        works.into_iter().all(|work| sees_all(now, by, work))
+    };
+    if !may_see {
+        let why = "the work incorporates works of others: a simulation shows how those stand, to its confirmed holders only";
+        return Err(Failure::Forbidden(why.to_owned()));
+    }
     let mut asked = Vec::with_capacity(pairs.len());
     for slice in pairs.chunks(SLICE) {
         asked.extend(compare(&shared.read(), size, (moment_ms, anybody), slice, &uses));
@@ -117,6 +128,13 @@ pub async fn simulate(
     }
     drop(speculation);
     drop(permit);
+    {
+        let index = shared.read();
+        let is_own = is_own(index.as_of(size), by);
+        for one in asked.iter_mut().flat_map(|it| &mut it.after) {
+            one.1 = of_works(std::mem::take(&mut one.1), &is_own);
+        }
+    }
     let changes = describe(registry, anybody, asked).await?;
     Ok(Simulation { changes, more, at: super::answer::moment(moment_ms), log_size: size })
 }

@@ -16,6 +16,7 @@ texts! {
     PERSON = "SELECT person, org, label, role, created_ms, removed_ms FROM people WHERE person = $1";
     PEOPLE = "SELECT person, org, label, role, created_ms, removed_ms FROM people \
         WHERE org = $1 AND person > $2 ORDER BY person LIMIT $3";
+    HAD_PEOPLE = "SELECT count(*) FROM people WHERE org = $1";
     REMOVE_PERSON = "UPDATE people SET removed_ms = $1 WHERE person = $2 AND org = $3 AND removed_ms IS NULL";
     /// Two keys made at once must see each other, so each locks the person first.
     LOCK_PERSON = "SELECT org FROM people WHERE person = $1 AND removed_ms IS NULL",
@@ -120,6 +121,12 @@ pub async fn people(db: &Db, org: &str, after: Option<&str>, limit: u32) -> Resu
         .bind(i64::from(limit))
         .fetch_all(pool)
         .await)?)
+}
+
+/// Whether anybody stands, or ever stood, for the organization.
+pub async fn had_people(tx: &mut Tx, org: &str) -> Result<bool, StoreError> {
+    let found: i64 = on_tx!(tx, conn => sqlx::query_scalar(HAD_PEOPLE).bind(org).fetch_one(conn).await)?;
+    Ok(found > 0)
 }
 
 /// Removes a person of `org` and revokes all keys of the person; false if there is no such person.

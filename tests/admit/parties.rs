@@ -80,6 +80,10 @@ fn a_person_stands_for_one_organization_at_a_time() {
     stage.ok(&aki, remove(aki.party));
     stage.no(&aki, remove(aki.party), &[("not_its_person", "/person")]);
     stage.ok(&beni, add(beni.party));
+    // Whoever runs the registry lets somebody into an organization that nobody can act for.
+    let act = PersonAdded { person: stage.id(), org: aki.party };
+    let installation = stage.installation.clone();
+    stage.ok(&installation, act);
     // Nobody stands for the installation.
     let (other, installation) = (stage.id(), stage.installation.clone());
     let act = PersonAdded { person: other, org: installation.party };

@@ -99,9 +99,9 @@ fn party_scenes(cast: &mut Cast) {
     cast.scene(OrgSuspended { org: registrar.party, evidence: None }, &["installation"]);
     cast.scene(OrgReinstated { org: suspended.party, evidence: None }, REGISTRAR);
     let person = cast.stage.id();
-    cast.scene(PersonAdded { person, org: aki.party }, &["registrar", "aki"]);
+    cast.scene(PersonAdded { person, org: aki.party }, &["installation", "registrar", "aki"]);
     cast.scene(PersonAdded { person, org: registrar.party }, &["installation"]);
-    cast.scene(PersonRemoved { person: aki.by[0], org: aki.party }, &["registrar", "aki"]);
+    cast.scene(PersonRemoved { person: aki.by[0], org: aki.party }, &["installation", "registrar", "aki"]);
     cast.scene(PersonRemoved { person: registrar.by[1], org: registrar.party }, &["installation"]);
     let model = cast.stage.id();
     cast.scene(ModelRegistered { model }, &["hal", "ivy"]);

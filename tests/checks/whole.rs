@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::scene::{Scene, catalogue, codes, post, training, url, verdicts};
+use crate::world::works::{grant, registration};
 use crate::world::{World, both};
 
 const PAGE: &str = "https://hoshikuzu.example/library/1";
@@ -236,5 +237,31 @@ both!(reasons_are_told_in_the_language_asked_for, async |world: World| {
         assert_eq!(words.as_array().unwrap().len(), 1, "each code once");
         assert_eq!(words[0]["code"], "not_registered");
         assert_eq!(words[0]["text"].as_str().unwrap().is_ascii(), lang == "en", "{words}");
+    }
+});
+
+both!(another_key_beside_an_address_does_not_widen_what_the_address_may_be_used_for, async |world: World| {
+    let stage = world.stage().await;
+    let holder = stage.holder("Hoshikuzu Press").await;
+    let developer = stage.developer("Kasane Labs").await;
+    let mut body = registration("星屑", &[&holder]);
+    body["keys"] = json!([{ "type": "url_prefix", "value": "https://hoshikuzu.example/library" }]);
+    let work = stage.confirmed(&holder, &body).await.work;
+    let mut elsewhere = grant(&work);
+    elsewhere["by_location"] = json!(false);
+    assert_eq!(holder.post("/v1/grants", &elsewhere).await.status, 201);
+    let (page, id) = (
+        json!({ "type": "url", "value": "https://hoshikuzu.example/library/1" }),
+        json!({ "type": "work", "id": work }),
+    );
+    for (keys, verdict) in [
+        (json!([id]), "permitted"),
+        (json!([page]), "not_permitted"),
+        (json!([page, id]), "not_permitted"),
+        (json!([id, page]), "not_permitted"),
+    ] {
+        let check = json!({ "context": { "uses": ["train.finetune"] }, "items": [{ "keys": keys }] });
+        let answer: Value = developer.post("/v1/checks", &check).await.json();
+        assert_eq!(answer["items"][0]["verdict"], verdict, "{keys}: {answer}");
     }
 });

@@ -46,7 +46,7 @@ impl Match<'_> {
     }
 
     fn is_by_location_only(&self) -> bool {
-        self.is_good() && !self.by_id && self.confirmed.iter().all(|binding| binding.key.is_location())
+        !self.confirmed.is_empty() && self.confirmed.iter().all(|binding| binding.key.is_location())
     }
 }
 
@@ -324,6 +324,8 @@ impl Facts {
         }
         let nothing = if covered > 0 { ReasonCode::PartlyGranted } else { ReasonCode::NoGrant };
         let name = |miss: Option<(ReasonCode, u64)>| match miss {
+            // That there is a grant for others is the secret of its parties.
+            Some((ReasonCode::DeveloperNotCovered, _)) if covered > 0 => (nothing, Vec::new()),
             Some((code, entry)) => (code, vec![entry]),
             None => (nothing, Vec::new()),
         };

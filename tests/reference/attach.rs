@@ -63,7 +63,7 @@ impl Facts {
             }
             latest = latest.max(good_from);
         }
-        holding.holder(latest + 1) == Some(grant.principal)
+        holding.was_held_well(latest, grant.principal)
     }
 
     /// Every chain of effective links from a work up to an ancestor that passes no work twice.
@@ -135,5 +135,5 @@ impl Facts {
 }
 
 fn is_on_the_work(grant: &Grant, member: WorkId, holding: &Holding) -> bool {
-    grant.terms.work == member && holding.holder(grant.entry + 1) == Some(grant.principal)
+    grant.terms.work == member && holding.was_held_well(grant.entry, grant.principal)
 }

@@ -81,6 +81,14 @@ impl Holding {
     pub(crate) fn is_confirmed(&self, size: u64) -> bool {
         self.confirmed.is_some_and(|at| at < size)
     }
+
+    /// Whether it held it just after this entry, and holds it still or handed it on when it was confirmed.
+    pub(crate) fn was_held_well(&self, entry: u64, org: OrgId) -> bool {
+        let handed_on = self.holders.iter().map(|(since, _)| *since).find(|since| *since > entry);
+        let confirmed_in_time =
+            |handed_on: u64| self.confirmed.is_some_and(|confirmed| confirmed < handed_on);
+        self.holder(entry + 1) == Some(org) && handed_on.is_none_or(confirmed_in_time)
+    }
 }
 
 #[derive(Debug)]

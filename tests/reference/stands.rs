@@ -63,7 +63,7 @@ impl Facts {
             return list == List::Layers || !holdings.is_empty();
         }
         let declared_for =
-            |holding: &Holding| declarations.iter().any(|(at, by)| holding.holder(*at + 1) == Some(*by));
+            |holding: &Holding| declarations.iter().any(|(at, by)| holding.was_held_well(*at, *by));
         !holdings.is_empty() && holdings.iter().all(|holding| declared_for(holding))
     }
 

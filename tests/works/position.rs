@@ -162,3 +162,102 @@ both!(a_holder_sees_who_may_train_on_its_works, async |world: World| {
     let closed: Value = holder.get("/v1/who-may-train").await.json();
     assert_eq!(closed["items"][1]["open_to_any"], json!([]));
 });
+
+both!(nobody_probes_anothers_licences_through_a_work_of_its_own, async |world: World| {
+    let stage = world.stage().await;
+    let (holder, prober) = (stage.holder("Hoshikuzu Press").await, stage.holder("Kumo Trading").await);
+    let (licensed, other) = (stage.developer("Kasane Labs").await, stage.developer("Nimbus Lab").await);
+    let secret = stage.confirmed(&holder, &registration("星屑", &[&holder])).await.work;
+    let mut licence = grant(&secret);
+    licence["developers"] = json!({ "only": [licensed.org] });
+    let licence = id(&holder.post("/v1/grants", &licence).await, "grant");
+    let mut host = registration("おとり", &[&prober]);
+    host["layers"] = json!([secret]);
+    let unconfirmed = stage.registered_work(&prober, &host).await.work;
+    let confirmed = stage.confirmed(&prober, &host).await.work;
+    let told = async |work: &str| {
+        let position = prober.get(&format!("/v1/works/{work}/position")).await;
+        String::from_utf8(position.body.to_vec()).unwrap()
+    };
+    for work in [&unconfirmed, &confirmed] {
+        let position = told(work).await;
+        for word in ["developer_not_covered", "use_not_covered", licence.as_str(), licensed.org.as_str()] {
+            assert!(!position.contains(word), "{word}: {position}");
+        }
+    }
+    for (developer, work) in
+        [(&licensed, &unconfirmed), (&other, &unconfirmed), (&licensed, &confirmed), (&other, &confirmed)]
+    {
+        let mut terms = grant(work);
+        terms["developers"] = json!({ "only": [developer.org] });
+        terms["uses"] = json!({ "only": ["ground"] });
+        let simulated = prober.post("/v1/simulations/grant", &terms).await;
+        if work == &unconfirmed {
+            assert_eq!(simulated.problem(), "not_allowed");
+            continue;
+        }
+        let body = String::from_utf8(simulated.body.to_vec()).unwrap();
+        assert!(body.contains("no_grant") && !body.contains("not_covered"), "{body}");
+    }
+    // To the holder of what is incorporated it is all its own.
+    assert!(
+        holder
+            .get(&format!("/v1/works/{secret}/position"))
+            .await
+            .json::<Value>()
+            .to_string()
+            .contains(&licence)
+    );
+});
+
+both!(a_developer_does_not_learn_by_any_difference_that_another_is_licensed, async |world: World| {
+    let stage = world.stage().await;
+    let (one, two) = (stage.holder("Hoshikuzu Press").await, stage.holder("Tsukimi Film").await);
+    let (asker, other) = (stage.developer("Kasane Labs").await, stage.developer("Nimbus Lab").await);
+    let body = registration("星屑", &[&one, &two]);
+    let (plain, granted) = (stage.confirmed(&one, &body).await.work, stage.confirmed(&one, &body).await.work);
+    for (work, is_granted) in [(&plain, false), (&granted, true)] {
+        for (holder, developer) in [(&one, &asker), (&two, &other)] {
+            let mut terms = grant(work);
+            terms["developers"] = json!({ "only": [developer.org] });
+            if holder.org == one.org || is_granted {
+                assert_eq!(holder.post("/v1/grants", &terms).await.status, 201);
+            }
+        }
+    }
+    let alone = stage.confirmed(&two, &registration("一", &[&two])).await.work;
+    let alone_granted = stage.confirmed(&two, &registration("二", &[&two])).await.work;
+    let mut terms = grant(&alone_granted);
+    terms["developers"] = json!({ "only": [other.org] });
+    assert_eq!(two.post("/v1/grants", &terms).await.status, 201);
+    // Ids and numbers of entries differ between any two works; what is said must not.
+    let said = |value: &Value| -> Vec<String> {
+        let text = value.to_string();
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let is_word =
+            |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '_') || word.starts_with('R');
+        words.filter(is_word).map(ToOwned::to_owned).collect()
+    };
+    for (one, other) in [(&plain, &granted), (&alone, &alone_granted)] {
+        for path in ["/v1/checks", "/v1/explanations"] {
+            let ask = async |work: &str| -> Value {
+                let item = json!({ "work": work });
+                let context = json!({ "uses": ["train.finetune"] });
+                let body = match path {
+                    "/v1/checks" => json!({ "context": context, "items": [item] }),
+                    _ => json!({ "context": context, "item": item }),
+                };
+                let answer = asker.post(path, &body).await;
+                assert_eq!(answer.status, 200, "{answer:?}");
+                let told: Value = answer.json();
+                if path == "/v1/checks" {
+                    told["items"].clone()
+                } else {
+                    json!([told["item"], told["steps"]])
+                }
+            };
+            let (one, other) = (ask(one).await, ask(other).await);
+            assert_eq!(said(&one), said(&other), "{path}: {one} {other}");
+        }
+    }
+});

@@ -112,3 +112,34 @@ both!(an_offer_can_be_taken_back_and_goes_to_verified_rights_holders_alone, asyn
     let state = stage.state_of(&next, &asserted.work, "train.finetune").await;
     assert_eq!(state["reasons"][0]["code"], "holder_unconfirmed", "{state}");
 });
+
+both!(what_an_impostor_granted_does_not_come_alive_in_the_hands_of_the_holder, async |world: World| {
+    let stage = world.stage().await;
+    let (impostor, holder) = (stage.holder("Kumo Trading").await, stage.holder("Hoshikuzu Press").await);
+    let developer = stage.developer("Kasane Labs").await;
+    let mut body = registration("星屑", &[&impostor]);
+    body["roster_complete"] = json!(true);
+    body["layers_complete"] = json!(true);
+    let made = stage.registered_work(&impostor, &body).await;
+    let mut for_ever = grant(&made.work);
+    for_ever["revocable"] = json!("never");
+    assert_eq!(impostor.post("/v1/grants", &for_ever).await.status, 201);
+    let transfer = offered(&impostor, &made, &holder).await;
+    assert_eq!(holder.post(&format!("/v1/transfers/{transfer}/accept"), &json!({})).await.status, 200);
+    stage.confirm(&made.holdings, &made.bindings).await;
+    let position: Value = holder.get(&format!("/v1/works/{}/position", made.work)).await.json();
+    let permitted = |position: &Value| position.to_string().contains("\"granted\"");
+    assert!(!permitted(&position), "{position}");
+    let check = json!({ "context": { "uses": ["train.finetune"] }, "items": [{ "work": made.work }] });
+    let answer: Value = developer.post("/v1/checks", &check).await.json();
+    assert_eq!(answer["items"][0]["verdict"], "not_permitted", "{answer}");
+    // What the holder itself declares and grants counts.
+    for list in ["roster", "layers"] {
+        let path = format!("/v1/works/{}/{list}/declare", made.work);
+        assert_eq!(holder.post(&path, &json!({})).await.status, 200);
+    }
+    let answer: Value = developer.post("/v1/checks", &check).await.json();
+    assert!(answer.to_string().contains("no_grant"), "{answer}");
+    holder.post("/v1/grants", &grant(&made.work)).await;
+    assert_eq!(verdict(&stage, &developer, &made.work, "train.finetune").await, "granted");
+});

@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use crate::domain::decision::{NoteCode, ReasonCode};
 use crate::domain::ids::{GrantId, HoldingId, OrgId, WorkId};
 use crate::domain::uses::Use;
+use crate::domain::view::is_of_a_grant;
 
 /// The most steps that are told of one question.
 pub const MAX_STEPS: usize = 2_000;
@@ -114,7 +115,26 @@ pub fn for_developer(mut step: Step) -> Step {
         && *code == ReasonCode::DeveloperNotCovered
     {
         *code = ReasonCode::NoGrant;
+        // As where there is no grant at all: the number of the rule would tell the two apart.
+        step.rule = Rule(2);
         step.entries.clear();
     }
+    step
+}
+
+/// The step as somebody may see it who stands behind some works alone: what is permitted of another's is its secret, and
+/// which grant it is.
+#[must_use]
+pub fn of_works(mut step: Step, is_own: impl Fn(WorkId) -> bool) -> Step {
+    if step.work.is_none_or(&is_own) {
+        return step;
+    }
+    match &mut step.found {
+        Found::Missed { code, .. } if is_of_a_grant(*code) => *code = ReasonCode::NoGrant,
+        Found::Missed { .. } => {}
+        _ => return step,
+    }
+    step.rule = Rule(2);
+    step.entries.clear();
     step
 }

@@ -204,6 +204,21 @@ impl<'a> AsOf<'a> {
         self.holder_before(holding, entry.saturating_add(1).min(self.size))
     }
 
+    /// Whether it held this at that entry, and its word then counts: it holds it still, or a registrar confirmed the holding
+    /// before it handed it on. What was never confirmed gives no power that a transfer could carry further (R1, R4).
+    pub fn held_well(self, holding: Ix<Holding>, entry: u64, org: Ix<Org>) -> bool {
+        let holding = self.index.holdings.at(holding);
+        let mut tenures = holding.holders.iter().take_while(|(since, _)| self.seen(*since)).peekable();
+        while let Some((since, holder)) = tenures.next() {
+            let next = tenures.peek().map(|(since, _)| *since);
+            if *since <= entry && next.is_none_or(|next| entry < next) {
+                let confirmed = self.seen(holding.confirmed);
+                return *holder == org && next.is_none_or(|next| confirmed && holding.confirmed < next);
+            }
+        }
+        false
+    }
+
     fn holder_before(self, holding: Ix<Holding>, size: u64) -> Option<Ix<Org>> {
         let holders = &self.index.holdings.at(holding).holders;
         holders.iter().rev().find(|(at, _)| *at < size).map(|(_, org)| *org)
@@ -283,7 +298,7 @@ impl<'a> AsOf<'a> {
         }
         let is_declared = |holding: &Ix<Holding>| {
             declared().any(|(at, by)| match by {
-                Declarer::Holder(org) => self.holder_after(*holding, *at) == Some(*org),
+                Declarer::Holder(org) => self.held_well(*holding, *at, *org),
                 Declarer::Registrar => true,
             })
         };

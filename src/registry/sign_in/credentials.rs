@@ -6,7 +6,7 @@ use super::factor::{proved, session_of};
 use super::password::Password;
 use super::secret::MailedToken;
 use super::{DAY_MS, SPENT, corrupt, letters};
-use crate::domain::ids::PersonId;
+use crate::domain::ids::{OrgId, PersonId};
 use crate::registry::accounts::{before, detached, manages};
 use crate::registry::answer::{keep, moment};
 use crate::registry::authority::{Actor, Proof, Verified};
@@ -93,7 +93,13 @@ pub async fn invite(
 ) -> Result<Submitted, Failure> {
     let row = accounts::person(registry.db(), &person.to_string()).await?;
     let row = row.filter(|row| row.removed_ms.is_none()).ok_or(Failure::NotFound)?;
-    manages(by.actor(), row.org.parse().map_err(|_| corrupt("organization", &row.org))?)?;
+    let of: OrgId = row.org.parse().map_err(|_| corrupt("organization", &row.org))?;
+    manages(by.actor(), of)?;
+    // As with adding people: to the first one the registrar opens the door, and to nobody after that.
+    if of != by.actor().org() && accounts::people(registry.db(), &row.org, None, 2).await?.len() > 1 {
+        let why = "others stand for the organization, or did: one of its admins invites";
+        return Err(Failure::Forbidden(why.to_owned()));
+    }
     let (token, now_ms) = (MailedToken::new(), registry.clock().now_ms());
     let link = MailLink {
         token_hash: token.hash(),

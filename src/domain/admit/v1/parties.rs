@@ -115,7 +115,7 @@ fn says_who_stands_for(check: &mut Check<'_>, id: OrgId) -> Option<Ix<Org>> {
         check.installation_only();
     } else if check.is_agent() {
         check.itself();
-    } else if !check.is_registrar() && check.party() != Some(org) {
+    } else if !check.is_registrar() && !check.is_installation() && check.party() != Some(org) {
         check.unauthorized("/org", "only a registrar or the organization itself may");
     }
     Some(org)

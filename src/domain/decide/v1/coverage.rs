@@ -29,9 +29,12 @@ pub(super) fn leaves(
         }
     }
     for (code, holding, entries) in missing {
-        let code = match code {
-            ReasonCode::NoGrant if !leaves.is_empty() => ReasonCode::PartlyGranted,
-            other => other,
+        // A grant for others is as good as none, also in what is told: a developer must not learn of it by the difference.
+        let (code, entries) = match code {
+            ReasonCode::NoGrant | ReasonCode::DeveloperNotCovered if !leaves.is_empty() => {
+                (ReasonCode::PartlyGranted, Vec::new())
+            }
+            other => (other, entries),
         };
         let ask = super::standing::holders(asked, &[holding]);
         blocks.push(Block { code, ask, entries });
@@ -195,7 +198,7 @@ fn attaching<'a>(asked: &Asked<'a>, member: &Member, holding: Ix<Holding>) -> Fe
 
 /// R4: who held it then, and still speaks through what was granted then.
 fn held(asked: &Asked<'_>, holding: Ix<Holding>, entry: u64, org: Ix<Org>) -> bool {
-    asked.seen.holder_after(holding, entry) == Some(org)
+    asked.seen.held_well(holding, entry, org)
 }
 
 /// R11: a grant on a whole reaches a part only over links to which the grantor itself has assented as a confirmed

@@ -18,7 +18,9 @@ pub(super) struct Matched {
 /// How one key is tied to a work.
 #[derive(Clone, Copy)]
 enum Tie {
-    /// Named by itself, or by a confirmed binding.
+    /// Named by itself.
+    Named,
+    /// By a confirmed binding.
     Good { by_location: bool },
     /// By a binding that this entry asserted.
     Unconfirmed(u64),
@@ -33,7 +35,7 @@ pub(super) fn matches(asked: &Asked<'_>) -> Few<Matched> {
         match key {
             SubjectKey::Work(key) => {
                 let work = asked.seen.work(key.id).map(|work| asked.seen.canonical(work));
-                ties.extend(work.map(|work| (work, Tie::Good { by_location: false })));
+                ties.extend(work.map(|work| (work, Tie::Named)));
             }
             SubjectKey::Key(key) => {
                 let matches = asked.seen.key_matches(key).into_iter();
@@ -66,9 +68,10 @@ fn tie(asked: &Asked<'_>, found: KeyMatch) -> Option<(Ix<Work>, Tie)> {
 
 fn matched(work: Ix<Work>, ties: &[(Ix<Work>, Tie)]) -> Matched {
     let ties = || ties.iter().map(|(_, tie)| *tie);
-    let mut good =
-        ties().filter_map(|tie| if let Tie::Good { by_location } = tie { Some(by_location) } else { None });
-    let is_good = good.clone().next().is_some();
+    let is_any = |wanted: fn(Tie) -> bool| ties().any(wanted);
+    let by_place = is_any(|tie| matches!(tie, Tie::Good { by_location: true }));
+    let by_more = is_any(|tie| matches!(tie, Tie::Good { by_location: false }));
+    let is_good = by_place || by_more || is_any(|tie| matches!(tie, Tie::Named));
     let mut blocks = Vec::new();
     let mut block = |code, entries: Vec<u64>| {
         if !entries.is_empty() {
@@ -83,5 +86,6 @@ fn matched(work: Ix<Work>, ties: &[(Ix<Work>, Tie)]) -> Matched {
     // R11: taking a key off a work does not free what the key matches.
     let entries = ties().filter_map(|tie| if let Tie::Removed(at) = tie { Some(at) } else { None });
     block(ReasonCode::Withdrawn, entries.collect());
-    Matched { work, by_location: is_good && good.all(|by_location| by_location), blocks }
+    // The name of a work is what the asker says of the item; it makes nothing of what lies at a place.
+    Matched { work, by_location: by_place && !by_more, blocks }
 }
