@@ -182,6 +182,8 @@ settings! {
     purge_interval_s: u64, 1..=604_800 => 3_600;
     /// How many seconds a client may take to send the head of a request.
     header_read_s: u64, 1..=600 => 10;
+    /// How many seconds a connection may stay without a request, where it may be used again (HTTP/2).
+    idle_s: u64, 1..=3_600 => 60;
     /// How many connections are served at once; others wait.
     connections: u64, 1..=1_000_000 => 4_096;
     /// How many seconds running requests may take to end once the server was told to stop.

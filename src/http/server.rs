@@ -4,13 +4,14 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
 use futures_util::FutureExt;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -34,6 +35,8 @@ pub struct Limits {
     pub head_bytes: usize,
     /// How many requests one HTTP/2 connection may have running.
     pub streams: u32,
+    /// How long an HTTP/2 connection may stay without any running; one of HTTP/1 stays for [`Limits::header_read`].
+    pub idle: Duration,
 }
 
 impl Default for Limits {
@@ -45,6 +48,7 @@ impl Default for Limits {
             header_fields: 64,
             head_bytes: 32 * 1024,
             streams: 128,
+            idle: Duration::from_mins(1),
         }
     }
 }
@@ -80,7 +84,7 @@ pub async fn serve(
         match accepted {
             Ok((stream, peer, permit)) => {
                 let one = Connection { builder: Arc::clone(&builder), router: router.clone(), peer, permit };
-                tokio::spawn(one.serve(stream, limits.header_read, graceful.watcher()));
+                tokio::spawn(one.serve(stream, limits, graceful.watcher()));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -143,15 +147,14 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream, header_read: Duration, watcher: Watcher) {
+    async fn serve(self, stream: TcpStream, limits: Limits, watcher: Watcher) {
         // Small answers should leave at once; a socket that refuses the option still works.
         let _ = stream.set_nodelay(true);
-        let asked = Arc::new(AtomicBool::new(false));
+        let asked = Asked::default();
         let service = {
-            let (router, peer, asked) = (self.router, self.peer, Arc::clone(&asked));
+            let (router, peer, asked) = (self.router, self.peer, asked.clone());
             hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-                asked.store(true, Ordering::Relaxed);
-                answer(router.clone(), peer, request)
+                answer(router.clone(), peer, request, asked.begin())
             })
         };
         let connection =
@@ -160,11 +163,14 @@ impl Connection {
         // Telling HTTP/1 from HTTP/2 by the first bytes has no time limit in hyper-util, so the first request has one.
         let first = tokio::select! {
             result = &mut served => Some(result),
-            () = tokio::time::sleep(header_read) => None,
+            () = tokio::time::sleep(limits.header_read) => None,
         };
         let result = match first {
             Some(result) => result,
-            None if asked.load(Ordering::Relaxed) => served.await,
+            None if asked.begun() > 0 => tokio::select! {
+                result = served => result,
+                () = asked.idle(limits.idle) => return,
+            },
             None => return,
         };
         if let Err(error) = result {
@@ -174,14 +180,64 @@ impl Connection {
     }
 }
 
+/// What was asked on a connection.
+#[derive(Clone, Default)]
+struct Asked(Arc<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    begun: AtomicU64,
+    running: AtomicU64,
+}
+
+impl Asked {
+    fn begin(&self) -> Running {
+        self.0.begun.fetch_add(1, Ordering::Relaxed);
+        self.0.running.fetch_add(1, Ordering::Relaxed);
+        Running(self.clone())
+    }
+
+    fn begun(&self) -> u64 {
+        self.0.begun.load(Ordering::Relaxed)
+    }
+
+    /// Resolves once nothing ran, and nothing was asked, for this long. Pings keep a connection open and are no request.
+    async fn idle(&self, limit: Duration) {
+        loop {
+            let before = self.begun();
+            tokio::time::sleep(limit).await;
+            if self.begun() == before && self.0.running.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+        }
+    }
+}
+
+/// A request that runs until its answer was taken whole.
+struct Running(Asked);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 async fn answer(
     router: Router,
     peer: SocketAddr,
     request: hyper::Request<Incoming>,
+    running: Running,
 ) -> Result<Response, Infallible> {
     let mut request: Request = request.map(axum::body::Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
-    router.oneshot(request).await
+    let response = router.oneshot(request).await?;
+    Ok(response.map(|body| {
+        axum::body::Body::new(body.map_frame(move |frame| {
+            // It lives as long as the body.
+            let _ = &running;
+            frame
+        }))
+    }))
 }
 
 /// Resolves when the process is told to stop: SIGTERM or Ctrl-C. The process listens for those from the call on, so

@@ -26,8 +26,11 @@ use crate::store::StoreError;
 pub const MAX_ITEMS: usize = 10_000;
 /// The most characters of an item's reference.
 pub const MAX_REFERENCE: usize = 256;
-/// How many items are decided before writers get their turn at the index.
+/// For how many items, and how long, is decided before writers get their turn at the index.
 const SLICE: usize = 200;
+const SLICE_TIME: Duration = Duration::from_millis(20);
+/// How many bytes the answers of one check may take: a short question can have a very long answer.
+pub const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// How long a window may take to decide. Long questions over deep closures must not hold up everybody's answers.
 pub const DECIDING: Duration = Duration::from_secs(10);
 
@@ -218,7 +221,8 @@ impl Registry {
 /// keeps the answers consistent.
 ///
 /// # Errors
-/// [`CheckError::TooMuch`] once `started` lies further back than [`DECIDING`].
+/// [`CheckError::TooMuch`] once `started` lies further back than [`DECIDING`], or the answers take more than
+/// [`MAX_ANSWER_BYTES`].
 pub(super) fn decide_all(
     shared: &Arc<SharedIndex>,
     size: u64,
@@ -226,23 +230,29 @@ pub(super) fn decide_all(
     items: Vec<Item>,
     started: std::time::Instant,
 ) -> Result<Vec<ItemAnswer>, CheckError> {
-    let mut decided = Vec::with_capacity(items.len());
-    let mut items = items.into_iter().peekable();
+    let mut decided: Vec<ItemAnswer> = Vec::with_capacity(items.len());
+    let (mut items, mut bytes) = (items.into_iter().peekable(), 0);
     while items.peek().is_some() {
-        if stopwatch().duration_since(started) > DECIDING {
+        let begun = stopwatch();
+        if begun.duration_since(started) > DECIDING || bytes > MAX_ANSWER_BYTES {
             return Err(CheckError::TooMuch);
         }
         let mut slice = Vec::with_capacity(SLICE);
         {
             let index = shared.read();
-            for item in items.by_ref().take(SLICE) {
+            while slice.len() < SLICE && stopwatch().duration_since(begun) < SLICE_TIME {
+                let Some(item) = items.next() else { break };
                 let decision = item.question.as_ref().ok().map(|it| decide(&index, size, moment_ms, it));
                 slice.push((item, decision));
             }
         }
-        decided.extend(slice.into_iter().map(|(item, decision)| answer(item, decision.as_ref())));
+        for (item, decision) in slice {
+            let answer = answer(item, decision.as_ref());
+            bytes += answer.json.len();
+            decided.push(answer);
+        }
     }
-    Ok(decided)
+    if bytes > MAX_ANSWER_BYTES { Err(CheckError::TooMuch) } else { Ok(decided) }
 }
 
 /// What the developer is told of one item.

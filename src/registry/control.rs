@@ -220,14 +220,16 @@ async fn note_proof(registry: &Registry, row: &Challenge, submitted: &Submitted)
     Ok(())
 }
 
-/// The address bindings on a host, to works that the organization holds, which stand and are not confirmed.
+/// The address bindings on a host, to works that the organization stands behind, which stand and are not confirmed. Who
+/// lists itself as a holder of another's work proves nothing about that work.
 fn waiting(now: AsOf<'_>, org: OrgId, host: &str) -> Vec<BindingId> {
     let Some(org) = now.org(org) else { return Vec::new() };
     let holdings = now.index.by_holder.get(org).iter().copied();
     let held = holdings.filter(|it| now.holding_stands(*it) && now.holder(*it) == Some(org));
     let works: std::collections::BTreeSet<_> =
         held.map(|it| now.canonical(now.index.holdings.at(it).work)).collect();
-    let bindings = works.into_iter().flat_map(|work| now.bindings(work));
+    let works = works.into_iter().filter(|work| now.stands_behind(org, *work));
+    let bindings = works.flat_map(|work| now.bindings(work));
     let fits = bindings.filter(|ix| {
         let binding = now.index.bindings.at(*ix);
         !now.seen(binding.confirmed) && binding.key.host().is_some_and(|it| it == host)

@@ -147,7 +147,7 @@ impl Registry {
             Some((index, frontier)) => SharedIndex::resume(high_water, index, frontier),
             None => SharedIndex::new(high_water),
         });
-        shared.catch_up(&db).await?;
+        shared.read_up(&db).await?;
         let sequencer = Sequencer::start(db.clone(), Arc::clone(&shared), log_signer.clone(), clock.clone());
         let journal = Journal::start(Committer {
             db: db.clone(),

@@ -136,14 +136,34 @@ impl SharedIndex {
         }
         let mut frontier = writer.frontier.clone();
         let folded = self.speculate();
-        self.fold_entries(db, &mut frontier, head).await?;
-        if frontier.head() != head {
-            return Err(self.stop(format!(
-                "the entries below {} do not have the root that the database gives",
-                head.size
-            )));
-        }
+        self.fold_entries(db, &mut frontier, head, false).await?;
+        self.must_have_root(&frontier, head)?;
         self.publish(writer, frontier, folded).await
+    }
+
+    /// As [`SharedIndex::catch_up`], for a node that begins. Nothing of it is taken back, so that memory holds the index and
+    /// not the way to it: when it fails the node has stopped.
+    pub(super) async fn read_up(&self, db: &Db) -> Result<(), FollowError> {
+        let head = heads::read_tree(db, heads::ACTS).await?.unwrap_or(TreeHead::EMPTY);
+        if head.size <= self.published() {
+            return Ok(());
+        }
+        let mut writer = self.permit().await;
+        let mut frontier = writer.frontier.clone();
+        if let Err(error) = self.fold_entries(db, &mut frontier, head, true).await {
+            return Err(self.stop(error.to_string()));
+        }
+        self.must_have_root(&frontier, head)?;
+        let folded = Speculation { shared: self, back_to: None };
+        self.publish(&mut writer, frontier, folded).await
+    }
+
+    fn must_have_root(&self, frontier: &Frontier, head: TreeHead) -> Result<(), FollowError> {
+        if frontier.head() == head {
+            return Ok(());
+        }
+        let size = head.size;
+        Err(self.stop(format!("the entries below {size} do not have the root that the database gives")))
     }
 
     /// Begins to fold what is not published yet.
@@ -156,6 +176,7 @@ impl SharedIndex {
         db: &Db,
         frontier: &mut Frontier,
         head: TreeHead,
+        for_good: bool,
     ) -> Result<(), FollowError> {
         let pages = entries::stream(db, heads::ACTS, frontier.size()..head.size);
         let mut pages = std::pin::pin!(pages);
@@ -167,6 +188,9 @@ impl SharedIndex {
                     .map_err(|error| self.stop(format!("entry {} can't be read: {error}", stored.index)))?;
                 index.fold(stored.index, &entry).map_err(|error| self.stop(error.to_string()))?;
                 frontier.push(leaf_hash(&stored.bytes));
+            }
+            if for_good {
+                index.keep();
             }
         }
         Ok(())

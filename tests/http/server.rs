@@ -89,6 +89,21 @@ async fn a_connection_kept_alive_in_silence_ends() {
     assert!(until_closed(&mut stream).await.contains("\"quick\""));
 }
 
+/// GET /quick over HTTP/2, as bytes: the preface, empty settings, and one request (RFC 9113, RFC 7541).
+fn get_over_http_2() -> Vec<u8> {
+    let block = [&[0x82, 0x86, 0x04, 6][..], b"/quick", &[0x41, 1, b'x']].concat();
+    let headers = [&[0, 0, u8::try_from(block.len()).unwrap(), 1, 5, 0, 0, 0, 1][..], &block].concat();
+    [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &[0, 0, 0, 4, 0, 0, 0, 0, 0], &headers].concat()
+}
+
+#[tokio::test]
+async fn a_connection_over_http_2_without_a_request_ends() {
+    let limits = Limits { header_read: SHORT, idle: SHORT, ..Limits::default() };
+    let running = start(limits).await;
+    let mut stream = connect(running.address, &get_over_http_2()).await;
+    assert!(until_closed(&mut stream).await.contains("\"quick\""));
+}
+
 #[tokio::test]
 async fn the_time_for_a_head_does_not_limit_a_running_request() {
     let running = start(Limits { header_read: SHORT, ..Limits::default() }).await;

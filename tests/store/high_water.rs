@@ -1,5 +1,6 @@
 //! A database that lacks what was published is refused.
 
+use futures_util::FutureExt;
 use kyodaku::log::merkle::TreeHead;
 use kyodaku::store::StoreError;
 use kyodaku::store::heads::{self, ACTS};
@@ -74,7 +75,8 @@ async fn raises_that_are_dropped_half_way_leave_the_mark_whole_and_never_lower()
         let [first, second] = marks.as_mut_slice() else { panic!("there are two") };
         let acts = [(ACTS, head(size))];
         let checks = [("checks/one", head(size))];
-        let (mut one, mut other) = (Box::pin(first.raise(&acts)), Box::pin(second.raise(&checks)));
+        let (mut one, mut other) =
+            (Box::pin(first.raise(&acts).fuse()), Box::pin(second.raise(&checks).fuse()));
         for _ in 0..size % 4 {
             let _ = (futures_util::poll!(&mut one), futures_util::poll!(&mut other));
             tokio::task::yield_now().await;
