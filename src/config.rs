@@ -202,6 +202,8 @@ settings! {
     mail_url: MailUrl => format!("folder:{}", data_dir.join("mail").display());
     /// Who sends them.
     mail_from: String => "Kyodaku <kyodaku@localhost>";
+    /// Whether in every organization a second person must approve what may open something: `true` or `false`.
+    four_eyes: bool => "false";
     /// The form of log lines on stderr: `text` or `json`.
     log_format: LogFormat => "text";
     /// Which log lines are written: a level, or `target=level` pairs (the form of the crate tracing-subscriber).
@@ -312,9 +314,12 @@ fn parse_file(path: &Path, text: &str) -> Result<Vec<(String, String)>, ConfigEr
     let scalar = |(key, value): (String, toml::Value)| match value {
         toml::Value::String(text) => Ok((key, text)),
         toml::Value::Integer(number) => Ok((key, number.to_string())),
+        toml::Value::Boolean(truth) => Ok((key, truth.to_string())),
         other => {
             let kind = other.type_str();
-            Err(refuse(format!("`{key}` is a {kind}, and settings are texts and whole numbers")))
+            Err(refuse(format!(
+                "`{key}` is a {kind}, and settings are texts, whole numbers, `true` and `false`"
+            )))
         }
     };
     table.into_iter().map(scalar).collect()

@@ -24,7 +24,7 @@
 //! | [`accounts`] | people and keys |
 //! | [`organizations`] | organizations, their states, and models |
 //! | [`powers`] | who may act for whom: memberships and mandates |
-//! | [`proposals`] | commands that wait for a second person |
+//! | [`proposals`], [`four_eyes`] | commands that wait for a second person, and where they must |
 //! | [`settings`] | the installation's settings that rules read |
 //! | [`bootstrap`] | the first registrar |
 //! | [`orders`] | the acts of holders and registrar: what is to be recorded, and its answer |
@@ -46,6 +46,7 @@ pub mod control;
 pub mod credential;
 pub mod explanations;
 pub mod failure;
+pub mod four_eyes;
 pub mod journal;
 pub mod keys;
 pub mod mail;

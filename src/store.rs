@@ -13,7 +13,7 @@
 //! | [`idempotency`] | answers already given to a key |
 //! | [`catalogue`] | what people browse; can be rebuilt from the log |
 //! | [`logins`], [`second_factors`], [`sessions`] | how people sign in, and their sign-ins |
-//! | [`accounts`], [`proposals`], [`challenges`] | people and keys, what waits for a second person, proofs of control |
+//! | [`accounts`], [`proposals`], [`policies`], [`challenges`] | people and keys, what waits for a second person and where, proofs of control |
 
 pub mod accounts;
 pub mod append;
@@ -27,6 +27,7 @@ pub mod high_water;
 pub mod idempotency;
 pub mod logins;
 pub mod payloads;
+pub mod policies;
 pub mod proposals;
 pub mod second_factors;
 pub mod sessions;

@@ -1,5 +1,7 @@
 //! What needs a second person waits for one (R6).
 
+mod four_eyes;
+
 use futures_util::StreamExt;
 use kyodaku::domain::entry::Entry;
 use kyodaku::registry::bootstrap::remove_registrar;
@@ -66,7 +68,7 @@ both!(what_needs_two_persons_waits_and_is_recorded_with_both, async |world: Worl
     assert!(second_person_needed(&stage).await);
 
     // Not by the same person, also with another key of that person.
-    let other_key = stage.registrar.with_scopes(&["read", "register"]).await;
+    let other_key = stage.registrar.with_scopes(&["read", "register", "approve"]).await;
     for same in [&stage.registrar, &other_key] {
         let refused = decide(same, proposal, "approve").await;
         assert_eq!((refused.status.as_u16(), refused.problem()), (403, "not_allowed".to_owned()));

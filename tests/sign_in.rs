@@ -1,6 +1,6 @@
 //! People are invited, sign in, stay signed in, and stop.
 
-mod factor;
+pub(crate) mod factor;
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ both!(an_invited_person_signs_in_and_does_what_the_role_allows, async |world: Wo
         (&me["role"], &me["key"], &me["session"]),
         (&json!("editor"), &json!(null), &json!(hanako.session))
     );
-    assert_eq!(me["scopes"], json!(["read", "works:write", "permissions:write", "organization"]));
+    assert_eq!(me["scopes"], json!(["read", "works:write", "permissions:write", "organization", "approve"]));
     let body = crate::world::works::registration("星屑", &[&admin]);
     let headers = [("idempotency-key", "by-session")];
     let made = hanako.client.json("POST", "/v1/works", &body, &headers).await;

@@ -45,6 +45,7 @@ pub(super) fn figures(name: &str, url: &str, works: u64) {
             node: "bench".to_owned(),
             recheck_max_ms: 86_400_000,
             mail: kyodaku::registry::MailSettings::folder(&folder.path().join("data")),
+            four_eyes: false,
         };
         let registry = Registry::open(settings, Clock::system()).await.expect("an empty database");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -80,6 +80,7 @@ pub(super) fn registry_settings(config: &Config) -> registry::Settings {
             sender: config.mail_from.clone(),
             public_url: config.public_url.to_string(),
         },
+        four_eyes: config.four_eyes,
     }
 }
 

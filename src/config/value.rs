@@ -40,6 +40,18 @@ impl Value for u64 {
     }
 }
 
+impl Value for bool {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        text.parse().map_err(|_| "expected `true` or `false`".to_owned())
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl Value for String {
     type Rule = ();
 

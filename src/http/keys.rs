@@ -32,7 +32,7 @@ pub(super) fn routes() -> Vec<Route> {
 pub(super) struct KeyBody {
     #[validate(nested)]
     label: Label,
-    #[validate(length(min = 1, max = 7))]
+    #[validate(length(min = 1, max = 8))]
     #[serde(default)]
     scopes: Option<Vec<Scope>>,
     #[validate(range(min = 1, max = 365))]
@@ -58,7 +58,7 @@ struct CreateBody {
     person: Option<PersonId>,
     #[validate(nested)]
     label: Label,
-    #[validate(length(min = 1, max = 7))]
+    #[validate(length(min = 1, max = 8))]
     #[serde(default)]
     scopes: Option<Vec<Scope>>,
     #[validate(range(min = 1, max = 365))]

@@ -1,11 +1,11 @@
-//! What waits for a second person of the registrar.
+//! What waits for a second person, and the settings that say where it must.
 
 use axum::extract::State;
 use serde::Deserialize;
 use validator::Validate;
 
 use super::app::App;
-use super::extract::{Bare, Submitted, ValidPath, ValidQuery};
+use super::extract::{Bare, Submitted, ValidJson, ValidPath, ValidQuery};
 use super::gate::{Access, Roles, Scope};
 use super::page::{Limit, Page, read_cursor};
 use super::problem::Problem;
@@ -13,17 +13,21 @@ use super::reply::Reply;
 use super::routes::Route;
 use crate::domain::ids::ProposalId;
 use crate::registry::authority::{Registrar, Verified};
-use crate::registry::{proposals, settings};
+use crate::registry::{four_eyes, proposals, settings};
 use crate::store::proposals::ProposalState;
 
 #[rustfmt::skip]
 pub(super) fn routes() -> Vec<Route> {
     const REGISTER: Access = Access::Role(Roles::REGISTRAR, Scope::Register);
+    const READ: Access = Access::Any(Scope::Read);
+    const APPROVE: Access = Access::Any(Scope::Approve);
     vec![
-        Route::get("/v1/proposals", "listProposals", REGISTER, list),
-        Route::get("/v1/proposals/{proposal}", "getProposal", REGISTER, one),
-        Route::post("/v1/proposals/{proposal}/approve", "approveProposal", REGISTER, approve),
-        Route::post("/v1/proposals/{proposal}/reject", "rejectProposal", REGISTER, reject),
+        Route::get("/v1/policy", "getPolicy", READ, policy),
+        Route::put("/v1/policy", "changePolicy", Access::Any(Scope::Organization), change_policy),
+        Route::get("/v1/proposals", "listProposals", READ, list),
+        Route::get("/v1/proposals/{proposal}", "getProposal", READ, one),
+        Route::post("/v1/proposals/{proposal}/approve", "approveProposal", APPROVE, approve),
+        Route::post("/v1/proposals/{proposal}/reject", "rejectProposal", APPROVE, reject),
         Route::get("/v1/settings", "getSettings", Access::Any(Scope::Read), current),
         Route::post("/v1/settings", "changeSettings", REGISTER, change),
     ]
@@ -69,7 +73,7 @@ struct SettingsBody {
 /// `GET /v1/proposals`.
 async fn list(
     State(app): State<App>,
-    by: Registrar,
+    by: Verified,
     ValidQuery(asked): ValidQuery<Asked>,
 ) -> Result<Reply, Problem> {
     let of = format!("listProposals:{:?}", asked.state);
@@ -82,7 +86,7 @@ async fn list(
 /// `GET /v1/proposals/{proposal}`.
 async fn one(
     State(app): State<App>,
-    by: Registrar,
+    by: Verified,
     ValidPath(id): ValidPath<ProposalId>,
 ) -> Result<Reply, Problem> {
     Reply::ok(&proposals::one(app.registry(), &by, id).await?)
@@ -91,7 +95,7 @@ async fn one(
 /// `POST /v1/proposals/{proposal}/approve`.
 async fn approve(
     State(app): State<App>,
-    by: Registrar,
+    by: Verified,
     ValidPath(id): ValidPath<ProposalId>,
     // A proposal is approved once, whatever key the approval bears.
     Bare(_): Bare,
@@ -102,7 +106,7 @@ async fn approve(
 /// `POST /v1/proposals/{proposal}/reject`.
 async fn reject(
     State(app): State<App>,
-    by: Registrar,
+    by: Verified,
     ValidPath(id): ValidPath<ProposalId>,
     Bare(_): Bare,
 ) -> Result<Reply, Problem> {
@@ -122,4 +126,24 @@ async fn change(
 ) -> Result<Reply, Problem> {
     let (once, body) = body.into_parts();
     Reply::recorded(&settings::change(app.registry(), &by, body.second_person, once).await?)
+}
+
+#[derive(Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct PolicyBody {
+    second_person: bool,
+}
+
+/// `GET /v1/policy`.
+async fn policy(State(app): State<App>, by: Verified) -> Result<Reply, Problem> {
+    Reply::ok(&four_eyes::current(app.registry(), &by).await?)
+}
+
+/// `PUT /v1/policy`.
+async fn change_policy(
+    State(app): State<App>,
+    by: Verified,
+    ValidJson(body): ValidJson<PolicyBody>,
+) -> Result<Reply, Problem> {
+    Reply::ok(&four_eyes::change(app.registry(), &by, body.second_person).await?)
 }

@@ -9,6 +9,7 @@ use super::answer::{Answer, keep, moment};
 use super::authority::{Actor, PersonRole, Proof, Roles, Scope, Scopes, State, Verified, submission};
 use super::credential::Secret;
 use super::failure::Failure;
+use super::four_eyes::refuse_alone;
 use super::node::Registry;
 use super::sequencer::{Once, SubmitError, Submitted};
 use crate::domain::act::{PersonAdded, PersonRemoved};
@@ -306,6 +307,7 @@ pub async fn add_person(
 ) -> Result<(Submitted, Option<MadeKey>), Failure> {
     let org = org.unwrap_or(by.actor().org());
     manages(by.actor(), org)?;
+    refuse_alone(registry, by.actor(), org).await?;
     let roles = roles_of(registry, org).await?;
     // Nobody gives what its own key does not have. To the first person of another organization the registrar gives all.
     let own = org == by.actor().org();
@@ -368,6 +370,7 @@ pub async fn create_key(
             return Err(Failure::NotFound);
         }
         manages(actor, actor.org())?;
+        refuse_alone(registry, actor, actor.org()).await?;
     }
     let made = make_key(registry, actor.org(), person, actor.scopes(), new, "/scopes")?;
     let body = keep(Some(format!("/v1/keys/{}", made.id)), None, &serde_json::json!({ "key": made.view() }));

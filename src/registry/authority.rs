@@ -153,7 +153,7 @@ pub struct Actor {
     roles: Roles,
     state: State,
     scopes: Scopes,
-    lacks_factor: bool,
+    has_factor: bool,
 }
 
 impl Actor {
@@ -192,6 +192,11 @@ impl Actor {
         self.state
     }
 
+    /// Whether more was shown than a password: a second factor, or an API key.
+    pub const fn has_factor(&self) -> bool {
+        self.has_factor
+    }
+
     /// What the key or session may be used for.
     pub const fn scopes(&self) -> Scopes {
         self.scopes
@@ -207,7 +212,7 @@ impl Actor {
         if self.state != State::Verified {
             return Err(NotAllowed::State(self.state));
         }
-        if self.lacks_factor {
+        if !self.has_factor && self.roles.meets(Roles::REGISTRAR) {
             return Err(NotAllowed::SecondFactor);
         }
         match roles {

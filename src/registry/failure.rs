@@ -39,6 +39,9 @@ pub enum Failure {
     /// Who asks is not who it says, or nobody: the two are not told apart.
     #[error("{0}")]
     NotYou(&'static str),
+    /// The session began without a second factor, and this needs one.
+    #[error("approving needs a second factor")]
+    SecondFactor,
     /// The password is right, and a code of the second factor is missing.
     #[error("a code of your second factor is needed")]
     CodeRequired,

@@ -40,6 +40,8 @@ pub struct Settings {
     pub recheck_max_ms: i64,
     /// How mail is sent.
     pub mail: MailSettings,
+    /// Whether in every organization a second person must approve what may open something.
+    pub four_eyes: bool,
 }
 
 /// How mail is sent.
@@ -148,7 +150,8 @@ impl Registry {
             None => SharedIndex::new(high_water),
         });
         shared.read_up(&db).await?;
-        let sequencer = Sequencer::start(db.clone(), Arc::clone(&shared), log_signer.clone(), clock.clone());
+        let (acts, four_eyes) = (log_signer.clone(), settings.four_eyes);
+        let sequencer = Sequencer::start(db.clone(), Arc::clone(&shared), acts, clock.clone(), four_eyes);
         let journal = Journal::start(Committer {
             db: db.clone(),
             shared: Arc::clone(&shared),

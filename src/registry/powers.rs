@@ -6,7 +6,8 @@ use super::answer::{Answer, moment};
 use super::authority::{Holder, Proof, submission};
 use super::failure::Failure;
 use super::node::Registry;
-use super::sequencer::{Once, Submitted};
+use super::proposals::submit_or_propose;
+use super::sequencer::{Body, Once, Submitted};
 use crate::domain::act::{
     Act, MandateEnded, MandateGiven, MembershipAccepted, MembershipEnded, MembershipOffered, Power,
 };
@@ -254,6 +255,6 @@ async fn record(
     answer: Answer,
     once: Once,
 ) -> Result<Submitted, Failure> {
-    let submission = submission(by, None, vec![(act, None)], Some(once), answer.body());
-    Ok(registry.submit(submission).await?)
+    let submission = submission(by, None, vec![(act, None)], Some(once), Body::none());
+    submit_or_propose(registry, by, submission, answer).await
 }

@@ -1,6 +1,6 @@
-//! Commands of the registrar that wait for a second person (R6).
+//! Commands that wait for a second person: of the registrar (R6), and of organizations that ask for it.
 //!
-//! A command that the rules would admit but for a second person is kept, not recorded: 202, and a proposal. Another
+//! A command that would be admitted but for a second person is kept, not recorded: 202, and a proposal. Another
 //! person of the same organization approves it, and only then it is admitted again and recorded, with both persons in
 //! it. Nobody approves what the same person proposed, whatever key is used; of two who approve at once, one record
 //! comes about.
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::accounts::{AccountChange, NOT_WAITING, before, detached};
 use super::answer::{Answer, keep, moment};
-use super::authority::{Actor, Proof, Registrar, Roles, submission};
+use super::authority::{Actor, Proof, Verified, submission};
 use super::failure::Failure;
 use super::node::Registry;
 use super::sequencer::{Once, Submission, SubmitError, Submitted};
@@ -73,7 +73,7 @@ pub struct ProposalView {
     pub command: Box<RawValue>,
 }
 
-/// Records a submission; or, where a second person of the registrar is all that it lacks, keeps it as a proposal and
+/// Records a submission; or, where a second person is all that it lacks, keeps it as a proposal and
 /// answers 202 with `proposal` and `expires_at`. The answer is `answer` once it is recorded, now or by the approval.
 pub(super) async fn submit_or_propose(
     registry: &Registry,
@@ -83,16 +83,15 @@ pub(super) async fn submit_or_propose(
 ) -> Result<Submitted, Failure> {
     submission.body = answer.clone().body();
     match registry.submit(submission.clone()).await {
-        Err(SubmitError::Refused(refusals)) if waits(by.actor(), &refusals) => {
+        Err(SubmitError::Refused(refusals)) if waits(&refusals) => {
             propose(registry, by.actor(), submission, answer).await
         }
         other => Ok(other?),
     }
 }
 
-fn waits(actor: &Actor, refusals: &[Refusal]) -> bool {
-    let registrar = actor.roles().meets(Roles::REGISTRAR);
-    registrar && !refusals.is_empty() && refusals.iter().all(Refusal::is_second_person_required)
+fn waits(refusals: &[Refusal]) -> bool {
+    !refusals.is_empty() && refusals.iter().all(Refusal::is_second_person_required)
 }
 
 /// The answer to a proposal.
@@ -156,10 +155,13 @@ async fn propose(
 /// Carries out a proposal as its second person. When it is approved already, the answer is the one that was given.
 ///
 /// # Errors
-/// [`Failure::Forbidden`] for the person who proposed it, [`Failure::Conflict`] when it was rejected or its time is up, a
+/// [`Failure::Forbidden`] for the person who proposed it, [`Failure::SecondFactor`] for a session that began without one, [`Failure::Conflict`] when it was rejected or its time is up, a
 /// refusal when the rules do not admit it any more; it then goes on waiting.
-pub async fn approve(registry: &Registry, by: &Registrar, id: ProposalId) -> Result<Submitted, Failure> {
+pub async fn approve(registry: &Registry, by: &Verified, id: ProposalId) -> Result<Submitted, Failure> {
     let row = find(registry, by, id).await?;
+    if !by.actor().has_factor() {
+        return Err(Failure::SecondFactor);
+    }
     if row.proposed_by == by.actor().person().to_string() {
         return Err(Failure::Forbidden("you proposed it: another person must approve".to_owned()));
     }
@@ -185,7 +187,7 @@ pub async fn approve(registry: &Registry, by: &Registrar, id: ProposalId) -> Res
 }
 
 /// Rejects a proposal of a colleague, or withdraws one's own. Doing so again changes nothing.
-pub async fn reject(registry: &Registry, by: &Registrar, id: ProposalId) -> Result<ProposalView, Failure> {
+pub async fn reject(registry: &Registry, by: &Verified, id: ProposalId) -> Result<ProposalView, Failure> {
     let row = find(registry, by, id).await?;
     if !matches!(row.state, ProposalState::Rejected | ProposalState::Withdrawn) {
         must_wait(registry, &row)?;
@@ -207,7 +209,7 @@ pub async fn reject(registry: &Registry, by: &Registrar, id: ProposalId) -> Resu
 }
 
 /// A proposal of the caller's organization.
-pub async fn one(registry: &Registry, by: &Registrar, id: ProposalId) -> Result<ProposalView, Failure> {
+pub async fn one(registry: &Registry, by: &Verified, id: ProposalId) -> Result<ProposalView, Failure> {
     view(&find(registry, by, id).await?, registry.clock().now_ms())
 }
 
@@ -215,7 +217,7 @@ pub async fn one(registry: &Registry, by: &Registrar, id: ProposalId) -> Result<
 /// waiting ones, shown as `expired`.
 pub async fn list(
     registry: &Registry,
-    by: &Registrar,
+    by: &Verified,
     state: ProposalState,
     after: Option<&str>,
     limit: u32,
@@ -225,7 +227,7 @@ pub async fn list(
     rows.iter().map(|row| view(row, now_ms)).collect()
 }
 
-async fn find(registry: &Registry, by: &Registrar, id: ProposalId) -> Result<Proposal, Failure> {
+async fn find(registry: &Registry, by: &Verified, id: ProposalId) -> Result<Proposal, Failure> {
     let row = tables::find(registry.db(), &id.to_string()).await?;
     row.filter(|row| row.org == by.actor().org().to_string()).ok_or(Failure::NotFound)
 }

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::accounts::{self, AccountChange};
 use super::catalogue;
+use super::four_eyes;
 use super::orders::Unchanged;
 use super::shared::{FollowError, SharedIndex, Writer};
 use crate::clock::{self, Clock};
@@ -167,9 +168,17 @@ pub struct Sequencer(mpsc::Sender<Job>);
 
 impl Sequencer {
     /// Starts the task.
-    pub fn start(db: Db, shared: Arc<SharedIndex>, signer: CheckpointSigner, clock: Clock) -> Self {
+    ///
+    /// With `four_eyes`, in every organization a second person must approve what may open something.
+    pub fn start(
+        db: Db,
+        shared: Arc<SharedIndex>,
+        signer: CheckpointSigner,
+        clock: Clock,
+        four_eyes: bool,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let worker = Worker { db, shared, signer, clock };
+        let worker = Worker { db, shared, signer, clock, four_eyes };
         tokio::spawn(worker.run(receiver));
         Self(sender)
     }
@@ -187,6 +196,7 @@ struct Worker {
     shared: Arc<SharedIndex>,
     signer: CheckpointSigner,
     clock: Clock,
+    four_eyes: bool,
 }
 
 impl Worker {
@@ -283,6 +293,10 @@ impl Worker {
         if let Some(changed) = changed(tx, submission).await? {
             self.shared.write().undo(savepoint);
             return Ok(Err(changed));
+        }
+        if let Some(refusal) = four_eyes::refusal(tx, submission, self.four_eyes).await? {
+            self.shared.write().undo(savepoint);
+            return Ok(Err(SubmitError::Refused(vec![refusal])));
         }
         for (index, payload) in (first..).zip(&prepared.payloads) {
             if let Some((salt, body)) = payload {

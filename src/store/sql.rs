@@ -92,6 +92,7 @@ pub const ALL: &[(&str, Texts)] = &[
     ("idempotency", super::idempotency::TEXTS),
     ("logins", super::logins::TEXTS),
     ("payloads", super::payloads::TEXTS),
+    ("policies", super::policies::TEXTS),
     ("proposals", super::proposals::TEXTS),
     ("second_factors", super::second_factors::TEXTS),
     ("sessions", super::sessions::TEXTS),

@@ -117,7 +117,7 @@ fn a_wrong_value_is_refused_with_what_would_be_right() {
     for (text, told) in [
         ("listen = \n", "line 1"),
         ("[listen]\naddress = 'x'\n", "`listen` is a table"),
-        ("streams = true\n", "`streams` is a boolean"),
+        ("streams = 1.5\n", "`streams` is a float"),
         ("streams = 1\nstreams = 2\n", "duplicate key"),
     ] {
         std::fs::write(&toml, text).unwrap();

@@ -95,6 +95,7 @@ async fn on_record(folder: &Path) -> [usize; 4] {
         node: "main".to_owned(),
         recheck_max_ms: 1_000,
         mail: MailSettings::folder(folder),
+        four_eyes: false,
     };
     let registry = Registry::open(settings, Clock::system()).await.unwrap();
     let counts = registry.read(|now| {

@@ -25,6 +25,7 @@ async fn filled(world: &World) -> Registry {
         node: "one".to_owned(),
         recheck_max_ms: 1_000,
         mail: kyodaku::registry::MailSettings::folder(&world.folder.path().join("data")),
+        four_eyes: false,
     };
     let registry = Registry::open(settings, world.clock.clone()).await.expect("a node opens");
     let party = registry.installation().expect("the log has begun");

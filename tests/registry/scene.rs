@@ -39,6 +39,7 @@ pub(super) fn settings(world: &World, node: &str) -> Settings {
         node: node.to_owned(),
         recheck_max_ms: 86_400_000,
         mail: kyodaku::registry::MailSettings::folder(world.folder.path()),
+        four_eyes: false,
     }
 }
 

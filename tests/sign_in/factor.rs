@@ -13,7 +13,7 @@ use crate::world::{World, both};
 const HANAKO: &str = "hanako@hoshikuzu.example";
 
 /// What a device shows that was given this secret.
-fn device(stage: &Stage, secret: &str) -> String {
+pub(crate) fn device(stage: &Stage, secret: &str) -> String {
     let secret = BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
     let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
     totp.generate((stage.clock().now_ms() / 1_000).unsigned_abs()).to_string()

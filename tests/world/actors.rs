@@ -35,6 +35,7 @@ impl World {
             node: node.to_owned(),
             recheck_max_ms: 86_400_000,
             mail: MailSettings::folder(&self.folder.path().join("data")),
+            four_eyes: false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! From what a request shows to who asks.
 
-use super::{Actor, CredentialId, PersonRole, Roles, Scope, Scopes, State};
+use super::{Actor, CredentialId, PersonRole, Scope, Scopes, State};
 use crate::domain::ids::{KeyId, OrgId, PersonId};
 use crate::domain::index::records::OrgRef;
 use crate::registry::credential::{Credential, Secret};
@@ -47,8 +47,7 @@ impl Registry {
             .await?;
         Ok(known.map(|(state, roles)| {
             let scopes = scopes.and(role.scopes()).and(Scopes::of_roles(roles));
-            let lacks_factor = !factor && roles.meets(Roles::REGISTRAR);
-            Actor { credential, org, person, role, roles, state, scopes, lacks_factor }
+            Actor { credential, org, person, role, roles, state, scopes, has_factor: factor }
         }))
     }
 

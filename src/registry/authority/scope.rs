@@ -24,11 +24,13 @@ pub enum Scope {
     Register,
     /// Manage the organization's models, people and keys.
     Organization,
+    /// Approve, as the second person, what a colleague proposed.
+    Approve,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Read,
         Self::WorksWrite,
         Self::PermissionsWrite,
@@ -36,6 +38,7 @@ impl Scope {
         Self::Audit,
         Self::Register,
         Self::Organization,
+        Self::Approve,
     ];
 
     /// The name on the wire.
@@ -48,6 +51,7 @@ impl Scope {
             Self::Audit => "audit",
             Self::Register => "register",
             Self::Organization => "organization",
+            Self::Approve => "approve",
         }
     }
 
@@ -60,7 +64,7 @@ impl Scope {
     /// registrar, so all others may hold `permissions:write`.
     pub const fn is_for(self, roles: Roles) -> bool {
         match self {
-            Self::Read | Self::Organization => true,
+            Self::Read | Self::Organization | Self::Approve => true,
             Self::WorksWrite => roles.meets(Roles::HOLDERS_AND_REGISTRAR),
             Self::PermissionsWrite => !roles.meets(Roles::REGISTRAR),
             Self::Check => roles.meets(Roles::DEVELOPERS),

@@ -11,6 +11,7 @@ use crate::registry::accounts::{before, detached, manages};
 use crate::registry::answer::{keep, moment};
 use crate::registry::authority::{Actor, Proof, Verified};
 use crate::registry::failure::Failure;
+use crate::registry::four_eyes::refuse_alone;
 use crate::registry::mail::Mail;
 use crate::registry::node::Registry;
 use crate::registry::sequencer::{Once, Submitted};
@@ -95,6 +96,7 @@ pub async fn invite(
     let row = row.filter(|row| row.removed_ms.is_none()).ok_or(Failure::NotFound)?;
     let of: OrgId = row.org.parse().map_err(|_| corrupt("organization", &row.org))?;
     manages(by.actor(), of)?;
+    refuse_alone(registry, by.actor(), of).await?;
     // As with adding people: to the first one the registrar opens the door, and to nobody after that.
     if of != by.actor().org() && accounts::people(registry.db(), &row.org, None, 2).await?.len() > 1 {
         let why = "others stand for the organization, or did: one of its admins invites";
