@@ -6,27 +6,36 @@
 
 mod arena;
 mod as_of;
+mod bindings;
 mod concerns;
 pub(super) mod fold;
+mod lists;
+mod of_work;
 pub mod records;
+mod shared;
 mod standing;
+mod texts;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use arena::{Arena, Lists};
+use arena::{Arena, Mark, Rows};
+use bindings::BindingsMark;
+use lists::Lists;
 
 pub use arena::Ix;
 pub use as_of::{AsOf, KeyMatch};
+pub use bindings::Bindings;
 pub use fold::FoldError;
+pub use shared::Shared;
 
 use super::ids::{
-    BindingKind, ClaimKind, DenialKind, DisputeKind, GrantKind, HoldingKind, Kind, LinkKind, MandateKind,
-    MembershipKind, ModelKind, OrgId, OrgKind, PersonKind, ReservationKind, TransferKind, WorkKind,
+    ClaimKind, DenialKind, DisputeKind, GrantKind, HoldingKind, Kind, LinkKind, MandateKind, MembershipKind,
+    ModelKind, OrgId, OrgKind, PersonKind, ReservationKind, TransferKind, WorkKind,
 };
 use records::{
-    Binding, Claim, Denial, Dispute, Grant, Holding, LayerLink, Mandate, Membership, Model, Org, PartLink,
-    Person, Record, Reservation, Transfer, Work,
+    At, Claim, Denial, Dispute, Grant, HandedOn, Holding, LayerLink, Licence, Mandate, Membership, Model,
+    Org, PartLink, Person, Record, Refusal, Reservation, Revocation, Ties, Transfer, Work,
 };
 
 /// A list that is seldom long.
@@ -45,7 +54,7 @@ impl Kind for RecordKind {
 }
 
 macro_rules! index {
-    ($($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
+    ($($(#[$doc:meta])* $field:ident: $type:ty, $mark:ty;)*) => {
         /// The index. See the module's text.
         #[derive(Default, Serialize, Deserialize)]
         pub struct Index {
@@ -65,7 +74,7 @@ macro_rules! index {
             had_registry: bool,
             rules: usize,
             second_person: usize,
-            $($field: usize,)*
+            $($field: $mark,)*
         }
 
         impl Index {
@@ -97,70 +106,83 @@ macro_rules! index {
             pub fn keep(&mut self) {
                 $(self.$field.keep();)*
             }
+
+            /// Whether what one more entry may add still has a place.
+            fn has_room(&self) -> bool {
+                self.size < At::MOST - 1 $(&& self.$field.has_room())*
+            }
         }
     };
 }
 
 index! {
     /// Organizations.
-    orgs: Arena<OrgKind, Org>,
+    orgs: Arena<OrgKind, Org>, Mark;
     /// People.
-    people: Arena<PersonKind, Person>,
+    people: Arena<PersonKind, Person>, Mark;
     /// Models.
-    models: Arena<ModelKind, Model>,
+    models: Arena<ModelKind, Model>, Mark;
     /// Memberships.
-    memberships: Arena<MembershipKind, Membership>,
+    memberships: Arena<MembershipKind, Membership>, Mark;
     /// Mandates.
-    mandates: Arena<MandateKind, Mandate>,
+    mandates: Arena<MandateKind, Mandate>, Mark;
     /// Works.
-    works: Arena<WorkKind, Work>,
+    works: Arena<WorkKind, Work>, Mark;
+    /// What few works have.
+    ties: Rows<Ties>, Mark;
     /// Holdings.
-    holdings: Arena<HoldingKind, Holding>,
+    holdings: Arena<HoldingKind, Holding>, Mark;
+    /// To whom holdings went over.
+    handed_on: Rows<HandedOn>, Mark;
     /// Bindings.
-    bindings: Arena<BindingKind, Binding>,
+    bindings: Bindings, BindingsMark;
     /// Links to layers.
-    layers: Arena<LinkKind, LayerLink>,
+    layers: Arena<LinkKind, LayerLink>, Mark;
     /// Links to wholes.
-    parts: Arena<LinkKind, PartLink>,
+    parts: Arena<LinkKind, PartLink>, Mark;
     /// Transfers.
-    transfers: Arena<TransferKind, Transfer>,
+    transfers: Arena<TransferKind, Transfer>, Mark;
     /// Claims.
-    claims: Arena<ClaimKind, Claim>,
+    claims: Arena<ClaimKind, Claim>, Mark;
     /// Disputes.
-    disputes: Arena<DisputeKind, Dispute>,
+    disputes: Arena<DisputeKind, Dispute>, Mark;
     /// Grants.
-    grants: Arena<GrantKind, Grant>,
+    grants: Arena<GrantKind, Grant>, Mark;
+    /// What grants permit.
+    licences: Shared<Licence>, Mark;
+    /// Revocations of grants.
+    revocations: Rows<Revocation>, Mark;
     /// Denials.
-    denials: Arena<DenialKind, Denial>,
+    denials: Arena<DenialKind, Denial>, Mark;
+    /// What denials forbid.
+    refusals: Shared<Refusal>, Mark;
     /// Reservations.
-    reservations: Arena<ReservationKind, Reservation>,
+    reservations: Arena<ReservationKind, Reservation>, Mark;
     /// Records that change no verdict.
-    records: Arena<RecordKind, Record>,
-    /// Bindings by the fingerprint of their key.
-    by_key: Lists<u128, Ix<Binding>>,
+    records: Arena<RecordKind, Record>, Mark;
     /// ISCC bindings by the fingerprint of header and length, for near matches.
-    by_iscc: Lists<(u32, u32), Ix<Binding>>,
+    by_iscc: Lists<(u32, u32), Ix<records::Binding>>, Mark;
     /// Reservations by the fingerprint of their key.
-    reserved_keys: Lists<u128, Ix<Reservation>>,
+    reserved_keys: Lists<u128, Ix<Reservation>>, Mark;
     /// A mark for every prefix bound at a site, see [`Key::site`](super::key::Key::site): where there is none, nobody looks for one.
-    prefixed: Lists<u64, ()>,
+    prefixed: Lists<u64, ()>, Mark;
     /// A mark for every prefix reserved at a site.
-    reserved_prefixed: Lists<u64, ()>,
+    reserved_prefixed: Lists<u64, ()>, Mark;
     /// Reservations by work.
-    reserved_works: Lists<Ix<Work>, Ix<Reservation>>,
+    reserved_works: Lists<Ix<Work>, Ix<Reservation>>, Mark;
     /// Memberships by member and association.
-    by_membership: Lists<(Ix<Org>, Ix<Org>), Ix<Membership>>,
+    by_membership: Lists<(Ix<Org>, Ix<Org>), Ix<Membership>>, Mark;
     /// Mandates by principal and agent.
-    by_mandate: Lists<(Ix<Org>, Ix<Org>), Ix<Mandate>>,
+    by_mandate: Lists<(Ix<Org>, Ix<Org>), Ix<Mandate>>, Mark;
     /// Holdings by every organization that ever held them.
-    by_holder: Lists<Ix<Org>, Ix<Holding>>,
+    by_holder: Lists<Ix<Org>, Ix<Holding>>, Mark;
     /// Grants by whom they concern: who grants, who recorded it, each developer named; under `None` those for any
     /// developer. A later grant has a later place.
-    granted: Lists<Option<Ix<Org>>, Ix<Grant>>,
+    granted: Lists<Option<Ix<Org>>, Ix<Grant>>, Mark;
     /// Denials by whom they concern: who denies, who recorded it, each developer named.
-    denied: Lists<Ix<Org>, Ix<Denial>>,
+    denied: Lists<Ix<Org>, Ix<Denial>>, Mark;
     /// Reservations by who recorded them.
-    reserved: Lists<Ix<Org>, Ix<Reservation>>,
+    reserved: Lists<Ix<Org>, Ix<Reservation>>, Mark;
 }
 
 impl Index {

@@ -4,6 +4,7 @@
 //! later table of Unicode or of URLs can change an old answer. Titles are not keys: they never decide anything (R10).
 
 mod address;
+pub mod packed;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -283,45 +284,6 @@ impl fmt::Display for Key {
             Self::Id { scheme, value } => write!(f, "{scheme}:{value}"),
             Self::Iscc { header, body } => write!(f, "iscc:{header}{body}"),
         }
-    }
-}
-
-/// The form of a key in the binary image of an index, which can't look ahead for a tag.
-pub mod packed {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::Key;
-
-    #[derive(Serialize, Deserialize)]
-    enum Packed {
-        Url(String),
-        UrlPrefix(String),
-        Sha256([u8; 32]),
-        Id(String, String),
-        Iscc(String, String),
-    }
-
-    /// Writes a key.
-    pub fn serialize<S: Serializer>(key: &Key, serializer: S) -> Result<S::Ok, S::Error> {
-        let packed = match key.clone() {
-            Key::Url { value } => Packed::Url(value),
-            Key::UrlPrefix { value } => Packed::UrlPrefix(value),
-            Key::Sha256 { value } => Packed::Sha256(value.0),
-            Key::Id { scheme, value } => Packed::Id(scheme, value),
-            Key::Iscc { header, body } => Packed::Iscc(header, body),
-        };
-        packed.serialize(serializer)
-    }
-
-    /// Reads a key.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
-        Ok(match Packed::deserialize(deserializer)? {
-            Packed::Url(value) => Key::Url { value },
-            Packed::UrlPrefix(value) => Key::UrlPrefix { value },
-            Packed::Sha256(value) => Key::sha256(super::Sha256(value)),
-            Packed::Id(scheme, value) => Key::Id { scheme, value },
-            Packed::Iscc(header, body) => Key::Iscc { header, body },
-        })
     }
 }
 

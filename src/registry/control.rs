@@ -231,8 +231,8 @@ fn waiting(now: AsOf<'_>, org: OrgId, host: &str) -> Vec<BindingId> {
     let works = works.into_iter().filter(|work| now.stands_behind(org, *work));
     let bindings = works.flat_map(|work| now.bindings(work));
     let fits = bindings.filter(|ix| {
-        let binding = now.index.bindings.at(*ix);
-        !now.seen(binding.confirmed) && binding.key.host().is_some_and(|it| it == host)
+        let bindings = &now.index.bindings;
+        !now.seen(bindings.at(*ix).confirmed) && bindings.key(*ix).host().is_some_and(|it| it == host)
     });
     fits.map(|ix| now.index.bindings.id(ix)).collect()
 }

@@ -233,8 +233,7 @@ pub async fn grants(
 fn grants_of_work(now: AsOf<'_>, by: &Verified, work: WorkId, before: u32, rows: usize) -> Vec<Ix<Grant>> {
     let Some(work) = now.work(work).map(|work| now.canonical(work)) else { return Vec::new() };
     let records = now.records_of(work);
-    let mut places: Vec<_> =
-        records.iter().flat_map(|record| now.index.works.at(*record).grants.iter().copied()).collect();
+    let mut places: Vec<_> = records.iter().flat_map(|record| now.index.grants_of(*record)).collect();
     places.retain(|ix| ix.place() < before && sees_grant(now, by, now.index.grants.at(*ix)));
     places.sort_unstable_by(|a, b| b.cmp(a));
     places.truncate(rows);
@@ -265,7 +264,7 @@ fn sees_grant(now: AsOf<'_>, by: &Verified, grant: &Grant) -> bool {
         return false;
     }
     let Some(org) = caller(now, by) else { return false };
-    let is_named = match &grant.developers {
+    let is_named = match &now.index.licence(grant).developers {
         Scope::Any => by.actor().roles().meets(Roles::DEVELOPERS),
         Scope::Only(named) => named.contains(&by.actor().org()),
     };
@@ -278,8 +277,10 @@ fn sees_grant(now: AsOf<'_>, by: &Verified, grant: &Grant) -> bool {
 
 fn grant_view(now: AsOf<'_>, ix: Ix<Grant>, moment_ms: i64) -> GrantView {
     let grant = now.index.grants.at(ix);
-    let revoked: Vec<_> = grant.revoked.iter().filter(|(at, _)| now.seen(*at)).collect();
-    let is_revoked = revoked.iter().any(|(_, from_ms)| *from_ms <= moment_ms);
+    let licence = now.index.licence(grant);
+    let mut revoked: Vec<_> = now.revocations(grant).collect();
+    revoked.reverse();
+    let is_revoked = revoked.iter().any(|it| it.from_ms <= moment_ms);
     GrantView {
         grant: now.index.grants.id(ix),
         work: now.work_id(grant.work),
@@ -291,24 +292,24 @@ fn grant_view(now: AsOf<'_>, ix: Ix<Grant>, moment_ms: i64) -> GrantView {
             (false, at) if at >= grant.term.until_ms => "expired",
             (false, _) => "in_term",
         },
-        covers: grant.covers,
-        as_layer_of: grant.as_layer_of.clone(),
-        by_location: grant.by_location,
-        uses: grant.uses.iter().collect(),
-        developers: grant.developers.clone(),
-        models: grant.models.clone(),
-        territories: grant.territories.clone(),
+        covers: licence.covers,
+        as_layer_of: licence.as_layer_of.clone(),
+        by_location: licence.by_location,
+        uses: licence.uses.iter().collect(),
+        developers: licence.developers.clone(),
+        models: licence.models.clone(),
+        territories: licence.territories.clone(),
         from: from(grant.term),
         until: until(grant.term),
-        revocable: grant.revocable.into(),
-        conditions: grant.conditions.clone(),
-        terms: grant.terms,
+        revocable: licence.revocable.into(),
+        conditions: licence.conditions.clone(),
+        terms: licence.terms,
         revoked: revoked
             .iter()
-            .map(|(entry, from_ms)| RevocationView { from: moment(*from_ms), entry: *entry })
+            .map(|it| RevocationView { from: moment(it.from_ms), entry: it.at.get() })
             .collect(),
-        entry: grant.recorded,
-        last_entry: revoked.last().map_or(grant.recorded, |(at, _)| *at),
+        entry: grant.recorded.get(),
+        last_entry: revoked.last().map_or(grant.recorded, |it| it.at).get(),
     }
 }
 
@@ -361,7 +362,7 @@ fn denials_of_work(
     rows: usize,
 ) -> Vec<Ix<Denial>> {
     let records = now.records_of(work);
-    let all = records.iter().flat_map(|record| now.index.works.at(*record).denials.iter().copied());
+    let all = records.iter().flat_map(|record| now.index.denials_of(*record));
     let mut places: Vec<_> = all.filter(|ix| ix.place() < before).collect();
     places.retain(|ix| sees_denial(now, by, now.index.denials.at(*ix)));
     places.sort_unstable_by(|a, b| b.cmp(a));
@@ -374,7 +375,7 @@ fn sees_denial(now: AsOf<'_>, by: &Verified, denial: &Denial) -> bool {
         return false;
     }
     let Some(org) = caller(now, by) else { return false };
-    let is_named = match &denial.developers {
+    let is_named = match &now.index.refusal(denial).developers {
         Scope::Any => by.actor().roles().meets(Roles::DEVELOPERS),
         Scope::Only(named) => named.contains(&by.actor().org()),
     };
@@ -387,6 +388,7 @@ fn sees_denial(now: AsOf<'_>, by: &Verified, denial: &Denial) -> bool {
 
 fn denial_view(now: AsOf<'_>, ix: Ix<Denial>) -> DenialView {
     let denial = now.index.denials.at(ix);
+    let refusal = now.index.refusal(denial);
     let lifted = denial.holdings.iter().map(|(_, at)| *at).filter(|at| now.seen(*at)).max();
     DenialView {
         denial: now.index.denials.id(ix),
@@ -394,15 +396,15 @@ fn denial_view(now: AsOf<'_>, ix: Ix<Denial>) -> DenialView {
         principal: now.org_id(denial.principal),
         recorded_by: now.org_id(denial.recorder),
         state: if now.denial_stands(denial) { "standing" } else { "withdrawn" },
-        parts: denial.parts,
-        uses: denial.uses.clone(),
-        developers: denial.developers.clone(),
-        models: denial.models.clone(),
-        territories: denial.territories.clone(),
+        parts: refusal.parts,
+        uses: refusal.uses.clone(),
+        developers: refusal.developers.clone(),
+        models: refusal.models.clone(),
+        territories: refusal.territories.clone(),
         from: from(denial.term),
         until: until(denial.term),
-        entry: denial.recorded,
-        last_entry: lifted.unwrap_or(denial.recorded),
+        entry: denial.recorded.get(),
+        last_entry: lifted.unwrap_or(denial.recorded).get(),
     }
 }
 

@@ -142,8 +142,8 @@ fn scan(now: AsOf<'_>, wanted: Wanted, from: Place) -> Queue {
     let (mut items, mut place) = (Vec::new(), from);
     for _ in 0..MAX_LOOKED_AT {
         let due = [
-            holdings.peek().map(|(_, _, it)| it.asserted),
-            bindings.peek().map(|(_, _, it)| it.asserted),
+            holdings.peek().map(|(_, _, it)| it.asserted.get()),
+            bindings.peek().map(|(_, _, it)| it.asserted.get()),
             claims.peek().map(|(_, _, it)| it.made),
             disputes.peek().map(|(_, _, it)| it.opened),
         ];
@@ -186,7 +186,7 @@ impl Scope<'_> {
         &self,
         waits: bool,
         work: Ix<Work>,
-        entry: u64,
+        entry: impl Into<u64>,
         waiting: impl FnOnce() -> Waiting,
     ) -> Option<Item> {
         let work = self.now.canonical(work);
@@ -194,7 +194,7 @@ impl Scope<'_> {
         fits.then(|| Item {
             waiting: waiting(),
             work: WorkName { work: self.now.work_id(work), title: None },
-            entry,
+            entry: entry.into(),
         })
     }
 
@@ -221,9 +221,9 @@ impl Scope<'_> {
         let waits = self.now.binding_stands(ix) && !self.now.seen(it.confirmed) && self.is_of(it.by);
         self.item(waits, it.work, it.asserted, || Waiting::Binding {
             binding: id,
-            key: it.key.clone(),
+            key: self.now.index.bindings.key(ix),
             by: self.named(it.by),
-            contests: it.contests,
+            contests: self.now.index.bindings.story(it).contests_from_ms.is_some(),
         })
     }
 

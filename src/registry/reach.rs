@@ -105,24 +105,24 @@ impl Asking<'_> {
     }
 
     fn is_in_term(&self, grant: &Grant) -> bool {
-        let revoked =
-            grant.revoked.iter().any(|(at, from_ms)| self.now.seen(*at) && *from_ms <= self.moment_ms);
+        let revoked = self.now.revocations(grant).any(|it| it.from_ms <= self.moment_ms);
         !revoked && grant.term.contains(self.moment_ms)
     }
 
     /// The contexts that a grant names. One for anybody without limits names nobody.
     fn named(&self, grant: &Grant, only: Option<OrgId>, found: &mut Vec<Context>) {
-        let models: Vec<Option<ModelId>> = match &grant.models {
+        let licence = self.now.index.licence(grant);
+        let models: Vec<Option<ModelId>> = match &licence.models {
             Scope::Any => vec![None],
             Scope::Only(models) => models.iter().take(TRIED).map(|model| Some(*model)).collect(),
         };
-        let territories: Vec<Option<Territory>> = match &grant.territories {
+        let territories: Vec<Option<Territory>> = match &licence.territories {
             Scope::Any => vec![None],
             Scope::Only(territories) => territories.iter().take(TRIED).map(|it| Some(*it)).collect(),
         };
         for model in models {
             let owner = model.and_then(|model| self.developer_of(model));
-            let developers: Vec<OrgId> = match (&grant.developers, owner) {
+            let developers: Vec<OrgId> = match (&licence.developers, owner) {
                 (Scope::Any, Some(owner)) => vec![owner],
                 (Scope::Only(named), Some(owner)) if named.contains(&owner) => vec![owner],
                 (Scope::Only(named), None) if model.is_none() => named.clone(),

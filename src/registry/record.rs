@@ -175,7 +175,7 @@ fn nameless(organization: OrgId) -> OrgName {
 pub(super) fn read(now: AsOf<'_>, ix: Ix<Work>) -> WorkView {
     let work = now.index.works.at(ix);
     let records = now.records_of(ix);
-    let merged = work.merged_into.filter(|(at, _)| now.seen(*at)).map(|(_, into)| now.canonical(into));
+    let merged = Some(now.canonical(ix)).filter(|into| *into != ix);
     let mut more = false;
     let (layers, part_of, parts) = links(now, &records, &mut more);
     let keys = keys(now, &records, &mut more);
@@ -191,7 +191,7 @@ pub(super) fn read(now: AsOf<'_>, ix: Ix<Work>) -> WorkView {
         },
         merged_into: merged.map(|into| now.work_id(into)),
         registrant: nameless(now.org_id(work.registrant)),
-        registered_entry: work.registered,
+        registered_entry: work.registered.get(),
         holders: holders(now, ix),
         roster_complete: now.roster_complete(ix),
         layers,
@@ -202,7 +202,7 @@ pub(super) fn read(now: AsOf<'_>, ix: Ix<Work>) -> WorkView {
         keys,
         claims: claims(now, &records),
         disputes: disputes(now, &records),
-        entry: work.registered,
+        entry: work.registered.get(),
         log_size: now.size,
     }
 }
@@ -215,7 +215,7 @@ fn holders(now: AsOf<'_>, work: Ix<Work>) -> Vec<HoldingView> {
             holding: now.index.holdings.id(ix),
             holder: nameless(holder),
             confirmed: now.is_confirmed(ix),
-            entry: now.index.holdings.at(ix).asserted,
+            entry: now.index.holdings.at(ix).asserted.get(),
         })
     });
     views.collect()
@@ -229,16 +229,17 @@ fn links(
     let (mut layers, mut part_of, mut parts) = (Vec::new(), Vec::new(), Vec::new());
     let tied = |other| WorkName { work: now.work_id(now.canonical(other)), title: None };
     for record in records {
-        let record = now.index.works.at(*record);
-        for ix in record.layers.iter().copied().filter(|ix| now.layer_link_stands(*ix)) {
+        for ix in now.index.layers_of(*record).into_iter().filter(|ix| now.layer_link_stands(*ix)) {
             let link = now.index.layers.at(ix);
             let id = now.index.layers.id(ix);
-            let view = LinkView { link: id, work: tied(link.layer), effective: true, entry: link.linked };
+            let (work, entry) = (tied(link.layer), link.linked.get());
+            let view = LinkView { link: id, work, effective: true, entry };
             push(&mut layers, view, more);
         }
-        let sides = [(&record.parents, &mut part_of, true), (&record.children, &mut parts, false)];
+        let (up, down) = (now.index.parents_of(*record), now.index.children_of(*record));
+        let sides = [(up, &mut part_of, true), (down, &mut parts, false)];
         for (links, views, is_up) in sides {
-            for ix in links.iter().copied().filter(|ix| now.part_link_stands(*ix)) {
+            for ix in links.into_iter().filter(|ix| now.part_link_stands(*ix)) {
                 let link = now.index.parts.at(ix);
                 let (id, other) = (now.index.parts.id(ix), if is_up { link.whole } else { link.part });
                 let effective = now.part_link_effective(ix);
@@ -258,23 +259,24 @@ fn push(views: &mut Vec<LinkView>, view: LinkView, more: &mut bool) {
 }
 
 fn keys(now: AsOf<'_>, records: &[Ix<Work>], more: &mut bool) -> Vec<BindingView> {
-    let all = records.iter().flat_map(|record| now.index.works.at(*record).bindings.iter().copied());
+    let all = records.iter().flat_map(|record| now.index.bindings_of(*record));
     let mut views: Vec<_> = all
         .filter_map(|ix| {
             let binding = now.index.bindings.at(ix);
-            let (confirmed, removed) = (now.seen(binding.confirmed), now.seen(binding.removed));
+            let story = now.index.bindings.story(binding);
+            let (confirmed, removed) = (now.seen(binding.confirmed), now.seen(story.removed));
             let state = match (confirmed, removed) {
                 (true, true) => "removed",
                 (false, true) => return None,
                 (true, false) => "confirmed",
                 (false, false) => "asserted",
             };
-            let is_there = now.seen(binding.asserted) && !now.seen(binding.rejected);
+            let is_there = now.seen(binding.asserted) && !now.seen(story.rejected);
             is_there.then(|| BindingView {
                 binding: now.index.bindings.id(ix),
-                key: binding.key.clone(),
+                key: now.index.bindings.key(ix),
                 state,
-                entry: binding.asserted,
+                entry: binding.asserted.get(),
             })
         })
         .take(MAX_KEYS + 1)
@@ -285,7 +287,7 @@ fn keys(now: AsOf<'_>, records: &[Ix<Work>], more: &mut bool) -> Vec<BindingView
 }
 
 fn claims(now: AsOf<'_>, records: &[Ix<Work>]) -> Vec<ClaimView> {
-    let all = records.iter().flat_map(|record| now.index.works.at(*record).claims.iter().copied());
+    let all = records.iter().flat_map(|record| now.index.claims_of(*record));
     let view = |ix: Ix<Claim>| {
         let claim = now.index.claims.at(ix);
         let claimant = nameless(now.org_id(claim.claimant));
@@ -295,7 +297,7 @@ fn claims(now: AsOf<'_>, records: &[Ix<Work>]) -> Vec<ClaimView> {
 }
 
 fn disputes(now: AsOf<'_>, records: &[Ix<Work>]) -> Vec<DisputeView> {
-    let all = records.iter().flat_map(|record| now.index.works.at(*record).disputes.iter().copied());
+    let all = records.iter().flat_map(|record| now.index.disputes_of(*record));
     let open = all.filter_map(|ix| {
         let dispute = now.index.disputes.at(ix);
         let is_open = now.seen(dispute.opened) && !now.seen(dispute.settled);

@@ -1,29 +1,31 @@
 //! Append-only arenas with an undo log.
 //!
-//! The sequencer folds acts before they are durable and takes them back if they don't become so. Every change goes
-//! through [`Arena::push`], [`Arena::change`] or [`Lists::push`], which note how to take it back.
+//! The sequencer folds acts before they are durable and takes them back if they don't become so. What was pushed since
+//! a mark is taken off again by its number; what was changed since is noted as it was before.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::marker::PhantomData;
+use std::num::NonZeroU32;
 
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Few;
 use crate::domain::ids::{Id, Kind};
 
-/// The place of a `T` in its arena.
-pub struct Ix<T>(u32, PhantomData<fn() -> T>);
+/// The place of a `T` in its arena, in four bytes, also where it may be absent.
+pub struct Ix<T>(NonZeroU32, PhantomData<fn() -> T>);
 
 impl<T> Ix<T> {
-    const fn new(place: u32) -> Self {
-        Self(place, PhantomData)
+    pub(super) const fn new(place: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(place), PhantomData)
     }
 
     /// The place as a number: 0 for the first thing ever pushed. It never changes.
     pub const fn place(self) -> u32 {
-        self.0
+        self.0.get() - 1
     }
 }
 
@@ -56,13 +58,13 @@ impl<T> Hash for Ix<T> {
 }
 impl<T> fmt::Debug for Ix<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0)
+        write!(f, "#{}", self.place())
     }
 }
 
 impl<T> Serialize for Ix<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        self.place().serialize(serializer)
     }
 }
 
@@ -72,204 +74,280 @@ impl<'de, T> Deserialize<'de> for Ix<T> {
     }
 }
 
-#[derive(Clone, Debug)]
-enum Undo<T> {
-    Pushed,
-    Changed(u32, Box<T>),
+/// How many things an arena can hold, less than what the acts of one entry can add.
+pub(super) const MOST: usize = u32::MAX as usize - (1 << 20);
+
+/// The place that a number of things amounts to.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "there are never more than `MOST`, and what one entry adds"
+)]
+pub(super) const fn place_of(number: usize) -> u32 {
+    number as u32
 }
 
-/// Things of one kind, by place and by id.
-pub struct Arena<K, T> {
-    places: HashMap<u128, u32>,
-    items: Vec<(Id<K>, T)>,
-    undo: Vec<Undo<T>>,
+/// How far a part of the index had come: what was pushed, and what was changed since the last `keep`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mark {
+    pub(super) pushed: usize,
+    pub(super) changed: usize,
 }
 
-impl<K, T> Default for Arena<K, T> {
+/// Things by place.
+pub struct Rows<T> {
+    items: Vec<T>,
+    before: Vec<(u32, T)>,
+}
+
+impl<T> Default for Rows<T> {
     fn default() -> Self {
-        Self { places: HashMap::new(), items: Vec::new(), undo: Vec::new() }
+        Self { items: Vec::new(), before: Vec::new() }
     }
 }
 
-impl<K: Kind, T: Clone> Arena<K, T> {
-    /// The place of the thing with this id.
-    pub fn find(&self, id: Id<K>) -> Option<Ix<T>> {
-        self.places.get(&id.uuid().as_u128()).map(|place| Ix::new(*place))
-    }
-
-    /// The thing at a place that this arena gave out.
+impl<T: Clone> Rows<T> {
+    /// The thing at a place that was given out here.
     #[expect(clippy::indexing_slicing, reason = "places are given out by `push` only, and things stay")]
     pub fn at(&self, ix: Ix<T>) -> &T {
-        &self.items[ix.0 as usize].1
-    }
-
-    /// The id of the thing at a place that this arena gave out.
-    #[expect(clippy::indexing_slicing, reason = "places are given out by `push` only, and things stay")]
-    pub fn id(&self, ix: Ix<T>) -> Id<K> {
-        self.items[ix.0 as usize].0
-    }
-
-    /// All things, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
-        (0_u32..).zip(&self.items).map(|(place, (id, item))| (Ix::new(place), *id, item))
-    }
-
-    /// The things from a place on, in the order in which they were pushed.
-    pub fn since_place(&self, place: u32) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
-        let rest = self.items.get(place as usize..).unwrap_or_default();
-        (place..).zip(rest).map(|(place, (id, item))| (Ix::new(place), *id, item))
-    }
-
-    /// The things before a place, the last one first.
-    #[expect(clippy::cast_possible_truncation, reason = "the end is not behind a place, which is a u32")]
-    pub fn before_place(&self, place: u32) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
-        let end = self.items.len().min(place as usize);
-        let earlier = self.items.get(..end).unwrap_or_default();
-        (0_u32..end as u32)
-            .rev()
-            .zip(earlier.iter().rev())
-            .map(|(place, (id, item))| (Ix::new(place), *id, item))
+        &self.items[ix.place() as usize]
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.items.len()
     }
 
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// Adds a thing.
-    #[expect(clippy::cast_possible_truncation, reason = "an arena holds fewer things than a u32 counts")]
-    pub(super) fn push(&mut self, id: Id<K>, item: T) -> Ix<T> {
-        let place = self.items.len() as u32;
-        self.items.push((id, item));
-        self.places.insert(id.uuid().as_u128(), place);
-        self.undo.push(Undo::Pushed);
+    /// The things of a chain, oldest first: each knows the one before it.
+    pub fn chain(&self, last: Option<Ix<T>>, earlier: impl Fn(&T) -> Option<Ix<T>>) -> Few<Ix<T>> {
+        let mut found: Few<_> = std::iter::successors(last, |ix| earlier(self.at(*ix))).collect();
+        found.reverse();
+        found
+    }
+
+    pub(super) fn push(&mut self, item: T) -> Ix<T> {
+        let place = place_of(self.items.len());
+        self.items.push(item);
         Ix::new(place)
     }
 
     /// The thing at a place, to be changed.
     #[expect(clippy::indexing_slicing, reason = "places are given out by `push` only, and things stay")]
     pub(super) fn change(&mut self, ix: Ix<T>) -> &mut T {
-        let item = &mut self.items[ix.0 as usize].1;
-        self.undo.push(Undo::Changed(ix.0, Box::new(item.clone())));
+        let item = &mut self.items[ix.place() as usize];
+        self.before.push((ix.place(), item.clone()));
         item
     }
 
-    pub(super) fn mark(&self) -> usize {
-        self.undo.len()
+    pub(super) const fn has_room(&self) -> bool {
+        self.items.len() < MOST
     }
 
-    pub(super) fn undo_to(&mut self, mark: usize) {
-        while self.undo.len() > mark {
-            match self.undo.pop() {
-                Some(Undo::Pushed) => {
-                    if let Some((id, _)) = self.items.pop() {
-                        self.places.remove(&id.uuid().as_u128());
-                    }
-                }
-                Some(Undo::Changed(place, before)) => {
-                    if let Some(slot) = self.items.get_mut(place as usize) {
-                        slot.1 = *before;
-                    }
-                }
-                None => break,
+    pub(super) const fn mark(&self) -> Mark {
+        Mark { pushed: self.items.len(), changed: self.before.len() }
+    }
+
+    pub(super) fn undo_to(&mut self, mark: Mark) {
+        while self.before.len() > mark.changed {
+            let Some((place, before)) = self.before.pop() else { break };
+            if let Some(slot) = self.items.get_mut(place as usize) {
+                *slot = before;
+            }
+        }
+        self.items.truncate(mark.pushed);
+    }
+
+    pub(super) fn keep(&mut self) {
+        self.before.clear();
+    }
+}
+
+impl<T: Serialize> Serialize for Rows<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.items.serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Rows<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self { items: Vec::deserialize(deserializer)?, before: Vec::new() })
+    }
+}
+
+/// A thing with its id.
+#[derive(Clone)]
+struct Named<K, T> {
+    id: Id<K>,
+    item: T,
+}
+
+/// Things of one kind, by place and by id. The table holds places only: ids are compared where the things are.
+pub struct Arena<K, T> {
+    rows: Vec<Named<K, T>>,
+    before: Vec<(u32, T)>,
+    places: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl<K, T> Default for Arena<K, T> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            before: Vec::new(),
+            places: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+        }
+    }
+}
+
+fn hash<K: Kind>(hasher: &DefaultHashBuilder, id: Id<K>) -> u64 {
+    hasher.hash_one(id.uuid().as_u128())
+}
+
+/// Whether the thing at a place has this id.
+fn is_at<K: Kind, T>(rows: &[Named<K, T>], place: u32, id: Id<K>) -> bool {
+    rows.get(place as usize).is_some_and(|named| named.id == id)
+}
+
+/// The hash of the id of the thing at a place.
+fn hash_at<K: Kind, T>(hasher: &DefaultHashBuilder, rows: &[Named<K, T>], place: u32) -> u64 {
+    rows.get(place as usize).map_or(0, |named| hash(hasher, named.id))
+}
+
+impl<K: Kind, T: Clone> Arena<K, T> {
+    /// The place of the thing with this id.
+    pub fn find(&self, id: Id<K>) -> Option<Ix<T>> {
+        let place = self.places.find(hash(&self.hasher, id), |place| is_at(&self.rows, *place, id));
+        place.map(|place| Ix::new(*place))
+    }
+
+    /// The thing at a place that this arena gave out.
+    #[expect(clippy::indexing_slicing, reason = "places are given out by `push` only, and things stay")]
+    pub fn at(&self, ix: Ix<T>) -> &T {
+        &self.rows[ix.place() as usize].item
+    }
+
+    /// The id of the thing at a place that this arena gave out.
+    #[expect(clippy::indexing_slicing, reason = "places are given out by `push` only, and things stay")]
+    pub fn id(&self, ix: Ix<T>) -> Id<K> {
+        self.rows[ix.place() as usize].id
+    }
+
+    /// All things, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
+        self.since_place(0)
+    }
+
+    /// The things from a place on, in the order in which they were pushed.
+    pub fn since_place(&self, place: u32) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
+        let rest = self.rows.get(place as usize..).unwrap_or_default();
+        (place..).zip(rest).map(|(place, named)| (Ix::new(place), named.id, &named.item))
+    }
+
+    /// The things before a place, the last one first.
+    pub fn before_place(&self, place: u32) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
+        let end = self.rows.len().min(place as usize);
+        let earlier = self.rows.get(..end).unwrap_or_default();
+        let places = (0..place_of(end)).rev();
+        places.zip(earlier.iter().rev()).map(|(place, named)| (Ix::new(place), named.id, &named.item))
+    }
+
+    /// The things of a chain, oldest first: each knows the one before it.
+    pub fn chain(&self, last: Option<Ix<T>>, earlier: impl Fn(&T) -> Option<Ix<T>>) -> Few<Ix<T>> {
+        let mut found: Few<_> = std::iter::successors(last, |ix| earlier(self.at(*ix))).collect();
+        found.reverse();
+        found
+    }
+
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Adds a thing.
+    pub(super) fn push(&mut self, id: Id<K>, item: T) -> Ix<T> {
+        let place = place_of(self.rows.len());
+        self.rows.push(Named { id, item });
+        let Self { rows, places, hasher, .. } = self;
+        places.insert_unique(hash(hasher, id), place, |place| hash_at(hasher, rows, *place));
+        Ix::new(place)
+    }
+
+    /// The thing at a place, to be changed.
+    #[expect(clippy::indexing_slicing, reason = "places are given out by `push` only, and things stay")]
+    pub(super) fn change(&mut self, ix: Ix<T>) -> &mut T {
+        let item = &mut self.rows[ix.place() as usize].item;
+        self.before.push((ix.place(), item.clone()));
+        item
+    }
+
+    pub(super) const fn has_room(&self) -> bool {
+        self.rows.len() < MOST
+    }
+
+    pub(super) const fn mark(&self) -> Mark {
+        Mark { pushed: self.rows.len(), changed: self.before.len() }
+    }
+
+    pub(super) fn undo_to(&mut self, mark: Mark) {
+        while self.before.len() > mark.changed {
+            let Some((place, before)) = self.before.pop() else { break };
+            if let Some(named) = self.rows.get_mut(place as usize) {
+                named.item = before;
+            }
+        }
+        while self.rows.len() > mark.pushed {
+            let Some(named) = self.rows.pop() else { break };
+            let place = place_of(self.rows.len());
+            let slot = self.places.find_entry(hash(&self.hasher, named.id), |other| *other == place);
+            if let Ok(slot) = slot {
+                slot.remove();
             }
         }
     }
 
     pub(super) fn keep(&mut self) {
-        self.undo.clear();
+        self.before.clear();
     }
 }
 
 impl<K: Kind, T: Serialize> Serialize for Arena<K, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.items.iter().map(|(id, item)| (id.uuid().as_u128(), item)))
+        serializer.collect_seq(self.rows.iter().map(|named| (named.id.uuid().into_bytes(), &named.item)))
     }
 }
 
 impl<'de, K: Kind, T: Deserialize<'de>> Deserialize<'de> for Arena<K, T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let rows: Vec<(u128, T)> = Vec::deserialize(deserializer)?;
-        let places = (0_u32..).zip(&rows).map(|(place, (id, _))| (*id, place)).collect();
-        let items = rows.into_iter().map(|(id, item)| (Id::new(uuid::Uuid::from_u128(id)), item)).collect();
-        Ok(Self { places, items, undo: Vec::new() })
-    }
-}
-
-/// Lists by key; they only grow.
-pub struct Lists<Q, T> {
-    lists: HashMap<Q, Vec<T>>,
-    undo: Vec<Q>,
-}
-
-impl<Q, T> Default for Lists<Q, T> {
-    fn default() -> Self {
-        Self { lists: HashMap::new(), undo: Vec::new() }
-    }
-}
-
-impl<Q: Copy + Eq + Hash, T> Lists<Q, T> {
-    /// The list under a key, oldest first.
-    pub fn get(&self, key: Q) -> &[T] {
-        self.lists.get(&key).map_or(&[], Vec::as_slice)
-    }
-
-    /// Whether the list under a key has anything.
-    pub fn has(&self, key: Q) -> bool {
-        // Most keys are of lists that nobody ever began.
-        !self.lists.is_empty() && self.lists.contains_key(&key)
-    }
-
-    /// Whether no list has anything.
-    pub fn is_empty(&self) -> bool {
-        self.lists.is_empty()
-    }
-
-    /// All keys with their lists, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Q, &[T])> {
-        self.lists.iter().map(|(key, list)| (key, list.as_slice()))
-    }
-
-    pub(super) fn push(&mut self, key: Q, item: T) {
-        self.lists.entry(key).or_default().push(item);
-        self.undo.push(key);
-    }
-
-    pub(super) fn mark(&self) -> usize {
-        self.undo.len()
-    }
-
-    pub(super) fn undo_to(&mut self, mark: usize) {
-        while self.undo.len() > mark {
-            let Some(key) = self.undo.pop() else { break };
-            if let Some(list) = self.lists.get_mut(&key) {
-                list.pop();
-                if list.is_empty() {
-                    self.lists.remove(&key);
+        struct Rows<K, T>(PhantomData<fn() -> (K, T)>);
+        impl<'de, K: Kind, T: Deserialize<'de>> serde::de::Visitor<'de> for Rows<K, T> {
+            type Value = Arena<K, T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("things with their ids")
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut arena = Arena::default();
+                while let Some((id, item)) = seq.next_element::<([u8; 16], T)>()? {
+                    arena.rows.push(Named { id: Id::new(uuid::Uuid::from_bytes(id)), item });
                 }
+                let Arena { rows, places, hasher, .. } = &mut arena;
+                places.reserve(rows.len(), |_| 0);
+                for (place, named) in (0_u32..).zip(rows.iter()) {
+                    places
+                        .insert_unique(hash(hasher, named.id), place, |place| hash_at(hasher, rows, *place));
+                }
+                Ok(arena)
             }
         }
-    }
-
-    pub(super) fn keep(&mut self) {
-        self.undo.clear();
-    }
-}
-
-impl<Q: Serialize, T: Serialize> Serialize for Lists<Q, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(&self.lists)
-    }
-}
-
-impl<'de, Q: Deserialize<'de> + Eq + Hash, T: Deserialize<'de>> Deserialize<'de> for Lists<Q, T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let rows: Vec<(Q, Vec<T>)> = Vec::deserialize(deserializer)?;
-        Ok(Self { lists: rows.into_iter().collect(), undo: Vec::new() })
+        deserializer.deserialize_seq(Rows(PhantomData))
     }
 }

@@ -3,13 +3,13 @@
 //! Section 2 of `docs/rules.md` defines the words used here.
 
 use super::records::{
-    Completeness, Declarer, Denial, Grant, Holding, LayerLink, Mandate, NEVER, Org, OrgRef, PartLink,
-    Reservation, Standing, Work,
+    At, Completeness, Declarer, Denial, Grant, HandedOn, Holding, LayerLink, Mandate, Marks, Org, OrgRef,
+    PartLink, Reservation, Revocation, Standing, Work,
 };
 use super::{Few, Index, Ix};
 use crate::domain::act::{Power, Role};
 use crate::domain::ids::{OrgId, PersonId, WorkId};
-use crate::domain::key::Key;
+use crate::domain::key::{Key, packed};
 use crate::domain::scope::Scope;
 
 /// The index, of which only the entries below `size` are seen.
@@ -36,8 +36,8 @@ impl<'a> AsOf<'a> {
     }
 
     /// Whether the entry is among those seen.
-    pub const fn seen(self, entry: u64) -> bool {
-        entry < self.size
+    pub fn seen(self, entry: impl Into<u64>) -> bool {
+        entry.into() < self.size
     }
 
     /// The version of the rules; 0 before any is activated.
@@ -146,7 +146,7 @@ impl<'a> AsOf<'a> {
 
     /// What the work was merged into, followed to the end.
     pub fn canonical(self, mut work: Ix<Work>) -> Ix<Work> {
-        while let Some((at, into)) = self.index.works.at(work).merged_into {
+        while let Some((at, into)) = self.index.ties_of(work).and_then(|ties| ties.merged_into) {
             if !self.seen(at) {
                 break;
             }
@@ -166,8 +166,8 @@ impl<'a> AsOf<'a> {
         let mut next = 0;
         while let Some(record) = records.get(next).copied() {
             next += 1;
-            let absorbed = &self.index.works.at(record).absorbed;
-            records.extend(absorbed.iter().filter(|(at, _)| self.seen(*at)).map(|(_, work)| *work));
+            let Some(ties) = self.index.ties_of(record) else { continue };
+            records.extend(ties.absorbed.iter().filter(|(at, _)| self.seen(*at)).map(|(_, work)| *work));
         }
         records
     }
@@ -176,7 +176,7 @@ impl<'a> AsOf<'a> {
     pub fn holdings(self, work: Ix<Work>) -> Few<Ix<Holding>> {
         let mut standing = Few::new();
         for record in self.records_of(work) {
-            let holdings = self.index.works.at(record).holdings.iter().copied();
+            let holdings = self.index.holdings_of(record).into_iter();
             standing.extend(holdings.filter(|holding| self.holding_stands(*holding)));
         }
         standing.sort_unstable();
@@ -200,28 +200,31 @@ impl<'a> AsOf<'a> {
     }
 
     /// Who held it just after this entry; nobody if it was asserted later.
-    pub fn holder_after(self, holding: Ix<Holding>, entry: u64) -> Option<Ix<Org>> {
-        self.holder_before(holding, entry.saturating_add(1).min(self.size))
+    pub fn holder_after(self, holding: Ix<Holding>, entry: impl Into<u64>) -> Option<Ix<Org>> {
+        self.holder_before(holding, entry.into().saturating_add(1).min(self.size))
     }
 
     /// Whether it held this at that entry, and its word then counts: it holds it still, or a registrar confirmed the holding
     /// before it handed it on. What was never confirmed gives no power that a transfer could carry further (R1, R4).
     pub fn held_well(self, holding: Ix<Holding>, entry: u64, org: Ix<Org>) -> bool {
-        let holding = self.index.holdings.at(holding);
-        let mut tenures = holding.holders.iter().take_while(|(since, _)| self.seen(*since)).peekable();
-        while let Some((since, holder)) = tenures.next() {
-            let next = tenures.peek().map(|(since, _)| *since);
-            if *since <= entry && next.is_none_or(|next| entry < next) {
-                let confirmed = self.seen(holding.confirmed);
-                return *holder == org && next.is_none_or(|next| confirmed && holding.confirmed < next);
-            }
+        if self.holder_after(holding, entry) != Some(org) {
+            return false;
         }
-        false
+        let record = self.index.holdings.at(holding);
+        let later = self.handed_on(record).filter(|to| self.seen(to.at)).take_while(|to| to.at.get() > entry);
+        later.last().is_none_or(|next| self.seen(record.confirmed) && record.confirmed < next.at)
     }
 
     fn holder_before(self, holding: Ix<Holding>, size: u64) -> Option<Ix<Org>> {
-        let holders = &self.index.holdings.at(holding).holders;
-        holders.iter().rev().find(|(at, _)| *at < size).map(|(_, org)| *org)
+        let record = self.index.holdings.at(holding);
+        let last = self.handed_on(record).find(|to| to.at.get() < size).map(|to| to.to);
+        last.or_else(|| (record.asserted.get() < size).then_some(record.first_holder))
+    }
+
+    /// To whom a holding went over, the last first, seen or not.
+    pub(super) fn handed_on(self, holding: &Holding) -> impl Iterator<Item = &'a HandedOn> {
+        let at = move |ix: Option<Ix<HandedOn>>| ix.map(|ix| self.index.handed_on.at(ix));
+        std::iter::successors(at(holding.handed_on), move |to| at(to.before))
     }
 
     /// Whether the organization holds the canonical work, confirmed or not.
@@ -244,8 +247,8 @@ impl<'a> AsOf<'a> {
     /// the registrant of a work whose registration listed no holder, while none is confirmed.
     pub fn speaks_for(self, org: Ix<Org>, work: Ix<Work>) -> bool {
         let lists_none = || {
-            let listed = self.index.works.at(work).holdings.iter();
-            !listed.copied().any(|holding| self.is_listed(holding, work))
+            let listed = self.index.holdings_of(work);
+            !listed.into_iter().any(|holding| self.is_listed(holding, work))
         };
         let is_registrant = self.index.works.at(work).registrant == org;
         self.stands_behind(org, work) || is_registrant && !self.has_confirmed_holding(work) && lists_none()
@@ -277,7 +280,8 @@ impl<'a> AsOf<'a> {
 
     /// The same, for who knows the standing holdings already.
     pub fn roster_complete_by(self, work: Ix<Work>, holdings: &[Ix<Holding>]) -> bool {
-        !holdings.is_empty() && self.is_declared(&self.index.works.at(work).roster, holdings)
+        let list = self.index.ties_of(work).and_then(|ties| ties.roster.as_deref());
+        !holdings.is_empty() && self.is_declared(work, Marks::ROSTER, list, holdings)
     }
 
     /// Whether the list of layers of a canonical work counts.
@@ -287,18 +291,33 @@ impl<'a> AsOf<'a> {
 
     /// The same, for who knows the standing holdings already.
     pub fn layers_complete_by(self, work: Ix<Work>, holdings: &[Ix<Holding>]) -> bool {
-        self.is_declared(&self.index.works.at(work).layering, holdings)
+        let list = self.index.ties_of(work).and_then(|ties| ties.layering.as_deref());
+        self.is_declared(work, Marks::LAYERING, list, holdings)
     }
 
-    fn is_declared(self, list: &Completeness, holdings: &[Ix<Holding>]) -> bool {
-        let changed = list.changed.iter().rev().find(|at| self.seen(**at)).copied().unwrap_or(NEVER);
-        let declared = || list.declared.iter().filter(|(at, _)| self.seen(*at) && *at >= changed);
+    /// Whether a list, which is as the mark says while it was never changed, is declared complete.
+    fn is_declared(
+        self,
+        work: Ix<Work>,
+        mark: Marks,
+        list: Option<&Completeness>,
+        holdings: &[Ix<Holding>],
+    ) -> bool {
+        let work = self.index.works.at(work);
+        let at_first = ([work.registered], [(work.registered, Declarer::Holder(work.registrant))]);
+        let (changes, declarations): (&[At], &[(At, Declarer)]) = match list {
+            Some(list) => (&list.changed, &list.declared),
+            None if work.marks.has(mark) => (&at_first.0, &at_first.1),
+            None => (&at_first.0, &[]),
+        };
+        let changed = changes.iter().rev().find(|at| self.seen(**at)).copied().unwrap_or_default();
+        let declared = || declarations.iter().filter(|(at, _)| self.seen(*at) && *at >= changed);
         if declared().any(|(_, by)| *by == Declarer::Registrar) {
             return true;
         }
         let is_declared = |holding: &Ix<Holding>| {
             declared().any(|(at, by)| match by {
-                Declarer::Holder(org) => self.held_well(*holding, *at, *org),
+                Declarer::Holder(org) => self.held_well(*holding, at.get(), *org),
                 Declarer::Registrar => true,
             })
         };
@@ -311,10 +330,8 @@ impl<'a> AsOf<'a> {
     pub fn layer_links(self, work: Ix<Work>) -> Few<Ix<LayerLink>> {
         let mut links = Few::new();
         for record in self.records_of(work) {
-            links.extend(self.index.works.at(record).layers.iter().copied().filter(|link| {
-                let link = self.index.layers.at(*link);
-                self.seen(link.linked) && !self.seen(link.removed)
-            }));
+            let all = self.index.layers_of(record).into_iter();
+            links.extend(all.filter(|link| self.layer_link_stands(*link)));
         }
         links
     }
@@ -335,23 +352,23 @@ impl<'a> AsOf<'a> {
 
     /// The effective links from a canonical work to its wholes.
     pub fn parent_links(self, work: Ix<Work>) -> Few<Ix<PartLink>> {
-        self.part_links(work, |record| &record.parents)
+        self.part_links(work, Index::parents_of)
     }
 
     /// The effective links from a canonical work to its parts.
     pub fn child_links(self, work: Ix<Work>) -> Few<Ix<PartLink>> {
-        self.part_links(work, |record| &record.children)
+        self.part_links(work, Index::children_of)
     }
 
-    fn part_links(self, work: Ix<Work>, side: impl Fn(&Work) -> &Vec<Ix<PartLink>>) -> Few<Ix<PartLink>> {
+    fn part_links(
+        self,
+        work: Ix<Work>,
+        side: fn(&Index, Ix<Work>) -> Few<Ix<PartLink>>,
+    ) -> Few<Ix<PartLink>> {
         let mut links = Few::new();
         for record in self.records_of(work) {
-            links.extend(
-                side(self.index.works.at(record))
-                    .iter()
-                    .copied()
-                    .filter(|link| self.part_link_effective(*link)),
-            );
+            let all = side(self.index, record).into_iter();
+            links.extend(all.filter(|link| self.part_link_effective(*link)));
         }
         links
     }
@@ -402,17 +419,22 @@ impl<'a> AsOf<'a> {
 
     /// The grants recorded on this very work.
     pub fn grants(self, work: Ix<Work>) -> impl Iterator<Item = (Ix<Grant>, &'a Grant)> {
-        let grants = self.index.works.at(work).grants.iter();
-        grants
-            .map(move |ix| (*ix, self.index.grants.at(*ix)))
-            .filter(move |(_, grant)| self.seen(grant.recorded))
+        let grants = self.index.grants_of(work).into_iter().map(move |ix| (ix, self.index.grants.at(ix)));
+        grants.filter(move |(_, grant)| self.seen(grant.recorded))
+    }
+
+    /// The revocations of a grant, the last first.
+    pub fn revocations(self, grant: &Grant) -> impl Iterator<Item = &'a Revocation> {
+        let at = move |ix: Option<Ix<Revocation>>| ix.map(|ix| self.index.revocations.at(ix));
+        let all = std::iter::successors(at(grant.revoked), move |revocation| at(revocation.before));
+        all.filter(move |revocation| self.seen(revocation.at))
     }
 
     /// The denials on a canonical work that rest on a holding which stands and from which they were not lifted.
     pub fn denials(self, work: Ix<Work>) -> Few<&'a Denial> {
         let mut standing = Few::new();
         for record in self.records_of(work) {
-            let denials = self.index.works.at(record).denials.iter().map(|ix| self.index.denials.at(*ix));
+            let denials = self.index.denials_of(record).into_iter().map(|ix| self.index.denials.at(ix));
             standing.extend(denials.filter(|denial| self.denial_stands(denial)));
         }
         standing
@@ -461,11 +483,12 @@ impl<'a> AsOf<'a> {
     }
 
     fn add_matches(self, key: &Key, matches: &mut Few<KeyMatch>) {
-        for ix in self.index.by_key.get(key.fingerprint()) {
-            let binding = self.index.bindings.at(*ix);
-            let dropped = self.seen(binding.removed) && !self.seen(binding.confirmed);
-            if self.seen(binding.asserted) && !self.seen(binding.rejected) && !dropped {
-                matches.push(KeyMatch { binding: *ix, by_location: key.is_location() });
+        for ix in self.index.bindings.of_key(&packed::of(key)) {
+            let binding = self.index.bindings.at(ix);
+            let story = self.index.bindings.story(binding);
+            let dropped = self.seen(story.removed) && !self.seen(binding.confirmed);
+            if self.seen(binding.asserted) && !self.seen(story.rejected) && !dropped {
+                matches.push(KeyMatch { binding: ix, by_location: key.is_location() });
             }
         }
     }

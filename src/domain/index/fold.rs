@@ -10,7 +10,7 @@ mod works;
 
 pub(in crate::domain) use works::iscc_class;
 
-use super::records::{NEVER, Org, OrgRef, Record, RecordOf};
+use super::records::{At, NEVER, Org, OrgRef, Record, RecordOf};
 use super::{Index, Ix, RecordKind};
 use crate::domain::act::Act;
 use crate::domain::decide::KNOWN_RULES;
@@ -31,6 +31,9 @@ pub enum FoldError {
     /// Time went backwards.
     #[error("entry {0} is older than the one before it")]
     BackInTime(u64),
+    /// The log has outgrown this program.
+    #[error("entry {0} is one too many for this program's index: it needs one that counts further")]
+    Full(u64),
     /// The entry's form is unknown.
     #[error("entry {at} has the unknown version {version}: this program is too old for this log")]
     UnknownVersion {
@@ -73,6 +76,10 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
+    const fn entry_at(self) -> At {
+        At::new(self.at)
+    }
+
     fn unknown<K: Kind>(self, id: Id<K>) -> FoldError {
         FoldError::UnknownName { at: self.at, id: id.to_string() }
     }
@@ -93,6 +100,9 @@ impl Index {
         }
         if entry.at_ms < self.head_ms {
             return Err(FoldError::BackInTime(at));
+        }
+        if !self.has_room() {
+            return Err(FoldError::Full(at));
         }
         if let Some(id) = self.used_name(&entry.act) {
             return Err(FoldError::UsedName { at, id });

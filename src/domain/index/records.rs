@@ -1,20 +1,71 @@
-//! What the index remembers of each thing. A field that ends with `_at` or is a `u64` is an entry index; [`NEVER`]
-//! means that it has not happened.
+//! What the index remembers of each thing. A field that is an [`At`] or a `u64` is an entry index; [`At::NEVER`] and
+//! [`NEVER`] mean that it has not happened.
+//!
+//! Of works, holdings, bindings, grants and denials there are very many, and most of them alike. Their records are
+//! small: a list of theirs is a chain, in which each member knows the one before it; what few of them have is kept
+//! beside them; and what many have in common is kept once.
+
+mod consent;
 
 use serde::{Deserialize, Serialize};
 
+pub use consent::{Denial, Grant, Licence, Refusal, Reservation, Revocation};
+
 use super::Ix;
-use crate::domain::act::{
-    Condition, Covers, GrantRecorded, Power, ReservationForm, Revocable, Role, Signal, WorkKind,
-};
-use crate::domain::ids::{ModelId, OrgId, WorkId};
-use crate::domain::key::{Key, Sha256};
+use super::texts::TextAt;
+use crate::domain::act::{Power, Role, WorkKind};
+use crate::domain::ids::WorkId;
 use crate::domain::scope::Scope;
-use crate::domain::territory::Territory;
-use crate::domain::uses::{Use, UseOrFamily, UseSet};
 
 /// No entry yet.
 pub const NEVER: u64 = u64::MAX;
+
+/// The index of an entry, in four bytes. A log that outgrows them is not folded any further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct At(u32);
+
+impl At {
+    /// No entry yet: later than any.
+    pub const NEVER: Self = Self(u32::MAX);
+    /// How many entries can be told apart.
+    pub const MOST: u64 = u32::MAX as u64;
+
+    /// This entry.
+    #[expect(clippy::cast_possible_truncation, reason = "what is too large is told apart first")]
+    pub const fn new(entry: u64) -> Self {
+        if entry < Self::MOST { Self(entry as u32) } else { Self::NEVER }
+    }
+
+    /// The entry, or [`NEVER`].
+    pub const fn get(self) -> u64 {
+        if self.0 == u32::MAX { NEVER } else { self.0 as u64 }
+    }
+}
+
+impl Default for At {
+    fn default() -> Self {
+        Self::NEVER
+    }
+}
+
+impl From<At> for u64 {
+    fn from(at: At) -> Self {
+        at.get()
+    }
+}
+
+/// In the binary image one more than the index, so that what never happened takes one byte.
+impl Serialize for At {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.wrapping_add(1).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for At {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(u32::deserialize(deserializer)?.wrapping_sub(1)))
+    }
+}
 
 /// Whether an organization may act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,52 +181,93 @@ pub enum Declarer {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Completeness {
     /// Entries that changed it, in order.
-    pub changed: Vec<u64>,
+    pub changed: Vec<At>,
     /// Declarations, in order.
-    pub declared: Vec<(u64, Declarer)>,
+    pub declared: Vec<(At, Declarer)>,
 }
 
-/// A work.
+impl Completeness {
+    /// As it is when a work is registered, declared by the registrant or not.
+    pub fn of_new(registered: At, declared_by: Option<Ix<Org>>) -> Self {
+        let declared = declared_by.map(|by| (registered, Declarer::Holder(by)));
+        Self { changed: vec![registered], declared: declared.into_iter().collect() }
+    }
+}
+
+/// A work. What few works have is in [`Ties`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Work {
     /// What sort of thing.
     pub kind: WorkKind,
+    /// Yes or no.
+    pub marks: Marks,
     /// Its entry.
-    pub registered: u64,
+    pub registered: At,
     /// Who registered it.
     pub registrant: Ix<Org>,
+    /// All holdings ever: the last.
+    pub holdings: Option<Ix<Holding>>,
+    /// All bindings ever: the last.
+    pub bindings: Option<Ix<Binding>>,
+    /// Grants on it: the last.
+    pub grants: Option<Ix<Grant>>,
+    /// Denials on it: the last.
+    pub denials: Option<Ix<Denial>>,
+    /// What few works have.
+    pub ties: Option<Ix<Ties>>,
+}
+
+/// What is true of a work or not. No mark is ever taken off but by undoing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marks(u8);
+
+impl Marks {
+    /// The registrant declared the list of holders complete.
+    pub const ROSTER: Self = Self(1);
+    /// The registrant declared the list of layers complete.
+    pub const LAYERING: Self = Self(2);
+    /// A key of it was at some time asserted for something else beside a confirmed binding.
+    pub const CONTESTED: Self = Self(4);
+    /// Something was at some time reserved for it by name.
+    pub const RESERVED: Self = Self(8);
+
+    /// Whether this mark is there.
+    pub const fn has(self, mark: Self) -> bool {
+        self.0 & mark.0 != 0
+    }
+
+    /// These marks, and this one if it is to be.
+    #[must_use]
+    pub const fn with(self, mark: Self, is: bool) -> Self {
+        if is { Self(self.0 | mark.0) } else { self }
+    }
+}
+
+/// What ties a work to others, or changed after it was registered.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Ties {
     /// Withdrawn.
-    pub withdrawn: u64,
+    pub withdrawn: At,
     /// What it was merged into, and by which entry.
-    pub merged_into: Option<(u64, Ix<Work>)>,
+    pub merged_into: Option<(At, Ix<Work>)>,
     /// What was merged into it.
-    pub absorbed: Vec<(u64, Ix<Work>)>,
-    /// All holdings ever.
-    pub holdings: Vec<Ix<Holding>>,
-    /// All bindings ever.
-    pub bindings: Vec<Ix<Binding>>,
-    /// Links to what it incorporates.
-    pub layers: Vec<Ix<LayerLink>>,
-    /// Links to what it is part of.
-    pub parents: Vec<Ix<PartLink>>,
-    /// Links to its parts.
-    pub children: Vec<Ix<PartLink>>,
-    /// The list of holders.
-    pub roster: Completeness,
-    /// The list of layers.
-    pub layering: Completeness,
-    /// Grants on it.
-    pub grants: Vec<Ix<Grant>>,
-    /// Denials on it.
-    pub denials: Vec<Ix<Denial>>,
-    /// Claims on it.
-    pub claims: Vec<Ix<Claim>>,
-    /// Disputes on it.
-    pub disputes: Vec<Ix<Dispute>>,
-    /// Whether a key of it was ever asserted for something else beside a confirmed binding.
-    pub contested: bool,
-    /// Whether anything was ever reserved for it by name.
-    pub reserved: bool,
+    pub absorbed: Vec<(At, Ix<Work>)>,
+    /// Links to what it incorporates: the last.
+    pub layers: Option<Ix<LayerLink>>,
+    /// Links to what it is part of: the last.
+    pub parents: Option<Ix<PartLink>>,
+    /// Links to its parts: the last.
+    pub children: Option<Ix<PartLink>>,
+    /// How many links to parts there ever were.
+    pub children_ever: u32,
+    /// The list of holders, once it is not as it was registered.
+    pub roster: Option<Box<Completeness>>,
+    /// The list of layers, once it is not as it was registered.
+    pub layering: Option<Box<Completeness>>,
+    /// Claims on it: the last.
+    pub claims: Option<Ix<Claim>>,
+    /// Disputes on it: the last.
+    pub disputes: Option<Ix<Dispute>>,
 }
 
 /// A share in a work.
@@ -183,38 +275,68 @@ pub struct Work {
 pub struct Holding {
     /// The work that it was asserted for.
     pub work: Ix<Work>,
-    /// Who holds it, since which entry; the last is the present holder.
-    pub holders: Vec<(u64, Ix<Org>)>,
+    /// The one before it on that work.
+    pub before: Option<Ix<Self>>,
+    /// Who held it first.
+    pub first_holder: Ix<Org>,
+    /// Who held it later: the last.
+    pub handed_on: Option<Ix<HandedOn>>,
     /// Its entry.
-    pub asserted: u64,
+    pub asserted: At,
     /// Confirmed.
-    pub confirmed: u64,
+    pub confirmed: At,
     /// Rejected or relinquished.
-    pub ended: u64,
+    pub ended: At,
 }
 
-/// A key tied to a work.
+/// That a holding went over to another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HandedOn {
+    /// The one before it of that holding.
+    pub before: Option<Ix<Self>>,
+    /// The entry.
+    pub at: At,
+    /// To whom.
+    pub to: Ix<Org>,
+}
+
+/// A key tied to a work. What few bindings have is in [`Story`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Binding {
     /// The work.
     pub work: Ix<Work>,
+    /// The one before it of that work.
+    pub before: Option<Ix<Self>>,
     /// The key.
-    #[serde(with = "crate::domain::key::packed")]
-    pub key: Key,
+    pub(super) key: TextAt,
     /// Who asserted it.
     pub by: Ix<Org>,
     /// Its entry.
-    pub asserted: u64,
-    /// When that was, in milliseconds.
-    pub asserted_ms: i64,
-    /// Whether another binding of the key, to another work, stood confirmed then: it is a claim while unconfirmed.
-    pub contests: bool,
+    pub asserted: At,
     /// Confirmed.
-    pub confirmed: u64,
+    pub confirmed: At,
+    /// What few bindings have.
+    pub(super) story: Option<Ix<Story>>,
+}
+
+/// What happened to a binding besides being asserted and confirmed.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Story {
+    /// The binding of the same key before it, to whatever work.
+    pub(super) same_key: Option<Ix<Binding>>,
+    /// When it was asserted, in milliseconds, if another binding of the key, to another work, stood confirmed then: it
+    /// is a claim while unconfirmed.
+    pub contests_from_ms: Option<i64>,
     /// Rejected.
-    pub rejected: u64,
+    pub rejected: At,
     /// Removed.
-    pub removed: u64,
+    pub removed: At,
+}
+
+impl Story {
+    /// Nothing happened.
+    pub const NONE: Self =
+        Self { same_key: None, contests_from_ms: None, rejected: At::NEVER, removed: At::NEVER };
 }
 
 /// One work incorporates another.
@@ -224,10 +346,12 @@ pub struct LayerLink {
     pub work: Ix<Work>,
     /// What it incorporates.
     pub layer: Ix<Work>,
+    /// The one before it from that work.
+    pub before: Option<Ix<Self>>,
     /// Its entry.
-    pub linked: u64,
+    pub linked: At,
     /// Removed.
-    pub removed: u64,
+    pub removed: At,
 }
 
 /// A holder's assent to a part link.
@@ -257,6 +381,10 @@ pub struct PartLink {
     pub part: Ix<Work>,
     /// The whole.
     pub whole: Ix<Work>,
+    /// The one before it from that part.
+    pub before_of_part: Option<Ix<Self>>,
+    /// The one before it to that whole.
+    pub before_of_whole: Option<Ix<Self>>,
     /// Its entry.
     pub linked: u64,
     /// Removed.
@@ -285,6 +413,8 @@ pub struct Transfer {
 pub struct Claim {
     /// The work.
     pub work: Ix<Work>,
+    /// The one before it on that work.
+    pub before: Option<Ix<Self>>,
     /// Who claims.
     pub claimant: Ix<Org>,
     /// Its entry.
@@ -300,111 +430,12 @@ pub struct Claim {
 pub struct Dispute {
     /// The work.
     pub work: Ix<Work>,
+    /// The one before it about that work.
+    pub before: Option<Ix<Self>>,
     /// Its entry.
     pub opened: u64,
     /// Settled.
     pub settled: u64,
-}
-
-/// A grant.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Grant {
-    /// The work that it was recorded on.
-    pub work: Ix<Work>,
-    /// Whose right it exercises.
-    pub grantor: Ix<Org>,
-    /// Who recorded it.
-    pub recorder: Ix<Org>,
-    /// The mandate that it was recorded under.
-    pub mandate: Option<Ix<Mandate>>,
-    /// Its entry.
-    pub recorded: u64,
-    /// Its term.
-    pub term: Term,
-    /// Its parts too, or not.
-    pub covers: Covers,
-    /// Where it counts as a layer.
-    pub as_layer_of: Scope<WorkId>,
-    /// Whether a place is enough.
-    pub by_location: bool,
-    /// Leaf uses.
-    pub uses: UseSet,
-    /// Who may.
-    pub developers: Scope<OrgId>,
-    /// With which models.
-    pub models: Scope<ModelId>,
-    /// Where.
-    pub territories: Scope<Territory>,
-    /// Whether and how it can be taken back.
-    pub revocable: Revocable,
-    /// What the developer must keep to.
-    pub conditions: Vec<Condition>,
-    /// The digest of the terms.
-    pub terms: Option<Sha256>,
-    /// Revocations: entry, and from which moment.
-    pub revoked: Vec<(u64, i64)>,
-}
-
-impl Grant {
-    /// The uses that a stated scope amounts to under this version of the rules.
-    pub fn uses_of(act: &GrantRecorded) -> UseSet {
-        match &act.uses {
-            Scope::Any => UseSet::all(),
-            Scope::Only(uses) => uses.iter().copied().collect(),
-        }
-    }
-}
-
-/// A denial.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Denial {
-    /// The work that it was recorded on.
-    pub work: Ix<Work>,
-    /// Whose right it exercises.
-    pub principal: Ix<Org>,
-    /// Who recorded it.
-    pub recorder: Ix<Org>,
-    /// Its entry.
-    pub recorded: u64,
-    /// The holdings that it rests on, each with the entry that lifted it.
-    pub holdings: Vec<(Ix<Holding>, u64)>,
-    /// Its term.
-    pub term: Term,
-    /// Whether it stops parts too.
-    pub parts: bool,
-    /// Uses or families.
-    pub uses: Scope<UseOrFamily>,
-    /// Whom.
-    pub developers: Scope<OrgId>,
-    /// Which models.
-    pub models: Scope<ModelId>,
-    /// Where.
-    pub territories: Scope<Territory>,
-}
-
-impl Denial {
-    /// Whether it speaks of this leaf.
-    pub fn includes(&self, leaf: Use) -> bool {
-        match &self.uses {
-            Scope::Any => true,
-            Scope::Only(uses) => uses.iter().any(|mine| mine.includes(leaf)),
-        }
-    }
-}
-
-/// An opt-out or other foreign signal.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Reservation {
-    /// Who recorded it.
-    pub by: Ix<Org>,
-    /// The form.
-    pub form: ReservationForm,
-    /// What it says.
-    pub signal: Signal,
-    /// Its entry.
-    pub recorded: u64,
-    /// Withdrawn.
-    pub withdrawn: u64,
 }
 
 /// What a [`Record`] is.

@@ -1,7 +1,7 @@
 //! What stands now in and around a work, effective or not: what `admit` asks before it lets anything be added.
 
-use super::records::{Binding, Claim, Grant, LayerLink, NEVER, Org, PartLink, Work};
-use super::{AsOf, Ix};
+use super::records::{At, Binding, Claim, Grant, Holding, LayerLink, NEVER, Org, PartLink, Work};
+use super::{AsOf, Few, Index, Ix};
 
 impl AsOf<'_> {
     /// The organizations that hold a canonical work, each once.
@@ -15,19 +15,20 @@ impl AsOf<'_> {
 
     /// Whether a work was withdrawn by an act of its own.
     pub fn is_withdrawn(self, work: Ix<Work>) -> bool {
-        self.seen(self.index.works.at(work).withdrawn)
+        self.index.ties_of(work).is_some_and(|ties| self.seen(ties.withdrawn))
     }
 
     /// Whether a binding is neither rejected nor removed.
     pub fn binding_stands(self, binding: Ix<Binding>) -> bool {
         let binding = self.index.bindings.at(binding);
-        self.seen(binding.asserted) && !self.seen(binding.rejected) && !self.seen(binding.removed)
+        let story = self.index.bindings.story(binding);
+        self.seen(binding.asserted) && !self.seen(story.rejected) && !self.seen(story.removed)
     }
 
     /// The standing bindings of a canonical work.
     pub fn bindings(self, work: Ix<Work>) -> Vec<Ix<Binding>> {
         let records = self.records_of(work).into_iter();
-        let bindings = records.flat_map(|record| self.index.works.at(record).bindings.iter().copied());
+        let bindings = records.flat_map(|record| self.index.bindings_of(record));
         bindings.filter(|binding| self.binding_stands(*binding)).collect()
     }
 
@@ -51,31 +52,34 @@ impl AsOf<'_> {
 
     /// The canonical works that a canonical work is part of by a standing link, effective or not.
     pub fn wholes_linked(self, work: Ix<Work>) -> Vec<Ix<Work>> {
-        self.linked(work, |record| &record.parents, |link| link.whole)
+        self.linked(work, Index::parents_of, |link| link.whole)
     }
 
     /// The canonical works that are part of a canonical work by a standing link, effective or not.
     pub fn parts_linked(self, work: Ix<Work>) -> Vec<Ix<Work>> {
-        self.linked(work, |record| &record.children, |link| link.part)
+        self.linked(work, Index::children_of, |link| link.part)
     }
 
     /// Whether a canonical work has fewer than `most` standing links to parts.
     pub fn has_room_for_part(self, work: Ix<Work>, most: usize) -> bool {
         let records = self.records_of(work);
-        let children = || records.iter().flat_map(|record| &self.index.works.at(*record).children);
+        let ties = records.iter().filter_map(|record| self.index.ties_of(*record));
+        let ever: usize = ties.map(|ties| ties.children_ever as usize).sum();
+        let stands = |link: &Ix<PartLink>| self.part_link_stands(*link);
+        let children = || records.iter().flat_map(|record| self.index.children_of(*record));
         // Most works are far from any limit: count what stands only where it could matter.
-        children().count() < most || children().filter(|link| self.part_link_stands(**link)).count() < most
+        ever < most || children().filter(stands).count() < most
     }
 
     fn linked(
         self,
         work: Ix<Work>,
-        side: impl Fn(&Work) -> &Vec<Ix<PartLink>>,
+        side: fn(&Index, Ix<Work>) -> Few<Ix<PartLink>>,
         other: impl Fn(&PartLink) -> Ix<Work>,
     ) -> Vec<Ix<Work>> {
         let mut works = Vec::new();
         for record in self.records_of(work) {
-            let links = side(self.index.works.at(record)).iter().copied();
+            let links = side(self.index, record).into_iter();
             let standing = links.filter(|link| self.part_link_stands(*link));
             works.extend(standing.map(|link| self.canonical(other(self.index.parts.at(link)))));
         }
@@ -85,16 +89,17 @@ impl AsOf<'_> {
     /// Whether fewer than `most` grants on this very work are neither revoked nor over at the moment.
     pub fn has_room_for_grant(self, work: Ix<Work>, moment_ms: i64, most: usize) -> bool {
         let in_force = |grant: &Grant| {
-            let revoked = grant.revoked.iter().any(|(at, from_ms)| self.seen(*at) && *from_ms <= moment_ms);
+            let revoked = self.revocations(grant).any(|it| it.from_ms <= moment_ms);
             !revoked && moment_ms < grant.term.until_ms
         };
-        let all = self.index.works.at(work).grants.len();
-        all < most || self.grants(work).filter(|(_, grant)| in_force(grant)).count() < most
+        self.grants(work).filter(|(_, grant)| in_force(grant)).count() < most
     }
 
     /// The entry at which the present holder of a holding came to hold it; [`NEVER`] if nobody does.
-    pub fn held_since(self, holding: Ix<super::records::Holding>) -> u64 {
-        let holders = &self.index.holdings.at(holding).holders;
-        holders.iter().rev().find(|(at, _)| self.seen(*at)).map_or(NEVER, |(at, _)| *at)
+    pub fn held_since(self, holding: Ix<Holding>) -> u64 {
+        let record = self.index.holdings.at(holding);
+        let later = self.handed_on(record).map(|to| to.at);
+        let first = std::iter::once(record.asserted);
+        later.chain(first).find(|at| self.seen(*at)).map_or(NEVER, At::get)
     }
 }

@@ -70,7 +70,7 @@ fn revoke(check: &mut Check<'_>, act: &GrantRevoked) {
     let grant = index.grants.at(ix);
     check.read_by(grant.grantor);
     check.read_by(grant.recorder);
-    check.read_by_named(&grant.developers);
+    check.read_by_named(&index.licence(grant).developers);
     check.read_by_holders(check.seen.canonical(grant.work));
     check.agent_has(Power::Revoke, Over::Works(&[grant.work]), false);
     if principal.is_some_and(|principal| !may_revoke(check, grant, principal)) {
@@ -80,7 +80,7 @@ fn revoke(check: &mut Check<'_>, act: &GrantRevoked) {
         check.moment("/from", moment_ms);
     }
     let from_ms = act.from.at(check.at_ms);
-    match grant.revocable {
+    match index.licence(grant).revocable {
         Revocable::Never => {
             let detail = format!("`{}` can't be revoked before its end: its terms say so", act.grant);
             check.refuse(code::IRREVOCABLE, "/grant", detail);
@@ -93,7 +93,7 @@ fn revoke(check: &mut Check<'_>, act: &GrantRevoked) {
             }
         }
     }
-    if grant.revoked.iter().any(|(_, revoked_ms)| *revoked_ms <= from_ms) {
+    if check.seen.revocations(grant).any(|it| it.from_ms <= from_ms) {
         let detail = format!("`{}` is revoked from that moment or an earlier one already", act.grant);
         check.refuse(code::ALREADY, "/grant", detail);
     }
@@ -137,7 +137,7 @@ fn withdraw(check: &mut Check<'_>, act: &DenialWithdrawn) {
     let denial = index.denials.at(ix);
     check.read_by(denial.principal);
     check.read_by(denial.recorder);
-    check.read_by_named(&denial.developers);
+    check.read_by_named(&index.refusal(denial).developers);
     check.read_by_holders(check.seen.canonical(denial.work));
     if check.is_agent() {
         if check.party() != Some(denial.recorder) || principal != Some(denial.principal) {

@@ -167,8 +167,9 @@ fn prove(check: &mut Check<'_>, act: &ControlProved) {
         let pointer = format!("/bindings/{place}");
         let Some(ix) = check.index.bindings.find(*id) else { continue };
         let binding = check.index.bindings.at(ix);
-        let is_address = matches!(binding.key, Key::Url { .. } | Key::UrlPrefix { .. });
-        if !is_address || binding.key.host().as_ref() != Some(&act.host) {
+        let key = check.index.bindings.key(ix);
+        let is_address = matches!(key, Key::Url { .. } | Key::UrlPrefix { .. });
+        if !is_address || key.host().as_ref() != Some(&act.host) {
             let detail = format!("`{id}` is not an address on that host: name only those");
             check.refuse(code::MISMATCH, pointer.as_str(), detail);
         }

@@ -77,7 +77,7 @@ fn bind(check: &mut Check<'_>, act: &BindingAsserted) {
     let Some(work) = work else { return };
     let standing = check.seen.bindings(work);
     check.at_most("/work", standing.len() + 1, limits::BINDINGS, "keys of one work");
-    if standing.iter().any(|binding| check.index.bindings.at(*binding).key == act.key) {
+    if standing.iter().any(|binding| check.index.bindings.key(*binding) == act.key) {
         let detail = format!("the key is tied to `{}` already", act.work);
         check.refuse(code::ALREADY, "/key", detail);
     }

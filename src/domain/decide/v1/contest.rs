@@ -3,7 +3,7 @@
 use super::{Asked, Block};
 use crate::domain::decision::{ReasonCode, sorted};
 use crate::domain::ids::OrgId;
-use crate::domain::index::records::{Org, Work};
+use crate::domain::index::records::{Binding, Marks, Org, Story, Work};
 use crate::domain::index::{Few, Ix};
 
 /// How long a claim suspends, in milliseconds: 14 days.
@@ -28,12 +28,9 @@ pub(super) fn blocks(asked: &Asked<'_>, work: Ix<Work>) -> Vec<Block> {
         let entries = suspending.iter().map(|contest| contest.entry).collect();
         blocks.push(Block { code: ReasonCode::Claimed, ask, entries });
     }
-    let disputes = asked
-        .seen
-        .records_of(work)
-        .into_iter()
-        .flat_map(|record| &asked.seen.index.works.at(record).disputes);
-    let open = disputes.map(|ix| asked.seen.index.disputes.at(*ix));
+    let disputes =
+        asked.seen.records_of(work).into_iter().flat_map(|record| asked.seen.index.disputes_of(record));
+    let open = disputes.map(|ix| asked.seen.index.disputes.at(ix));
     let open = open.filter(|dispute| asked.seen.seen(dispute.opened) && !asked.seen.seen(dispute.settled));
     let entries: Vec<u64> = open.map(|dispute| dispute.opened).collect();
     if !entries.is_empty() {
@@ -68,8 +65,8 @@ fn claims(asked: &Asked<'_>, work: Ix<Work>) -> Few<Contest> {
     let records = seen.records_of(work);
     let made: Few<_> = records
         .iter()
-        .flat_map(|record| &seen.index.works.at(*record).claims)
-        .map(|ix| seen.index.claims.at(*ix))
+        .flat_map(|record| seen.index.claims_of(*record))
+        .map(|ix| seen.index.claims.at(ix))
         .filter(|claim| seen.seen(claim.made))
         .collect();
     let is_first =
@@ -89,33 +86,45 @@ fn claims(asked: &Asked<'_>, work: Ix<Work>) -> Few<Contest> {
 fn bindings(asked: &Asked<'_>, work: Ix<Work>) -> Vec<Contest> {
     let seen = asked.seen;
     let mut contests = Vec::new();
-    let records = seen.records_of(work).into_iter().map(|record| seen.index.works.at(record));
     // Where no key of a record was ever contested, none of its bindings has anything beside it.
-    for own in records.filter(|record| record.contested).flat_map(|record| &record.bindings) {
-        let own = seen.index.bindings.at(*own);
-        let dropped = seen.seen(own.removed) && !seen.seen(own.confirmed);
-        let contesting = own.contests && !seen.seen(own.confirmed);
-        if !seen.seen(own.asserted) || seen.seen(own.rejected) || dropped || contesting {
+    let contested = |record: &Ix<Work>| seen.index.works.at(*record).marks.has(Marks::CONTESTED);
+    let records = seen.records_of(work).into_iter().filter(contested);
+    for ix in records.flat_map(|record| seen.index.bindings_of(record)) {
+        let own = seen.index.bindings.at(ix);
+        let story = seen.index.bindings.story(own);
+        let confirmed = seen.seen(own.confirmed);
+        let dropped = seen.seen(story.removed) && !confirmed;
+        let contesting = story.contests_from_ms.is_some() && !confirmed;
+        if !seen.seen(own.asserted) || seen.seen(story.rejected) || dropped || contesting {
             continue;
         }
-        let bucket =
-            seen.index.by_key.get(own.key.fingerprint()).iter().map(|ix| seen.index.bindings.at(*ix));
-        let bucket: Vec<_> = bucket.filter(|other| other.contests && seen.seen(other.asserted)).collect();
-        for other in &bucket {
+        let bucket = beside(asked, ix);
+        for (other, story, at_ms) in &bucket {
             let ended =
-                [other.confirmed, other.rejected, other.removed].into_iter().any(|entry| seen.seen(entry));
+                [other.confirmed, story.rejected, story.removed].into_iter().any(|entry| seen.seen(entry));
             if ended || seen.canonical(other.work) == work {
                 continue;
             }
             contests.push(Contest {
                 claimant: other.by,
-                entry: other.asserted,
-                at_ms: other.asserted_ms,
+                entry: other.asserted.get(),
+                at_ms: *at_ms,
                 first: !bucket
                     .iter()
-                    .any(|earlier| earlier.by == other.by && earlier.asserted < other.asserted),
+                    .any(|(earlier, ..)| earlier.by == other.by && earlier.asserted < other.asserted),
             });
         }
     }
     contests
+}
+
+/// The bindings of one key that were asserted beside a confirmed one, and when.
+fn beside<'a>(asked: &Asked<'a>, ix: Ix<Binding>) -> Vec<(&'a Binding, Story, i64)> {
+    let bindings = &asked.seen.index.bindings;
+    let all = bindings.beside(ix).into_iter().map(|ix| bindings.at(ix));
+    let contesting = all.filter(|other| asked.seen.seen(other.asserted)).filter_map(|other| {
+        let story = bindings.story(other);
+        Some((other, story, story.contests_from_ms?))
+    });
+    contesting.collect()
 }

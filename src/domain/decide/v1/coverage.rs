@@ -6,7 +6,7 @@ use super::closure::{Member, Way};
 use super::{Asked, Block};
 use crate::domain::act::Covers;
 use crate::domain::decision::{Leaf, ReasonCode};
-use crate::domain::index::records::{Grant, Holding, Org, PartLink, Work};
+use crate::domain::index::records::{At, Grant, Holding, Org, PartLink, Work};
 use crate::domain::index::{Few, Ix, Mostly1};
 use crate::domain::scope::Scope;
 use crate::domain::uses::Use;
@@ -61,19 +61,20 @@ pub(super) fn judged<'a>(
 }
 
 fn make_leaf(asked: &Asked<'_>, holding: Ix<Holding>, ix: Ix<Grant>, grant: &Grant) -> Option<Leaf> {
+    let licence = asked.seen.index.licence(grant);
     Some(Leaf {
         holding: asked.seen.index.holdings.id(holding),
         holder: asked.seen.org_id(asked.seen.holder(holding)?),
         grant: asked.seen.index.grants.id(ix),
-        entry: grant.recorded,
-        conditions: grant.conditions.clone(),
-        terms: grant.terms,
+        entry: grant.recorded.get(),
+        conditions: licence.conditions.clone(),
+        terms: licence.terms,
     })
 }
 
 /// What decides which of several grants is the nearest, the least first: whether it is for other developers, how much it
 /// misses, the first of that in the order in which people are told, and the later grant before the earlier.
-type Rank = (bool, usize, usize, std::cmp::Reverse<u64>);
+type Rank = (bool, usize, usize, std::cmp::Reverse<At>);
 
 /// The grant that comes nearest.
 pub(super) enum Nearest<'a> {
@@ -114,7 +115,7 @@ fn nearest<'a>(
     }
     match (covering, best) {
         (Some((ix, grant)), _) => Nearest::Covers(ix, grant),
-        (None, Some(((_, _, _, entry), code))) => Nearest::Misses(code, entry.0),
+        (None, Some(((_, _, _, entry), code))) => Nearest::Misses(code, entry.0.get()),
         (None, None) => Nearest::None,
     }
 }
@@ -127,19 +128,19 @@ fn misses(
     holding: Ix<Holding>,
     grant: &Grant,
 ) -> [Option<ReasonCode>; 8] {
-    let question = asked.question;
+    let (question, licence) = (asked.question, asked.seen.index.licence(grant));
     let miss = |missed: bool, code: ReasonCode| missed.then_some(code);
-    if !grant.developers.covers(Some(&question.developer)) {
+    if !licence.developers.covers(Some(&question.developer)) {
         return [Some(ReasonCode::DeveloperNotCovered), None, None, None, None, None, None, None];
     }
     asked.boundary(grant.term.from_ms);
     asked.boundary(grant.term.until_ms);
     [
         None,
-        miss(!grant.uses.contains(leaf), ReasonCode::UseNotCovered),
-        miss(!grant.models.covers(question.model.as_ref()), ReasonCode::ModelNotCovered),
-        miss(!grant.territories.covers(question.territory.as_ref()), ReasonCode::TerritoryNotCovered),
-        miss(by_location && !grant.by_location, ReasonCode::LocationOnly),
+        miss(!licence.uses.contains(leaf), ReasonCode::UseNotCovered),
+        miss(!licence.models.covers(question.model.as_ref()), ReasonCode::ModelNotCovered),
+        miss(!licence.territories.covers(question.territory.as_ref()), ReasonCode::TerritoryNotCovered),
+        miss(by_location && !licence.by_location, ReasonCode::LocationOnly),
         miss(asked.moment_ms < grant.term.from_ms, ReasonCode::NotYetEffective),
         miss(asked.moment_ms >= grant.term.until_ms, ReasonCode::Expired),
         miss(is_stopped(asked, holding, grant), ReasonCode::Revoked),
@@ -148,11 +149,10 @@ fn misses(
 
 /// R4, R3, R12: revoked, or stopped with the one who recorded it, its principal, its present holder or its mandate.
 fn is_stopped(asked: &Asked<'_>, holding: Ix<Holding>, grant: &Grant) -> bool {
-    let revocations = grant.revoked.iter().filter(|(entry, _)| asked.seen.seen(*entry));
     let mut revoked = false;
-    for (_, effective_ms) in revocations {
-        asked.boundary(*effective_ms);
-        revoked |= *effective_ms <= asked.moment_ms;
+    for revocation in asked.seen.revocations(grant) {
+        asked.boundary(revocation.from_ms);
+        revoked |= revocation.from_ms <= asked.moment_ms;
     }
     let concerned = [Some(grant.recorder), Some(grant.grantor), asked.seen.holder(holding)];
     let suspended = concerned.into_iter().flatten().any(|org| asked.seen.suspension(org).is_some());
@@ -171,7 +171,7 @@ fn mandate_ended(asked: &Asked<'_>, grant: &Grant) -> bool {
 
 /// R8: a grant limited to a layer counts only where the work is that layer.
 fn counts_there(asked: &Asked<'_>, grant: &Grant, way: Way) -> bool {
-    match (&grant.as_layer_of, way) {
+    match (&asked.seen.index.licence(grant).as_layer_of, way) {
         (Scope::Any, _) => true,
         (Scope::Only(_), Way::Root) => false,
         (Scope::Only(works), Way::LayerOf { host, seen_from }) => {
@@ -188,7 +188,7 @@ fn attaching<'a>(asked: &Asked<'a>, member: &Member, holding: Ix<Holding>) -> Fe
     let mut attaching: Few<_> = own.collect();
     for ancestor in member.ancestors.iter().filter(|ancestor| **ancestor != member.work) {
         attaching.extend(seen.grants(*ancestor).filter(|(_, grant)| {
-            grant.covers != Covers::Work
+            seen.index.licence(grant).covers != Covers::Work
                 && grant.mandate.is_none_or(|ix| seen.mandate_covers(seen.index.mandates.at(ix), member.work))
                 && reaches_part(asked, grant, *ancestor, member.work, holding)
         }));
@@ -197,8 +197,8 @@ fn attaching<'a>(asked: &Asked<'a>, member: &Member, holding: Ix<Holding>) -> Fe
 }
 
 /// R4: who held it then, and still speaks through what was granted then.
-fn held(asked: &Asked<'_>, holding: Ix<Holding>, entry: u64, org: Ix<Org>) -> bool {
-    asked.seen.held_well(holding, entry, org)
+fn held(asked: &Asked<'_>, holding: Ix<Holding>, entry: impl Into<u64>, org: Ix<Org>) -> bool {
+    asked.seen.held_well(holding, entry.into(), org)
 }
 
 /// R11: a grant on a whole reaches a part only over links to which the grantor itself has assented as a confirmed
@@ -211,8 +211,8 @@ fn reaches_part(
     holding: Ix<Holding>,
 ) -> bool {
     let mut ties = assented_ties(asked, part, grant.grantor);
-    let granted = grant.recorded;
-    if grant.covers == Covers::WithParts {
+    let granted = grant.recorded.get();
+    if asked.seen.index.licence(grant).covers == Covers::WithParts {
         ties.retain(|tie| tie.since < granted);
     }
     // The latest of the grant and the assents on the way: at the grant itself, or at each later assent.

@@ -15,7 +15,7 @@ pub(super) fn blocks(asked: &Asked<'_>, leaf: Use, member: &Member) -> Vec<Block
         return Vec::new();
     }
     let ask = denials.iter().map(|denial| asked.seen.org_id(denial.principal)).collect();
-    let entries = denials.iter().map(|denial| denial.recorded).collect();
+    let entries = denials.iter().map(|denial| denial.recorded.get()).collect();
     vec![Block { code: ReasonCode::Denied, ask, entries }]
 }
 
@@ -27,19 +27,22 @@ pub(super) fn applying<'a>(
     ancestors: &[Ix<Work>],
 ) -> Few<&'a Denial> {
     let own = asked.seen.denials(work).into_iter();
-    let above =
-        ancestors.iter().flat_map(|ancestor| asked.seen.denials(*ancestor)).filter(|denial| denial.parts);
+    let above = ancestors
+        .iter()
+        .flat_map(|ancestor| asked.seen.denials(*ancestor))
+        .filter(|denial| asked.seen.index.refusal(denial).parts);
     own.chain(above).filter(|denial| applies(asked, leaf, denial)).collect()
 }
 
 fn applies(asked: &Asked<'_>, leaf: Use, denial: &Denial) -> bool {
     asked.boundary(denial.term.from_ms);
     asked.boundary(denial.term.until_ms);
+    let refusal = asked.seen.index.refusal(denial);
     denial.term.contains(asked.moment_ms)
-        && denial.includes(leaf)
-        && means(&denial.developers, Some(&asked.question.developer))
-        && means(&denial.models, asked.question.model.as_ref())
-        && means(&denial.territories, asked.question.territory.as_ref())
+        && refusal.includes(leaf)
+        && means(&refusal.developers, Some(&asked.question.developer))
+        && means(&refusal.models, asked.question.model.as_ref())
+        && means(&refusal.territories, asked.question.territory.as_ref())
 }
 
 /// A question that leaves something unstated may mean what is denied.

@@ -53,15 +53,16 @@ fn tie(asked: &Asked<'_>, found: KeyMatch) -> Option<(Ix<Work>, Tie)> {
     let binding = asked.seen.index.bindings.at(found.binding);
     let confirmed = asked.seen.seen(binding.confirmed);
     // Beside a confirmed binding of the same key it is a claim, not a match (R5).
-    if binding.contests && !confirmed {
+    let story = asked.seen.index.bindings.story(binding);
+    if story.contests_from_ms.is_some() && !confirmed {
         return None;
     }
-    let tie = if asked.seen.seen(binding.removed) {
-        Tie::Removed(binding.removed)
+    let tie = if asked.seen.seen(story.removed) {
+        Tie::Removed(story.removed.get())
     } else if confirmed {
         Tie::Good { by_location: found.by_location }
     } else {
-        Tie::Unconfirmed(binding.asserted)
+        Tie::Unconfirmed(binding.asserted.get())
     };
     Some((asked.seen.canonical(binding.work), tie))
 }

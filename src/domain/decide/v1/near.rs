@@ -19,7 +19,7 @@ pub(super) fn judge(asked: &Asked<'_>, leaf: Use, subjects: &[Subject], reasons:
             let block = Block {
                 code: ReasonCode::NearDenied,
                 ask: denials.iter().map(|denial| asked.seen.org_id(denial.principal)).collect(),
-                entries: denials.iter().map(|denial| denial.recorded).collect(),
+                entries: denials.iter().map(|denial| denial.recorded.get()).collect(),
             };
             reasons.add(ReasonCode::NearDenied, None, Some(asked.seen.work_id(work)), block);
         }
@@ -33,10 +33,11 @@ fn near_works(asked: &Asked<'_>) -> Vec<Ix<Work>> {
         let SubjectKey::Key(Key::Iscc { header, body }) = key else { continue };
         for ix in seen.index.by_iscc.get(iscc_class(header, body)) {
             let binding = seen.index.bindings.at(*ix);
+            let story = seen.index.bindings.story(binding);
             let stands =
-                seen.seen(binding.confirmed) && !seen.seen(binding.rejected) && !seen.seen(binding.removed);
-            let Key::Iscc { body: other, .. } = &binding.key else { continue };
-            if stands && is_near(body, other) {
+                seen.seen(binding.confirmed) && !seen.seen(story.rejected) && !seen.seen(story.removed);
+            let Key::Iscc { body: other, .. } = seen.index.bindings.key(*ix) else { continue };
+            if stands && is_near(body, &other) {
                 works.push(seen.canonical(binding.work));
             }
         }

@@ -4,7 +4,7 @@ use super::{Asked, Subject, contest};
 use crate::domain::act::Signal;
 use crate::domain::decision::{Note, NoteCode, sorted};
 use crate::domain::index::Ix;
-use crate::domain::index::records::{Reservation, Work};
+use crate::domain::index::records::{Marks, Reservation, Work};
 use crate::domain::key::SubjectKey;
 
 /// All notes, sorted.
@@ -13,7 +13,7 @@ pub(super) fn notes(asked: &Asked<'_>, subjects: &[Subject]) -> Vec<Note> {
     for work in looked_at(subjects) {
         let mut reservations = Vec::new();
         for record in asked.seen.records_of(work) {
-            if asked.seen.index.works.at(record).reserved {
+            if asked.seen.index.works.at(record).marks.has(Marks::RESERVED) {
                 reservations.extend(asked.seen.index.reserved_works.get(record));
             }
         }

@@ -18,16 +18,15 @@ pub(super) fn blocks(
     let mut block =
         |code, entries: Vec<u64>| blocks.push(Block { code, ask: holders(asked, holdings), entries });
 
-    let withdrawn = seen.index.works.at(work).withdrawn;
-    if seen.seen(withdrawn) {
-        block(ReasonCode::Withdrawn, vec![withdrawn]);
+    if let Some(ties) = seen.index.ties_of(work).filter(|ties| seen.seen(ties.withdrawn)) {
+        block(ReasonCode::Withdrawn, vec![ties.withdrawn.get()]);
     }
     if holdings.is_empty() {
         block(ReasonCode::NoHolder, Vec::new());
     }
     let unconfirmed = holdings.iter().filter(|holding| !seen.is_confirmed(**holding));
     let unconfirmed: Vec<u64> =
-        unconfirmed.map(|holding| seen.index.holdings.at(*holding).asserted).collect();
+        unconfirmed.map(|holding| seen.index.holdings.at(*holding).asserted.get()).collect();
     if !unconfirmed.is_empty() {
         block(ReasonCode::HolderUnconfirmed, unconfirmed);
     }

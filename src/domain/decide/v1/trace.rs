@@ -104,7 +104,7 @@ fn member(asked: &Asked<'_>, by_location: bool, member: &Member, steps: &mut Vec
             steps.push(Step {
                 work: Some(work),
                 org: Some(asked.seen.org_id(denial.principal)),
-                entries: vec![denial.recorded],
+                entries: vec![denial.recorded.get()],
                 ..plain(9, Found::Denied { r#use: *leaf })
             });
         }
@@ -119,7 +119,7 @@ fn holders(asked: &Asked<'_>, leaf: Use, by_location: bool, member: &Member, ste
         let (rule, found, entries) = match nearest {
             Nearest::Covers(grant, record) => {
                 let grant = asked.seen.index.grants.id(grant);
-                (8, Found::Covered { r#use: leaf, holding, grant }, vec![record.recorded])
+                (8, Found::Covered { r#use: leaf, holding, grant }, vec![record.recorded.get()])
             }
             Nearest::Misses(code, entry) => (rule_of(code), missed(code), vec![entry]),
             Nearest::None => (2, missed(ReasonCode::NoGrant), Vec::new()),

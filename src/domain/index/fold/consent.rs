@@ -4,7 +4,9 @@ use super::{FoldError, Folded, Step};
 use crate::domain::act::{Act, DenialRecorded, GrantRecorded, Power, ReservationRecorded, ReservedSubject};
 use crate::domain::decision::sorted;
 use crate::domain::ids::OrgId;
-use crate::domain::index::records::{Denial, Grant, Mandate, NEVER, Org, Reservation, Term, Work};
+use crate::domain::index::records::{
+    At, Denial, Grant, Licence, Mandate, Marks, NEVER, Org, Refusal, Reservation, Revocation, Term, Work,
+};
 use crate::domain::index::{Index, Ix};
 use crate::domain::key::Key;
 use crate::domain::scope::{Scope, Until};
@@ -15,8 +17,10 @@ impl Index {
             Act::GrantRecorded(act) => self.record_grant(step, act),
             Act::GrantRevoked(act) => {
                 let grant = self.grants.find(act.grant).ok_or_else(|| step.unknown(act.grant))?;
-                let effective_ms = act.from.at(step.entry.at_ms);
-                self.grants.change(grant).revoked.push((step.at, effective_ms));
+                let (at, from_ms) = (step.entry_at(), act.from.at(step.entry.at_ms));
+                let before = self.grants.at(grant).revoked;
+                let revocation = self.revocations.push(Revocation { before, at, from_ms });
+                self.grants.change(grant).revoked = Some(revocation);
                 Ok(())
             }
             Act::DenialRecorded(act) => self.record_denial(step, act),
@@ -26,8 +30,8 @@ impl Index {
                 let holders: Vec<_> =
                     self.denials.at(denial).holdings.iter().map(|(h, _)| self.latest().holder(*h)).collect();
                 for ((_, lifted), holder) in self.denials.change(denial).holdings.iter_mut().zip(holders) {
-                    if holder == Some(principal) && *lifted == NEVER {
-                        *lifted = step.at;
+                    if holder == Some(principal) && *lifted == At::NEVER {
+                        *lifted = step.entry_at();
                     }
                 }
                 Ok(())
@@ -55,25 +59,17 @@ impl Index {
         let at_ms = step.entry.at_ms;
         let grant = Grant {
             work,
+            before: self.works.at(work).grants,
             grantor,
             recorder,
             mandate,
-            recorded: step.at,
+            recorded: step.entry_at(),
+            licence: self.licences.share(Licence::of(act)),
+            revoked: None,
             term: Term { from_ms: act.from.at(at_ms), until_ms: act.until.at() },
-            covers: act.covers,
-            as_layer_of: act.as_layer_of.clone(),
-            by_location: act.by_location,
-            uses: Grant::uses_of(act),
-            developers: act.developers.clone(),
-            models: act.models.clone(),
-            territories: act.territories.clone(),
-            revocable: act.revocable,
-            conditions: act.conditions.clone(),
-            terms: act.terms,
-            revoked: Vec::new(),
         };
         let ix = self.grants.push(act.grant, grant);
-        self.works.change(work).grants.push(ix);
+        self.works.change(work).grants = Some(ix);
         for party in self.concerned(grantor, recorder, &act.developers) {
             self.granted.push(Some(party), ix);
         }
@@ -100,28 +96,23 @@ impl Index {
         let recorder = self.party(step)?;
         let seen = self.latest();
         let holdings = seen.holdings(seen.canonical(work)).into_iter();
-        let holdings =
-            holdings.filter(|holding| seen.holder(*holding) == Some(principal)).map(|h| (h, NEVER)).collect();
+        let held = holdings.filter(|holding| seen.holder(*holding) == Some(principal));
         let denial = Denial {
             work,
+            before: self.works.at(work).denials,
             principal,
             recorder,
-            recorded: step.at,
-            holdings,
+            recorded: step.entry_at(),
+            holdings: held.map(|holding| (holding, At::NEVER)).collect(),
+            refusal: self.refusals.share(Refusal::of(act)),
             term: Term {
                 from_ms: act.from.map_or(i64::MIN, |from| from.at(step.entry.at_ms)),
                 until_ms: act.until.map_or(i64::MAX, Until::at),
             },
-            parts: act.parts.unwrap_or(true),
-            uses: act.uses.clone().unwrap_or(Scope::Any),
-            developers: act.developers.clone().unwrap_or(Scope::Any),
-            models: act.models.clone().unwrap_or(Scope::Any),
-            territories: act.territories.clone().unwrap_or(Scope::Any),
         };
-        let named = denial.developers.clone();
         let ix = self.denials.push(act.denial, denial);
-        self.works.change(work).denials.push(ix);
-        for party in self.concerned(principal, recorder, &named) {
+        self.works.change(work).denials = Some(ix);
+        for party in self.concerned(principal, recorder, act.developers.as_ref().unwrap_or(&Scope::Any)) {
             self.denied.push(party, ix);
         }
         Ok(())
@@ -156,7 +147,8 @@ impl Index {
             }
             (ReservedSubject::Work(_), Some(work)) => {
                 self.reserved_works.push(work, ix);
-                self.works.change(work).reserved = true;
+                let marks = &mut self.works.change(work).marks;
+                *marks = marks.with(Marks::RESERVED, true);
             }
             (ReservedSubject::Work(_), None) => {}
         }

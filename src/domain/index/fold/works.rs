@@ -4,11 +4,11 @@ use super::{FoldError, Folded, Step};
 use crate::domain::act::{Act, Binding as BindingAct, WorkRegistered};
 use crate::domain::ids::{BindingId, HoldingId, LinkId, OrgId, WorkId};
 use crate::domain::index::records::{
-    Assent, Binding, Claim, Completeness, Declarer, Dispute, Holding, LayerLink, NEVER, Org, PartLink,
-    Transfer, Work,
+    Assent, At, Binding, Claim, Completeness, Declarer, Dispute, HandedOn, Holding, LayerLink, Marks, NEVER,
+    Org, PartLink, Transfer, Work,
 };
 use crate::domain::index::{Index, Ix};
-use crate::domain::key::Key;
+use crate::domain::key::{Key, packed};
 
 impl Index {
     pub(super) fn apply_work(&mut self, step: Step<'_>) -> Folded {
@@ -21,16 +21,16 @@ impl Index {
             }
             Act::WorkWithdrawn(act) => {
                 let work = self.work(step, act.work)?;
-                self.works.change(work).withdrawn = step.at;
+                self.change_ties(work).withdrawn = step.entry_at();
                 Ok(())
             }
             Act::WorksMerged(act) => {
                 let (duplicate, into) = (self.work(step, act.duplicate)?, self.work(step, act.into)?);
-                self.works.change(duplicate).merged_into = Some((step.at, into));
-                let into_record = self.works.change(into);
-                into_record.absorbed.push((step.at, duplicate));
-                into_record.roster.changed.push(step.at);
-                into_record.layering.changed.push(step.at);
+                let at = step.entry_at();
+                self.change_ties(duplicate).merged_into = Some((at, into));
+                self.change_ties(into).absorbed.push((at, duplicate));
+                self.change_roster(into).changed.push(at);
+                self.change_layering(into).changed.push(at);
                 self.refresh_assents(step, into);
                 Ok(())
             }
@@ -43,8 +43,8 @@ impl Index {
                 Ok(())
             }
             Act::LinkRemoved(act) => self.remove_link(step, act.link),
-            Act::RosterDeclared(act) => self.declare(step, act.work, |work| &mut work.roster),
-            Act::LayersDeclared(act) => self.declare(step, act.work, |work| &mut work.layering),
+            Act::RosterDeclared(act) => self.declare(step, act.work, Self::change_roster),
+            Act::LayersDeclared(act) => self.declare(step, act.work, Self::change_layering),
             Act::ClaimMade(_) | Act::ClaimWithdrawn(_) | Act::DisputeOpened(_) | Act::DisputeSettled(_) => {
                 self.apply_contest(step)
             }
@@ -54,7 +54,7 @@ impl Index {
             }
             Act::BindingRemoved(act) => {
                 let binding = self.bindings.find(act.binding).ok_or_else(|| step.unknown(act.binding))?;
-                self.bindings.change(binding).removed = step.at;
+                self.bindings.remove(binding, step.entry_at());
                 Ok(())
             }
             _ => self.apply_holding(step),
@@ -66,7 +66,7 @@ impl Index {
             Act::HoldingAsserted(act) => {
                 let work = self.work(step, act.work)?;
                 self.hold(step, work, act.holding, act.holder)?;
-                self.works.change(work).roster.changed.push(step.at);
+                self.change_roster(work).changed.push(step.entry_at());
             }
             Act::HoldingRelinquished(act) => self.end_holding(step, act.holding)?,
             Act::AssertionsConfirmed(act) => {
@@ -83,7 +83,7 @@ impl Index {
                 }
                 for id in &act.bindings {
                     let binding = self.bindings.find(*id).ok_or_else(|| step.unknown(*id))?;
-                    self.bindings.change(binding).rejected = step.at;
+                    self.bindings.reject(binding, step.entry_at());
                 }
             }
             Act::ControlProved(act) => {
@@ -101,7 +101,9 @@ impl Index {
                 let ix = self.transfers.find(act.transfer).ok_or_else(|| step.unknown(act.transfer))?;
                 self.transfers.change(ix).ended = step.at;
                 let Transfer { holding, to, .. } = *self.transfers.at(ix);
-                self.holdings.change(holding).holders.push((step.at, to));
+                let before = self.holdings.at(holding).handed_on;
+                let handed_on = self.handed_on.push(HandedOn { before, at: step.entry_at(), to });
+                self.holdings.change(holding).handed_on = Some(handed_on);
                 self.by_holder.push(to, holding);
                 self.refresh_assents(step, self.holdings.at(holding).work);
             }
@@ -118,11 +120,11 @@ impl Index {
                         self.confirm_holding(step, holding.holding)?;
                     }
                 }
-                let roster = &mut self.works.change(work).roster;
+                let roster = self.change_roster(work);
                 if !act.holders.is_empty() {
-                    roster.changed.push(step.at);
+                    roster.changed.push(step.entry_at());
                 }
-                roster.declared.push((step.at, declarer));
+                roster.declared.push((step.entry_at(), declarer));
             }
             _ => {}
         }
@@ -134,10 +136,11 @@ impl Index {
             Act::ClaimMade(act) => {
                 let work = self.work(step, act.work)?;
                 let claimant = self.principal(step)?;
-                let claim =
-                    Claim { work, claimant, made: step.at, made_ms: step.entry.at_ms, withdrawn: NEVER };
+                let before = self.ties_of(work).and_then(|ties| ties.claims);
+                let (made, made_ms) = (step.at, step.entry.at_ms);
+                let claim = Claim { work, before, claimant, made, made_ms, withdrawn: NEVER };
                 let ix = self.claims.push(act.claim, claim);
-                self.works.change(work).claims.push(ix);
+                self.change_ties(work).claims = Some(ix);
             }
             Act::ClaimWithdrawn(act) => {
                 let ix = self.claims.find(act.claim).ok_or_else(|| step.unknown(act.claim))?;
@@ -145,8 +148,10 @@ impl Index {
             }
             Act::DisputeOpened(act) => {
                 let work = self.work(step, act.work)?;
-                let ix = self.disputes.push(act.dispute, Dispute { work, opened: step.at, settled: NEVER });
-                self.works.change(work).disputes.push(ix);
+                let before = self.ties_of(work).and_then(|ties| ties.disputes);
+                let dispute = Dispute { work, before, opened: step.at, settled: NEVER };
+                let ix = self.disputes.push(act.dispute, dispute);
+                self.change_ties(work).disputes = Some(ix);
             }
             Act::DisputeSettled(act) => {
                 let ix = self.disputes.find(act.dispute).ok_or_else(|| step.unknown(act.dispute))?;
@@ -159,30 +164,19 @@ impl Index {
 
     fn register_work(&mut self, step: Step<'_>, act: &WorkRegistered) -> Folded {
         let principal = self.principal(step)?;
-        let list = |complete: bool| Completeness {
-            changed: vec![step.at],
-            declared: if complete { vec![(step.at, Declarer::Holder(principal))] } else { Vec::new() },
-        };
+        let marks = Marks::default()
+            .with(Marks::ROSTER, act.roster_complete)
+            .with(Marks::LAYERING, act.layers_complete);
         let record = Work {
             kind: act.kind,
-            registered: step.at,
+            marks,
+            registered: step.entry_at(),
             registrant: principal,
-            withdrawn: NEVER,
-            merged_into: None,
-            absorbed: Vec::new(),
-            holdings: Vec::new(),
-            bindings: Vec::new(),
-            layers: Vec::new(),
-            parents: Vec::new(),
-            children: Vec::new(),
-            roster: list(act.roster_complete),
-            layering: list(act.layers_complete),
-            grants: Vec::new(),
-            denials: Vec::new(),
-            claims: Vec::new(),
-            disputes: Vec::new(),
-            contested: false,
-            reserved: false,
+            holdings: None,
+            bindings: None,
+            grants: None,
+            denials: None,
+            ties: None,
         };
         let work = self.works.push(act.work, record);
         for holding in &act.holders {
@@ -201,103 +195,127 @@ impl Index {
     }
 
     fn hold(&mut self, step: Step<'_>, work: Ix<Work>, id: HoldingId, holder: OrgId) -> Folded {
-        let holder = self.org(step, holder)?;
-        let holders = vec![(step.at, holder)];
-        let ix = self
-            .holdings
-            .push(id, Holding { work, holders, asserted: step.at, confirmed: NEVER, ended: NEVER });
-        self.works.change(work).holdings.push(ix);
-        self.by_holder.push(holder, ix);
+        let first_holder = self.org(step, holder)?;
+        let holding = Holding {
+            work,
+            before: self.works.at(work).holdings,
+            first_holder,
+            handed_on: None,
+            asserted: step.entry_at(),
+            confirmed: At::NEVER,
+            ended: At::NEVER,
+        };
+        let ix = self.holdings.push(id, holding);
+        self.works.change(work).holdings = Some(ix);
+        self.by_holder.push(first_holder, ix);
         Ok(())
     }
 
     fn end_holding(&mut self, step: Step<'_>, id: HoldingId) -> Folded {
         let holding = self.holding(step, id)?;
-        self.holdings.change(holding).ended = step.at;
+        self.holdings.change(holding).ended = step.entry_at();
         let work = self.latest().canonical(self.holdings.at(holding).work);
-        self.works.change(work).roster.changed.push(step.at);
+        self.change_roster(work).changed.push(step.entry_at());
         Ok(())
     }
 
     fn confirm_holding(&mut self, step: Step<'_>, id: HoldingId) -> Folded {
         let holding = self.holding(step, id)?;
-        self.holdings.change(holding).confirmed = step.at;
+        self.holdings.change(holding).confirmed = step.entry_at();
         self.refresh_assents(step, self.holdings.at(holding).work);
         Ok(())
     }
 
     fn confirm_binding(&mut self, step: Step<'_>, id: BindingId) -> Folded {
         let binding = self.bindings.find(id).ok_or_else(|| step.unknown(id))?;
-        self.bindings.change(binding).confirmed = step.at;
+        self.bindings.change(binding).confirmed = step.entry_at();
         Ok(())
     }
 
     fn bind(&mut self, step: Step<'_>, work: Ix<Work>, id: BindingId, key: &Key) -> Folded {
         let by = self.principal(step)?;
-        let fingerprint = key.fingerprint();
-        let seen = self.latest();
-        let contests =
-            self.by_key.get(fingerprint).iter().map(|other| self.bindings.at(*other)).any(|other| {
-                other.confirmed < step.at
-                    && !seen.seen(other.rejected)
-                    && !seen.seen(other.removed)
-                    && seen.canonical(other.work) != seen.canonical(work)
-            });
+        let text = packed::of(key);
+        let contests = self.contests(step, work, &text);
         let binding = Binding {
             work,
-            key: key.clone(),
+            before: self.works.at(work).bindings,
+            key: self.bindings.keep_text(&text),
             by,
-            asserted: step.at,
-            asserted_ms: step.entry.at_ms,
-            contests,
-            confirmed: NEVER,
-            rejected: NEVER,
-            removed: NEVER,
+            asserted: step.entry_at(),
+            confirmed: At::NEVER,
+            story: None,
         };
-        let ix = self.bindings.push(id, binding);
-        self.works.change(work).bindings.push(ix);
-        self.by_key.push(fingerprint, ix);
-        if let (Key::UrlPrefix { .. }, Some(site)) = (key, key.site()) {
-            self.prefixed.push(site, ());
+        let ix = self.bindings.push(id, binding, &text);
+        self.works.change(work).bindings = Some(ix);
+        if contests {
+            self.bindings.contest(ix, step.entry.at_ms);
         }
-        self.mark_contested(fingerprint);
-        if let Key::Iscc { header, body } = key {
-            self.by_iscc.push(iscc_class(header, body), ix);
+        self.mark_contested(ix);
+        match key {
+            Key::Iscc { header, body } => self.by_iscc.push(iscc_class(header, body), ix),
+            Key::UrlPrefix { .. } => key.site().into_iter().for_each(|site| self.prefixed.push(site, ())),
+            _ => {}
         }
         Ok(())
     }
 
+    /// Whether another binding of the key, to another work, stands confirmed.
+    fn contests(&self, step: Step<'_>, work: Ix<Work>, key: &[u8]) -> bool {
+        let seen = self.latest();
+        self.bindings.of_key(key).into_iter().any(|ix| {
+            let other = self.bindings.at(ix);
+            let story = self.bindings.story(other);
+            other.confirmed < step.entry_at()
+                && !seen.seen(story.rejected)
+                && !seen.seen(story.removed)
+                && seen.canonical(other.work) != seen.canonical(work)
+        })
+    }
+
     /// Marks all works of a key of which some binding contests another.
-    fn mark_contested(&mut self, fingerprint: u128) {
-        let bindings = self.by_key.get(fingerprint);
-        if bindings.len() < 2 || !bindings.iter().any(|ix| self.bindings.at(*ix).contests) {
+    fn mark_contested(&mut self, ix: Ix<Binding>) {
+        if self.bindings.is_alone(ix) {
             return;
         }
-        let works: Vec<_> = bindings.iter().map(|ix| self.bindings.at(*ix).work).collect();
-        for work in works {
-            if !self.works.at(work).contested {
-                self.works.change(work).contested = true;
+        let bindings = self.bindings.beside(ix).into_iter().map(|ix| self.bindings.at(ix));
+        let contests = |binding: &Binding| self.bindings.story(binding).contests_from_ms.is_some();
+        if !bindings.clone().any(contests) {
+            return;
+        }
+        for work in bindings.map(|binding| binding.work).collect::<Vec<_>>() {
+            let marks = self.works.at(work).marks;
+            if !marks.has(Marks::CONTESTED) {
+                self.works.change(work).marks = marks.with(Marks::CONTESTED, true);
             }
         }
     }
 
     fn link_layer(&mut self, step: Step<'_>, id: LinkId, work: WorkId, layer: WorkId) -> Folded {
         let (work, layer) = (self.work(step, work)?, self.work(step, layer)?);
-        let ix = self.layers.push(id, LayerLink { work, layer, linked: step.at, removed: NEVER });
-        let record = self.works.change(work);
-        record.layers.push(ix);
-        if record.layering.changed.last() != Some(&step.at) {
-            record.layering.changed.push(step.at);
+        let before = self.ties_of(work).and_then(|ties| ties.layers);
+        let linked = step.entry_at();
+        let ix = self.layers.push(id, LayerLink { work, layer, before, linked, removed: At::NEVER });
+        self.change_ties(work).layers = Some(ix);
+        // The links of a new work, and those of one entry, are one change.
+        let ties = self.ties_of(work).and_then(|ties| ties.layering.as_ref());
+        let last = ties.map_or(Some(self.works.at(work).registered), |list| list.changed.last().copied());
+        if last != Some(linked) {
+            self.change_layering(work).changed.push(linked);
         }
         Ok(())
     }
 
     fn link_part(&mut self, step: Step<'_>, id: LinkId, part: WorkId, whole: WorkId) -> Folded {
         let (part, whole) = (self.work(step, part)?, self.work(step, whole)?);
-        let link = PartLink { part, whole, linked: step.at, removed: NEVER, assents: Vec::new() };
+        let before_of_part = self.ties_of(part).and_then(|ties| ties.parents);
+        let before_of_whole = self.ties_of(whole).and_then(|ties| ties.children);
+        let (linked, removed, assents) = (step.at, NEVER, Vec::new());
+        let link = PartLink { part, whole, before_of_part, before_of_whole, linked, removed, assents };
         let ix = self.parts.push(id, link);
-        self.works.change(part).parents.push(ix);
-        self.works.change(whole).children.push(ix);
+        self.change_ties(part).parents = Some(ix);
+        let of_whole = self.change_ties(whole);
+        of_whole.children = Some(ix);
+        of_whole.children_ever += 1;
         let org = self.principal(step)?;
         self.assent(step, ix, org);
         Ok(())
@@ -305,9 +323,9 @@ impl Index {
 
     fn remove_link(&mut self, step: Step<'_>, id: LinkId) -> Folded {
         if let Some(ix) = self.layers.find(id) {
-            self.layers.change(ix).removed = step.at;
+            self.layers.change(ix).removed = step.entry_at();
             let work = self.latest().canonical(self.layers.at(ix).work);
-            self.works.change(work).layering.changed.push(step.at);
+            self.change_layering(work).changed.push(step.entry_at());
             return Ok(());
         }
         let ix = self.parts.find(id).ok_or_else(|| step.unknown(id))?;
@@ -319,11 +337,11 @@ impl Index {
         &mut self,
         step: Step<'_>,
         id: WorkId,
-        list: impl Fn(&mut Work) -> &mut Completeness,
+        list: fn(&mut Self, Ix<Work>) -> &mut Completeness,
     ) -> Folded {
         let work = self.work(step, id)?;
         let declarer = self.declarer(step)?;
-        list(self.works.change(work)).declared.push((step.at, declarer));
+        list(self, work).declared.push((step.entry_at(), declarer));
         Ok(())
     }
 
@@ -345,9 +363,7 @@ impl Index {
         let records = seen.records_of(seen.canonical(work));
         let links: Vec<_> = records
             .into_iter()
-            .map(|record| self.works.at(record))
-            .flat_map(|record| record.parents.iter().chain(&record.children))
-            .copied()
+            .flat_map(|record| self.parents_of(record).into_iter().chain(self.children_of(record)))
             .collect();
         for link in links {
             self.refresh_link(step, link);

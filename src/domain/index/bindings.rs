@@ -1,0 +1,191 @@
+//! Bindings, by place, by id and by key.
+//!
+//! The text of every key is kept, one after the other, and keys are compared byte for byte: two keys are never taken
+//! for one because some digest of them is the same.
+
+use std::hash::BuildHasher;
+use std::ops::Deref;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use serde::{Deserialize, Serialize};
+
+use super::Few;
+use super::arena::{Arena, Ix, Mark, Rows, place_of};
+use super::records::{At, Binding, Story};
+use super::texts::{TextAt, Texts};
+use crate::domain::ids::{BindingId, BindingKind};
+use crate::domain::key::{Key, packed};
+
+/// All bindings. What is known of each, by place or id, is that of the [`Arena`] inside.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(from = "Image")]
+pub struct Bindings {
+    arena: Arena<BindingKind, Binding>,
+    /// What few bindings have.
+    stories: Rows<Story>,
+    texts: Texts,
+    /// The last binding of each key.
+    #[serde(skip)]
+    by_key: HashTable<u32>,
+    #[serde(skip)]
+    hasher: DefaultHashBuilder,
+}
+
+/// What of them is written to a snapshot.
+#[derive(Deserialize)]
+struct Image {
+    arena: Arena<BindingKind, Binding>,
+    stories: Rows<Story>,
+    texts: Texts,
+}
+
+impl From<Image> for Bindings {
+    fn from(image: Image) -> Self {
+        let Image { arena, stories, texts } = image;
+        let mut all = Self { arena, stories, texts, ..Self::default() };
+        all.by_key.reserve(all.arena.len(), |_| 0);
+        for place in 0..place_of(all.arena.len()) {
+            all.tie(Ix::new(place));
+        }
+        all
+    }
+}
+
+impl Deref for Bindings {
+    type Target = Arena<BindingKind, Binding>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.arena
+    }
+}
+
+/// How far the bindings had come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BindingsMark {
+    arena: Mark,
+    stories: Mark,
+    texts: usize,
+}
+
+impl Bindings {
+    /// What happened to a binding besides being asserted and confirmed.
+    pub fn story(&self, binding: &Binding) -> Story {
+        binding.story.map_or(Story::NONE, |ix| *self.stories.at(ix))
+    }
+
+    /// The key of a binding.
+    pub fn key(&self, ix: Ix<Binding>) -> Key {
+        packed::read(self.texts.get(self.arena.at(ix).key))
+    }
+
+    /// The bindings of a packed key, oldest first.
+    pub fn of_key(&self, key: &[u8]) -> Few<Ix<Binding>> {
+        self.chain(self.last_of_key(key), |binding| self.story(binding).same_key)
+    }
+
+    /// Whether a new binding is the first of its key.
+    pub(super) fn is_alone(&self, ix: Ix<Binding>) -> bool {
+        self.story(self.arena.at(ix)).same_key.is_none()
+    }
+
+    /// The bindings of the key of this one, oldest first.
+    pub fn beside(&self, ix: Ix<Binding>) -> Few<Ix<Binding>> {
+        self.of_key(self.texts.get(self.arena.at(ix).key))
+    }
+
+    fn last_of_key(&self, key: &[u8]) -> Option<Ix<Binding>> {
+        let is_this = |place: &u32| self.texts.get(self.arena.at(Ix::new(*place)).key) == key;
+        let place = self.by_key.find(self.hasher.hash_one(key), is_this);
+        place.map(|place| Ix::new(*place))
+    }
+
+    /// Whether what one more entry may add still has a place.
+    pub(super) const fn has_room(&self) -> bool {
+        self.texts.has_room() && self.arena.has_room() && self.stories.has_room()
+    }
+
+    pub(super) fn keep_text(&mut self, key: &[u8]) -> TextAt {
+        self.texts.push(key)
+    }
+
+    /// Adds a binding.
+    pub(super) fn push(&mut self, id: BindingId, binding: Binding, key: &[u8]) -> Ix<Binding> {
+        let same_key = self.last_of_key(key);
+        let ix = self.arena.push(id, binding);
+        if same_key.is_some() {
+            self.tell(ix, |story| story.same_key = same_key);
+        }
+        self.tie(ix);
+        ix
+    }
+
+    /// Makes this the last binding of its key.
+    fn tie(&mut self, ix: Ix<Binding>) {
+        let Self { arena, texts, by_key, hasher, .. } = self;
+        let text = |place: u32| texts.get(arena.at(Ix::new(place)).key);
+        let key = text(ix.place());
+        let hash = hasher.hash_one(key);
+        match by_key.find_mut(hash, |place| text(*place) == key) {
+            Some(last) => *last = ix.place(),
+            None => {
+                by_key.insert_unique(hash, ix.place(), |place| hasher.hash_one(text(*place)));
+            }
+        }
+    }
+
+    pub(super) fn change(&mut self, ix: Ix<Binding>) -> &mut Binding {
+        self.arena.change(ix)
+    }
+
+    pub(super) fn reject(&mut self, ix: Ix<Binding>, at: At) {
+        self.tell(ix, |story| story.rejected = at);
+    }
+
+    pub(super) fn remove(&mut self, ix: Ix<Binding>, at: At) {
+        self.tell(ix, |story| story.removed = at);
+    }
+
+    pub(super) fn contest(&mut self, ix: Ix<Binding>, at_ms: i64) {
+        self.tell(ix, |story| story.contests_from_ms = Some(at_ms));
+    }
+
+    fn tell(&mut self, ix: Ix<Binding>, change: impl FnOnce(&mut Story)) {
+        let known = self.arena.at(ix).story;
+        let story = known.unwrap_or_else(|| self.stories.push(Story::NONE));
+        if known.is_none() {
+            self.arena.change(ix).story = Some(story);
+        }
+        change(self.stories.change(story));
+    }
+
+    pub(super) const fn mark(&self) -> BindingsMark {
+        BindingsMark { arena: self.arena.mark(), stories: self.stories.mark(), texts: self.texts.len() }
+    }
+
+    pub(super) fn undo_to(&mut self, mark: BindingsMark) {
+        for place in (mark.arena.pushed..self.arena.len()).rev() {
+            self.untie(Ix::new(place_of(place)));
+        }
+        self.arena.undo_to(mark.arena);
+        self.stories.undo_to(mark.stories);
+        self.texts.truncate(mark.texts);
+    }
+
+    /// Makes the one before this the last binding of its key.
+    fn untie(&mut self, ix: Ix<Binding>) {
+        let same_key = self.story(self.arena.at(ix)).same_key;
+        let hash = self.hasher.hash_one(self.texts.get(self.arena.at(ix).key));
+        let Ok(mut slot) = self.by_key.find_entry(hash, |place| *place == ix.place()) else { return };
+        match same_key {
+            Some(before) => *slot.get_mut() = before.place(),
+            None => {
+                slot.remove();
+            }
+        }
+    }
+
+    pub(super) fn keep(&mut self) {
+        self.arena.keep();
+        self.stories.keep();
+    }
+}

@@ -1,0 +1,79 @@
+//! Keys as bytes, for memory: equal keys have equal bytes, and bytes that are equal are of equal keys.
+
+use smallvec::SmallVec;
+
+use super::{Key, Sha256};
+
+/// The bytes of a key.
+pub type Packed = SmallVec<[u8; 64]>;
+
+/// Parts two parts. A normal key holds no such byte, so that what equals its bytes is parted where it is.
+const END: u8 = 0;
+
+/// The bytes of a key.
+pub fn of(key: &Key) -> Packed {
+    let (tag, first, second): (u8, &[u8], Option<&str>) = match key {
+        Key::Url { value } => (1, value.as_bytes(), None),
+        Key::UrlPrefix { value } => (2, value.as_bytes(), None),
+        Key::Sha256 { value } => (3, &value.0, None),
+        Key::Id { scheme, value } => (4, scheme.as_bytes(), Some(value)),
+        Key::Iscc { header, body } => (5, header.as_bytes(), Some(body)),
+    };
+    let mut bytes = Packed::new();
+    bytes.push(tag);
+    bytes.extend_from_slice(first);
+    if let Some(second) = second {
+        bytes.push(END);
+        bytes.extend_from_slice(second.as_bytes());
+    }
+    bytes
+}
+
+/// The key of these bytes.
+pub fn read(bytes: &[u8]) -> Key {
+    let (tag, rest) = bytes.split_first().unwrap_or((&0, &[]));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let two = || {
+        let mut parts = rest.splitn(2, |byte| *byte == END);
+        (text(parts.next().unwrap_or_default()), text(parts.next().unwrap_or_default()))
+    };
+    match tag {
+        2 => Key::UrlPrefix { value: text(rest) },
+        3 => Key::sha256(Sha256(rest.try_into().unwrap_or_default())),
+        4 => {
+            let (scheme, value) = two();
+            Key::Id { scheme, value }
+        }
+        5 => {
+            let (header, body) = two();
+            Key::Iscc { header, body }
+        }
+        _ => Key::Url { value: text(rest) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_back_and_shares_its_bytes_with_no_other() {
+        let keys = [
+            Key::url("https://a.example/b").unwrap(),
+            Key::url_prefix("https://a.example/b").unwrap(),
+            Key::sha256(Sha256::of(b"b")),
+            Key::identifier("a", "b").unwrap(),
+            Key::identifier("ab", "b").unwrap(),
+            Key::iscc("0010", "0011223344556677").unwrap(),
+        ];
+        for (at, key) in keys.iter().enumerate() {
+            assert_eq!(read(&of(key)), *key);
+            assert!(keys.iter().skip(at + 1).all(|other| of(other) != of(key)), "{key:?}");
+        }
+        // Not in normal form, and still not the identifier `b` of `a`.
+        for (scheme, value) in [("a\0b", ""), ("a\0b", "b"), ("a", "\0b"), ("", "a\0b")] {
+            let odd = Key::Id { scheme: scheme.into(), value: value.into() };
+            assert_ne!(of(&odd), of(&keys[3]), "{odd:?}");
+        }
+    }
+}
