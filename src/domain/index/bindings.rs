@@ -16,7 +16,7 @@ use super::texts::{TextAt, Texts};
 use crate::domain::ids::{BindingId, BindingKind};
 use crate::domain::key::{Key, packed};
 
-/// All bindings. What is known of each, by place or id, is that of the [`Arena`] inside.
+/// All bindings. What is known of each, by place or id, is that of the `Arena` inside.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(from = "Image")]
 pub struct Bindings {
