@@ -146,6 +146,27 @@ both!(people_come_and_go_with_their_keys, async |world: World| {
     assert_eq!(ito.get("/v1/me").await.json::<Value>()["organization"], admin.org);
 });
 
+both!(the_registrar_opens_the_door_to_nobody_but_the_first, async |world: World| {
+    let stage = world.stage().await;
+    let email = json!({ "email": "registrar@registry.example" });
+    let invite =
+        async |person: &str| stage.registrar.post(&format!("/v1/people/{person}/invitations"), &email).await;
+    // The only person, who has a key: whoever reads the mail would act as the holder.
+    let holder = stage.holder("Hoshikuzu Press").await;
+    assert_eq!(invite(&holder.person).await.problem(), "not_allowed");
+    // One that nobody has access to yet.
+    let body = json!({ "name": "Tsukimi Film", "roles": ["rights_holder"], "person": { "label": "first" } });
+    let made: Value = stage.registrar.post("/v1/organizations", &body).await.json();
+    assert_eq!(invite(made["person"].as_str().unwrap()).await.status, 202);
+    // Nor does one of the registrar become its own second.
+    assert_eq!(invite(&stage.second.person).await.problem(), "not_allowed");
+    let key = json!({ "person": stage.second.person, "label": "theirs" });
+    assert_eq!(stage.registrar.post("/v1/keys", &key).await.problem(), "not_allowed");
+    let puppet = json!({ "label": "puppet", "role": "admin", "key": { "label": "puppet" } });
+    assert_eq!(stage.registrar.post("/v1/people", &puppet).await.problem(), "not_allowed");
+    assert_eq!(invite(&stage.registrar.person).await.status, 202);
+});
+
 both!(a_key_gives_nobody_more_than_it_has, async |world: World| {
     let stage = world.stage().await;
     let admin = stage.holder("Hoshikuzu Press").await;

@@ -257,6 +257,7 @@ const NOT_NOW: &[(&str, &str, &str)] = &[
     ("refreshSession", "invalid_credentials", "nobody has the token"),
     ("setPassword", "invalid_credentials", "the same"),
     ("changePassword", "not_allowed", "an API key changes no password"),
+    ("changePolicy", "conflict", "there is one admin"),
     ("offerSecondFactor", "not_allowed", "nor a second factor"),
     ("confirmSecondFactor", "not_allowed", "the same"),
     ("removeSecondFactor", "not_allowed", "the same"),

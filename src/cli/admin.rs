@@ -52,9 +52,9 @@ struct CreateRegistrar {
     settings: SettingsArgs,
 }
 
-/// Add an admin to an organization that nobody can act for any more, directly in the database; prints the key once
+/// Add an admin to an organization, directly in the database; prints the key once
 ///
-/// Run it where the server runs. The log shows it. Remove the people who should no longer act.
+/// For one that nobody can act for any more, or where nobody may bring in another person alone. Run it where the server runs. The log shows it. Remove the people who should no longer act.
 #[derive(Debug, clap::Args)]
 struct RestoreAccess {
     /// The organization
@@ -111,7 +111,8 @@ struct CreateKey {
     client: ClientArgs,
 }
 
-/// Mail a person an invitation to set a password (as an admin of the organization, or as the registrar)
+/// Mail a person an invitation to set a password: yourself, a colleague as an admin, or as the registrar the first person of an
+/// organization that nobody has access to yet
 #[derive(Debug, clap::Args)]
 struct Invite {
     /// The person

@@ -176,6 +176,17 @@ impl Permitted {
         self.works.iter().flat_map(|work| work.members.iter()).flat_map(|member| member.leaves.iter())
     }
 
+    /// The leaves in these works.
+    pub fn leaves_of(&self, is_wanted: impl Fn(WorkId) -> bool) -> impl Iterator<Item = &Leaf> {
+        let members = self.works.iter().flat_map(|work| work.members.iter());
+        members.filter(move |member| is_wanted(member.work)).flat_map(|member| member.leaves.iter())
+    }
+
+    /// The entries that the permission rests on in these works: sorted, distinct.
+    pub fn entries_of(&self, is_wanted: impl Fn(WorkId) -> bool) -> Vec<u64> {
+        sorted(self.leaves_of(is_wanted).map(|leaf| leaf.entry))
+    }
+
     /// The entries that the permission rests on: sorted, distinct.
     pub fn entries(&self) -> Vec<u64> {
         sorted(self.leaves().map(|leaf| leaf.entry))

@@ -201,12 +201,17 @@ impl Asked {
         self.0.begun.load(Ordering::Relaxed)
     }
 
-    /// Resolves once nothing ran, and nothing was asked, for this long. Pings keep a connection open and are no request.
+    fn running(&self) -> u64 {
+        self.0.running.load(Ordering::Relaxed)
+    }
+
+    /// Resolves once nothing ran for this long, from its beginning to its end: what ran before had that time to be taken.
+    /// Pings keep a connection open and are no request.
     async fn idle(&self, limit: Duration) {
         loop {
-            let before = self.begun();
+            let before = (self.begun(), self.running());
             tokio::time::sleep(limit).await;
-            if self.begun() == before && self.0.running.load(Ordering::Relaxed) == 0 {
+            if before == (self.begun(), 0) {
                 return;
             }
         }

@@ -351,8 +351,8 @@ pub async fn remove_person(
     Ok(registry.submit(submission).await?)
 }
 
-/// Makes a key for the caller, or as an admin for a colleague. Nobody gives what its own key does not have, and the
-/// registrar makes no keys for others: whoever saw one could act in their name. The key is to be shown now: a
+/// Makes a key for the caller, or as an admin for a colleague. Nobody gives what its own key does not have, and nobody of the
+/// registrar makes keys for others, colleagues neither: whoever saw one could act in their name. The key is to be shown now: a
 /// repetition gets the same answer without it.
 pub async fn create_key(
     registry: &Registry,
@@ -374,13 +374,7 @@ pub async fn create_key(
     }
     let made = make_key(registry, actor.org(), person, actor.scopes(), new, "/scopes")?;
     let body = keep(Some(format!("/v1/keys/{}", made.id)), None, &serde_json::json!({ "key": made.view() }));
-    let answer = idempotency::Answer {
-        operation: once.operation.to_owned(),
-        body_digest: once.digest,
-        status: 201,
-        response: body,
-        at_ms: registry.clock().now_ms(),
-    };
+    let answer = once.answered(201, body, registry.clock().now_ms());
     let (db, org, row, hash) = (registry.db().clone(), actor.org(), made.row.clone(), made.secret.hash());
     let submitted = detached(async move {
         let mut tx = db.begin().await?;

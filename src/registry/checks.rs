@@ -233,14 +233,15 @@ pub(super) fn decide_all(
     let mut decided: Vec<ItemAnswer> = Vec::with_capacity(items.len());
     let (mut items, mut bytes) = (items.into_iter().peekable(), 0);
     while items.peek().is_some() {
-        let begun = stopwatch();
-        if begun.duration_since(started) > DECIDING || bytes > MAX_ANSWER_BYTES {
+        if stopwatch().duration_since(started) > DECIDING || bytes > MAX_ANSWER_BYTES {
             return Err(CheckError::TooMuch);
         }
         let mut slice = Vec::with_capacity(SLICE);
         {
             let index = shared.read();
-            while slice.len() < SLICE && stopwatch().duration_since(begun) < SLICE_TIME {
+            // Waiting for the index is no deciding, and each turn gets at least one item further.
+            let begun = stopwatch();
+            while slice.is_empty() || slice.len() < SLICE && stopwatch().duration_since(begun) < SLICE_TIME {
                 let Some(item) = items.next() else { break };
                 let decision = item.question.as_ref().ok().map(|it| decide(&index, size, moment_ms, it));
                 slice.push((item, decision));

@@ -15,7 +15,7 @@ use super::sequencer::Submission;
 use crate::domain::act::Act;
 use crate::domain::admit::{Refusal, code};
 use crate::domain::ids::OrgId;
-use crate::store::{StoreError, Tx, policies};
+use crate::store::{StoreError, Tx, accounts, policies};
 
 /// How long it is remembered that somebody wants to switch it off: 14 days.
 const ASKED_MS: i64 = 14 * 24 * 60 * 60 * 1_000;
@@ -63,13 +63,21 @@ pub(super) async fn refusal(
     Ok(needed.then(refuse))
 }
 
-/// Refuses what would bring in a second person, where one is needed. The registrar may.
+/// Refuses that the caller alone brings in a second person of its own organization, where one is needed; for the registrar it
+/// always is (R6).
 pub(super) async fn refuse_alone(registry: &Registry, actor: &Actor, org: OrgId) -> Result<(), Failure> {
-    if actor.roles().meets(Roles::REGISTRAR) || !current_of(registry, org).await?.second_person {
+    if actor.org() != org {
         return Ok(());
     }
-    let why = "your organization lets nobody bring in a second person alone: ask the registrar, or switch that off with a \
-               colleague (`PUT /v1/policy`)";
+    let why = if actor.roles().meets(Roles::REGISTRAR) {
+        "nobody of the registrar brings in its own second person: who runs the registry does \
+         (`kyodaku admin create-registrar`)"
+    } else if current_of(registry, org).await?.second_person {
+        "your organization lets nobody bring in a second person alone: switch that off with a colleague \
+         (`PUT /v1/policy`), or ask who runs the registry (`kyodaku admin restore-access`)"
+    } else {
+        return Ok(());
+    };
     Err(Failure::Forbidden(why.to_owned()))
 }
 
@@ -90,10 +98,11 @@ pub async fn current(registry: &Registry, by: &Verified) -> Result<PolicyView, F
     current_of(registry, by.actor().org()).await
 }
 
-/// Changes it, as an admin. Switching it off needs a second admin who says the same within 14 days.
+/// Changes it, as an admin. Switching it off needs a second admin who says the same within 14 days, so there must be two before
+/// it is switched on.
 ///
 /// # Errors
-/// [`Failure::Forbidden`] for somebody who is no admin.
+/// [`Failure::Forbidden`] for somebody who is no admin, [`Failure::Conflict`] where there is no second one.
 pub async fn change(registry: &Registry, by: &Verified, second_person: bool) -> Result<PolicyView, Failure> {
     let actor = by.actor();
     if !actor.is_admin() {
@@ -101,15 +110,22 @@ pub async fn change(registry: &Registry, by: &Verified, second_person: bool) -> 
     }
     let (db, now_ms) = (registry.db().clone(), registry.clock().now_ms());
     let (org, person) = (actor.org().to_string(), actor.person().to_string());
-    detached(async move {
+    let changed = detached(async move {
         let mut tx = db.begin().await?;
-        if second_person {
-            policies::switch_on(&mut tx, &org, now_ms).await?;
-        } else {
+        if !second_person {
             policies::switch_off(&mut tx, &org, &person, now_ms.saturating_sub(ASKED_MS), now_ms).await?;
+        } else if accounts::admins(&mut tx, &org).await? < 2 {
+            return Ok(false);
+        } else {
+            policies::switch_on(&mut tx, &org, now_ms).await?;
         }
-        tx.commit().await
-    })
-    .await?;
+        tx.commit().await?;
+        Ok(true)
+    });
+    if !changed.await? {
+        let why =
+            "you are the only admin: nobody could approve, or switch it off again; add a second admin first";
+        return Err(Failure::Conflict(why.to_owned()));
+    }
     current(registry, by).await
 }

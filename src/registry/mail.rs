@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lettre::message::header::{ContentTransferEncoding, ContentType};
 use lettre::message::{Body, Mailbox};
 use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::failure::Failure;
 use super::sequencer::SubmitError;
@@ -83,30 +83,14 @@ impl Mailer {
         Ok(Self { way, sender, room: Arc::new(Semaphore::new(ON_THEIR_WAY)) })
     }
 
-    /// Sends a mail in a task of its own. What became of it stands in the program's log, without the address.
+    /// Makes a mail ready to be sent, and keeps a place for it.
     ///
     /// # Errors
     /// When too many are on their way already, or the address is none.
-    pub fn send(&self, mail: &Mail) -> Result<(), Failure> {
+    pub fn prepare(&self, mail: &Mail) -> Result<Ready, Failure> {
         let room = Arc::clone(&self.room).try_acquire_owned();
         let room = room.map_err(|_| Failure::Submit(SubmitError::Busy))?;
-        let message = self.message(mail)?;
-        let way = self.way.clone();
-        tokio::spawn(async move {
-            let sent = match way {
-                Way::Folder(folder) => {
-                    folder.send(message).await.map(drop).map_err(|error| error.to_string())
-                }
-                Way::Server(server) => {
-                    server.send(message).await.map(drop).map_err(|error| error.to_string())
-                }
-            };
-            if let Err(error) = sent {
-                tracing::error!(target: "kyodaku::mail", error, "a mail could not be sent");
-            }
-            drop(room);
-        });
-        Ok(())
+        Ok(Ready { way: self.way.clone(), message: self.message(mail)?, room })
     }
 
     fn message(&self, mail: &Mail) -> Result<Message, Failure> {
@@ -123,6 +107,40 @@ impl Mailer {
             .header(ContentType::TEXT_PLAIN)
             .body(body);
         message.map_err(|_| not_one())
+    }
+}
+
+/// A mail that can be sent.
+pub struct Ready {
+    way: Way,
+    message: Message,
+    room: OwnedSemaphorePermit,
+}
+
+impl std::fmt::Debug for Ready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ready").finish_non_exhaustive()
+    }
+}
+
+impl Ready {
+    /// Sends it in a task of its own. What became of it stands in the program's log, without the address.
+    pub fn send(self) {
+        let Self { way, message, room } = self;
+        tokio::spawn(async move {
+            let sent = match way {
+                Way::Folder(folder) => {
+                    folder.send(message).await.map(drop).map_err(|error| error.to_string())
+                }
+                Way::Server(server) => {
+                    server.send(message).await.map(drop).map_err(|error| error.to_string())
+                }
+            };
+            if let Err(error) = sent {
+                tracing::error!(target: "kyodaku::mail", error, "a mail could not be sent");
+            }
+            drop(room);
+        });
     }
 }
 

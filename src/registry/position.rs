@@ -95,7 +95,7 @@ pub struct UsePosition {
     pub words: Words,
     /// To whom, where it is granted to some and the caller may know.
     pub to: Vec<Opened>,
-    /// The entries of the grants, where it is granted.
+    /// The entries of the grants on works whose grants the caller may know, where it is granted.
     pub rests_on: Vec<u64>,
     /// What stands in the way of all others, or of the caller.
     pub reasons: Vec<ReasonView>,
@@ -191,6 +191,7 @@ struct Read {
     reader: Reader,
     decision: Decision,
     obstacles: Vec<Vec<Reason>>,
+    rests_on: Vec<Vec<u64>>,
     opened: Vec<Opened>,
     opt_outs: Vec<(ReservationId, u64, Option<u64>)>,
 }
@@ -202,19 +203,14 @@ pub async fn position(registry: &Registry, by: &Verified, id: WorkId) -> Result<
         let work = now.canonical(now.work(id)?);
         Some(ask(&Asking { now, moment_ms, anybody }, by, work))
     });
-    let Read { mut record, reader, decision, obstacles, opened, opt_outs } =
+    let Read { mut record, reader, decision, obstacles, rests_on, opened, opt_outs } =
         read.await?.ok_or(Failure::NotFound)?;
     let mut names = record::describe(registry, &mut record).await?;
     let (orgs, works) = mentioned(&obstacles, &opened);
     names.add(registry, orgs, works).await?;
-    let uses = decision.uses.iter().zip(&obstacles);
-    let uses = uses.map(|(answer, reasons)| {
-        let rests_on = match &answer.outcome {
-            Outcome::Permitted(permitted) => permitted.entries(),
-            Outcome::NotPermitted(_) => Vec::new(),
-        };
-        use_position(answer.r#use, reasons, rests_on, &opened, &names)
-    });
+    let uses = decision.uses.iter().zip(&obstacles).zip(rests_on);
+    let uses = uses
+        .map(|((answer, reasons), rests_on)| use_position(answer.r#use, reasons, rests_on, &opened, &names));
     let uses = uses.collect();
     let mut items = Vec::with_capacity(opt_outs.len());
     for found in opt_outs {
@@ -243,10 +239,14 @@ fn ask(asking: &Asking<'_>, by: &Verified, work: Ix<Work>) -> Read {
     let mut obstacles: Vec<_> =
         decision.uses.iter().map(|answer| asking.obstacles(context, answer)).collect();
     // A developer sees what concerns itself, everybody else what concerns works of its own.
-    if !matches!(reader, Reader::Developer(_)) {
-        let is_own = is_own(now, by);
-        obstacles = obstacles.into_iter().map(|reasons| of_works(reasons, &is_own)).collect();
-    }
+    let is_own = is_own(now, by);
+    let is_told = |work: WorkId| matches!(reader, Reader::Developer(_)) || is_own(work);
+    obstacles = obstacles.into_iter().map(|reasons| of_works(reasons, is_told)).collect();
+    let rests_on = decision.uses.iter().map(|answer| match &answer.outcome {
+        Outcome::Permitted(permitted) => permitted.entries_of(is_told),
+        Outcome::NotPermitted(_) => Vec::new(),
+    });
+    let rests_on = rests_on.collect();
     let open: Vec<Use> = decision
         .uses
         .iter()
@@ -262,9 +262,10 @@ fn ask(asking: &Asking<'_>, by: &Verified, work: Ix<Work>) -> Read {
     Read {
         record: record::read(now, work),
         reader,
-        opened: asking.opened(id, &contexts, Use::ALL, &open),
+        opened: asking.opened(id, &contexts, Use::ALL, &open, is_told),
         decision,
         obstacles,
+        rests_on,
         opt_outs: opt_outs(now, work),
     }
 }

@@ -136,13 +136,7 @@ async fn propose(
             if let Some(answered) = before(&mut tx, org, once, now_ms).await? {
                 return Ok(answered);
             }
-            let answer = idempotency::Answer {
-                operation: once.operation.to_owned(),
-                body_digest: once.digest,
-                status: 202,
-                response: body.clone(),
-                at_ms: now_ms,
-            };
+            let answer = once.answered(202, body.clone(), now_ms);
             idempotency::insert(&mut tx, &org.to_string(), &once.key, &answer).await?;
         }
         tables::insert(&mut tx, &row).await?;

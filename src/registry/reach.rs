@@ -148,8 +148,15 @@ impl Asking<'_> {
     }
 
     /// What named developers may do with a work: for each context in which anything beyond `open` is permitted, those
-    /// uses and the grants that they rest on.
-    pub fn opened(&self, work: WorkId, contexts: &[Context], uses: &[Use], open: &[Use]) -> Vec<Opened> {
+    /// uses and the grants that they rest on, as far as they are on works for which `is_told`.
+    pub fn opened(
+        &self,
+        work: WorkId,
+        contexts: &[Context],
+        uses: &[Use],
+        open: &[Use],
+        is_told: impl Fn(WorkId) -> bool,
+    ) -> Vec<Opened> {
         let mut opened = Vec::new();
         for context in contexts {
             let decision = self.decide(work, *context, uses);
@@ -160,7 +167,7 @@ impl Asking<'_> {
                 }
                 uses.push(answer.r#use);
                 if let Outcome::Permitted(permitted) = &answer.outcome {
-                    grants.extend(permitted.leaves().map(|leaf| (leaf.entry, leaf.grant)));
+                    grants.extend(permitted.leaves_of(&is_told).map(|leaf| (leaf.entry, leaf.grant)));
                 }
             }
             if !uses.is_empty() {
@@ -185,6 +192,6 @@ pub struct Opened {
     pub territory: Option<Territory>,
     /// The uses.
     pub uses: Vec<Use>,
-    /// The grants that it rests on, in order of their entries.
+    /// The grants that it rests on, of those that the reader may know, in order of their entries.
     pub grants: Vec<GrantId>,
 }

@@ -67,6 +67,14 @@ pub struct Once {
     pub digest: [u8; 32],
 }
 
+impl Once {
+    /// What is kept of the answer, so that a repetition gets it again.
+    pub(super) fn answered(&self, status: u16, response: String, at_ms: i64) -> idempotency::Answer {
+        let (operation, body_digest) = (self.operation.to_owned(), self.digest);
+        idempotency::Answer { operation, body_digest, status, response, at_ms }
+    }
+}
+
 /// Makes the status and the body of an answer from what was recorded.
 #[derive(Clone)]
 pub struct Body(Arc<Make>);
@@ -312,13 +320,7 @@ impl Worker {
         let (status, body) = (submission.body.0)(&recorded);
         accounts::write(tx, &submission.accounts, &body, at_ms).await?;
         if let Some(once) = &submission.once {
-            let answer = idempotency::Answer {
-                operation: once.operation.to_owned(),
-                body_digest: once.digest,
-                status,
-                response: body.clone(),
-                at_ms,
-            };
+            let answer = once.answered(status, body.clone(), at_ms);
             idempotency::insert(tx, &submission.party.to_string(), &once.key, &answer).await?;
         }
         Ok(Ok(Submitted { recorded: Some(recorded), status, body }))

@@ -6,6 +6,7 @@ use super::authority::{Holder, Proof};
 use super::failure::Failure;
 use super::names::Known;
 use super::node::Registry;
+use super::position::is_own;
 use super::reach::{Asking, Opened};
 use super::record::{OrgName, WorkName};
 use crate::domain::ids::OrgId;
@@ -58,7 +59,7 @@ pub async fn who_may_train(
     let mut found = Vec::with_capacity(works.len());
     // One work under one lock: writers get their turn between them.
     for work in works {
-        let reach = registry.read(|now| one(&Asking { now, moment_ms, anybody }, work));
+        let reach = registry.read(|now| one(&Asking { now, moment_ms, anybody }, by, work));
         found.push(reach.await?);
     }
     let developers = found.iter().flat_map(|it| &it.developers).filter_map(|it| it.developer);
@@ -93,10 +94,10 @@ fn works(now: AsOf<'_>, org: OrgId, from: u32, limit: usize) -> (Vec<Ix<Work>>, 
     (found, None)
 }
 
-fn one(asking: &Asking<'_>, work: Ix<Work>) -> WorkReach {
+fn one(asking: &Asking<'_>, by: &Holder, work: Ix<Work>) -> WorkReach {
     let id = asking.now.work_id(work);
     let open = asking.open(id, asking.anyone(), TRAINING);
     let (contexts, more) = asking.contexts(id, None, MAX_CONTEXTS);
-    let developers = asking.opened(id, &contexts, TRAINING, &open);
+    let developers = asking.opened(id, &contexts, TRAINING, &open, is_own(asking.now, by));
     WorkReach { work: WorkName { work: id, title: None }, open_to_any: open, developers, more }
 }

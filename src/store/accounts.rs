@@ -17,6 +17,9 @@ texts! {
     PEOPLE = "SELECT person, org, label, role, created_ms, removed_ms FROM people \
         WHERE org = $1 AND person > $2 ORDER BY person LIMIT $3";
     HAD_PEOPLE = "SELECT count(*) FROM people WHERE org = $1";
+    /// What gave anybody access to an organization besides the first person as such.
+    HAD_ACCESS = "SELECT (SELECT count(*) FROM people WHERE org = $1) - 1 + (SELECT count(*) FROM api_keys WHERE org = $1)";
+    COUNT_ADMINS = "SELECT count(*) FROM people WHERE org = $1 AND role = 'admin' AND removed_ms IS NULL";
     REMOVE_PERSON = "UPDATE people SET removed_ms = $1 WHERE person = $2 AND org = $3 AND removed_ms IS NULL";
     /// Two keys made at once must see each other, so each locks the person first.
     LOCK_PERSON = "SELECT org FROM people WHERE person = $1 AND removed_ms IS NULL",
@@ -127,6 +130,17 @@ pub async fn people(db: &Db, org: &str, after: Option<&str>, limit: u32) -> Resu
 pub async fn had_people(tx: &mut Tx, org: &str) -> Result<bool, StoreError> {
     let found: i64 = on_tx!(tx, conn => sqlx::query_scalar(HAD_PEOPLE).bind(org).fetch_one(conn).await)?;
     Ok(found > 0)
+}
+
+/// Whether anybody but a first person, or any key, ever gave access to the organization.
+pub async fn had_access(tx: &mut Tx, org: &str) -> Result<bool, StoreError> {
+    let found: i64 = on_tx!(tx, conn => sqlx::query_scalar(HAD_ACCESS).bind(org).fetch_one(conn).await)?;
+    Ok(found > 0)
+}
+
+/// How many admins stand for the organization.
+pub async fn admins(tx: &mut Tx, org: &str) -> Result<i64, StoreError> {
+    Ok(on_tx!(tx, conn => sqlx::query_scalar(COUNT_ADMINS).bind(org).fetch_one(conn).await)?)
 }
 
 /// Removes a person of `org` and revokes all keys of the person; false if there is no such person.

@@ -89,6 +89,9 @@ both!(a_grant_waits_for_a_colleague_and_what_closes_does_not, async |world: Worl
 
 both!(nobody_alone_brings_in_the_second_person_or_switches_it_off, async |world: World| {
     let stage = world.stage().await;
+    let alone = stage.holder("Tsukimi Film").await;
+    let on = alone.client.json("PUT", "/v1/policy", &json!({ "second_person": true }), &[]).await;
+    assert_eq!(on.problem(), "conflict", "nobody could switch it off again");
     let (first, second, work) = careful(&stage).await;
     let person = json!({ "label": "puppet", "role": "admin", "key": { "label": "puppet" } });
     assert_eq!(first.post("/v1/people", &person).await.problem(), "not_allowed");
@@ -99,6 +102,9 @@ both!(nobody_alone_brings_in_the_second_person_or_switches_it_off, async |world:
         first.post(&invite, &json!({ "email": "x@hoshikuzu.example" })).await.problem(),
         "not_allowed"
     );
+    // Oneself is no second person.
+    let own = format!("/v1/people/{}/invitations", first.person);
+    assert_eq!(first.post(&own, &json!({ "email": "first@hoshikuzu.example" })).await.status, 202);
     // One who asks twice is still one; two who ask within 14 days switch it off.
     for _ in 0..2 {
         let asked = policy(&first, false).await;
@@ -116,7 +122,7 @@ both!(nobody_alone_brings_in_the_second_person_or_switches_it_off, async |world:
 both!(whoever_approves_in_a_session_needs_a_second_factor, async |world: World| {
     let stage = world.stage().await;
     let first = stage.holder("Hoshikuzu Press").await;
-    stage.invited(&first, "editor", "hanako@hoshikuzu.example").await;
+    stage.invited(&first, "admin", "hanako@hoshikuzu.example").await;
     let work = stage.confirmed(&first, &registration("星屑", &[&first])).await.work;
     policy(&first, true).await;
     let proposed: Value = first.post("/v1/grants", &grant(&work)).await.json();

@@ -170,3 +170,25 @@ both!(a_challenge_has_its_time, async |world: World| {
     let late = holder.post(&format!("/v1/control-challenges/{}/verify", made[0]), &json!({})).await;
     assert_eq!((late.status.as_u16(), late.problem()), (409, "conflict".to_owned()));
 });
+
+both!(who_lists_itself_as_a_holder_proves_nothing_about_anothers_work, async |world: World| {
+    let (stage, internet) = online(&world).await;
+    let (holder, hostile) = (stage.holder("Hoshikuzu Press").await, stage.holder("Kumo Trading").await);
+    let work = stage.registered_work(&holder, &registration("星屑", &[&holder])).await.work;
+    let itself = json!({ "holder": hostile.org });
+    assert_eq!(hostile.post(&format!("/v1/works/{work}/holdings"), &itself).await.status, 201);
+    let key = json!({ "key": { "type": "url", "value": "https://kumo.example/a" } });
+    let bound = hostile.post(&format!("/v1/works/{work}/bindings"), &key).await;
+    assert_eq!(bound.status, 201, "{bound:?}");
+    let asked = json!({ "host": "kumo.example", "method": "dns" });
+    let challenge: Value = hostile.post("/v1/control-challenges", &asked).await.json();
+    let text = |name: &str| challenge[name].as_str().unwrap().to_owned();
+    internet.texts.lock().unwrap().insert(text("publish_at"), vec![text("publish")]);
+    let verify = format!("/v1/control-challenges/{}/verify", text("challenge"));
+    let size = stage.log_size().await;
+    hostile.post(&verify, &json!({})).await;
+    let view: Value = holder.get(&format!("/v1/works/{work}")).await.json();
+    let keys = view["keys"].as_array().unwrap();
+    assert!(!keys.is_empty() && keys.iter().all(|key| key["state"] == "asserted"), "{view}");
+    assert_eq!(stage.log_size().await, size);
+});

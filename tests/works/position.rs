@@ -199,6 +199,14 @@ both!(nobody_probes_anothers_licences_through_a_work_of_its_own, async |world: W
         let body = String::from_utf8(simulated.body.to_vec()).unwrap();
         assert!(body.contains("no_grant") && !body.contains("not_covered"), "{body}");
     }
+    // Also where all is permitted, whose grant on the layer it rests on is not told.
+    let mut own = grant(&confirmed);
+    own["developers"] = json!({ "only": [licensed.org] });
+    let own = id(&prober.post("/v1/grants", &own).await, "grant");
+    let who = prober.get("/v1/who-may-train").await;
+    for told in [told(&confirmed).await, String::from_utf8(who.body.to_vec()).unwrap()] {
+        assert!(told.contains(&own) && !told.contains(&licence), "{told}");
+    }
     // To the holder of what is incorporated it is all its own.
     assert!(
         holder

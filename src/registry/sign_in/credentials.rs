@@ -80,11 +80,12 @@ async fn name_of(registry: &Registry, org: &str) -> Result<String, Failure> {
     Ok(row.and_then(|row| row.name).unwrap_or_default())
 }
 
-/// Invites a person, who has no password yet, by mail. Whoever manages the organization may; an earlier invitation of the
-/// person is void with it.
+/// Invites a person, who has no password yet, by mail: oneself, as an admin a colleague, as the registrar the first person of an
+/// organization that nobody has access to yet. An earlier invitation of the person is void with it.
 ///
 /// # Errors
-/// [`Failure::Conflict`] for a person who has a password: it can be reset.
+/// [`Failure::Conflict`] for a person who has a password: it can be reset. [`Failure::Forbidden`] for the registrar where
+/// somebody has, or had, access: whoever reads the mail can act as the organization.
 pub async fn invite(
     registry: &Registry,
     by: &Verified,
@@ -92,15 +93,13 @@ pub async fn invite(
     email: &str,
     once: Once,
 ) -> Result<Submitted, Failure> {
+    let actor = by.actor();
     let row = accounts::person(registry.db(), &person.to_string()).await?;
     let row = row.filter(|row| row.removed_ms.is_none()).ok_or(Failure::NotFound)?;
     let of: OrgId = row.org.parse().map_err(|_| corrupt("organization", &row.org))?;
-    manages(by.actor(), of)?;
-    refuse_alone(registry, by.actor(), of).await?;
-    // As with adding people: to the first one the registrar opens the door, and to nobody after that.
-    if of != by.actor().org() && accounts::people(registry.db(), &row.org, None, 2).await?.len() > 1 {
-        let why = "others stand for the organization, or did: one of its admins invites";
-        return Err(Failure::Forbidden(why.to_owned()));
+    if person != actor.person() {
+        manages(actor, of)?;
+        refuse_alone(registry, actor, of).await?;
     }
     let (token, now_ms) = (MailedToken::new(), registry.clock().now_ms());
     let link = MailLink {
@@ -113,34 +112,29 @@ pub async fn invite(
     };
     let told = serde_json::json!({ "person": row.person, "expires": moment(link.expires_ms) });
     let body = keep(None, None, &told);
-    let answer = idempotency::Answer {
-        operation: once.operation.to_owned(),
-        body_digest: once.digest,
-        status: 202,
-        response: body.clone(),
-        at_ms: now_ms,
-    };
-    let mail = letter(registry, &link, &row.org, &token).await?;
-    let (db, org) = (registry.db().clone(), by.actor().org());
+    let answer = once.answered(202, body.clone(), now_ms);
+    // What can't be mailed is not recorded as mailed.
+    let mail = registry.desk().mailer.prepare(&letter(registry, &link, &row.org, &token).await?)?;
+    let (db, org, is_outsider) = (registry.db().clone(), actor.org(), of != actor.org());
     let invited = detached(async move {
         let mut tx = db.begin().await?;
         if let Some(before) = before(&mut tx, org, &once, now_ms).await? {
-            return Ok(Some((before, false)));
+            return Ok(before.map_err(Failure::from));
+        }
+        if is_outsider && accounts::had_access(&mut tx, &row.org).await? {
+            let why = "somebody has, or had, access to the organization: one of its admins invites";
+            return Ok(Err(Failure::Forbidden(why.to_owned())));
         }
         if !logins::invite(&mut tx, &link).await? {
-            return Ok(None);
+            let why = format!("`{person}` has a password: it can be reset, not given again");
+            return Ok(Err(Failure::Conflict(why)));
         }
         idempotency::insert(&mut tx, &org.to_string(), &once.key, &answer).await?;
         tx.commit().await?;
-        Ok(Some((Ok(Submitted { recorded: None, status: 202, body }), true)))
+        mail.send();
+        Ok(Ok(Submitted { recorded: None, status: 202, body }))
     });
-    let has_password =
-        || Failure::Conflict(format!("`{person}` has a password: it can be reset, not given again"));
-    let (submitted, is_new) = invited.await?.ok_or_else(has_password)?;
-    if is_new {
-        registry.desk().mailer.send(&mail)?;
-    }
-    Ok(submitted?)
+    invited.await?
 }
 
 async fn letter(
@@ -178,15 +172,17 @@ async fn mail_reset(registry: &Registry, email: &str) -> Result<(), Failure> {
         created_ms: now_ms,
         expires_ms: now_ms.saturating_add(RESET_MS),
     };
-    let mail = letter(registry, &link, &login.org, &token).await?;
+    let mail = registry.desk().mailer.prepare(&letter(registry, &link, &login.org, &token).await?)?;
     let db = registry.db().clone();
-    let is_new = detached(async move {
+    detached(async move {
         let mut tx = db.begin().await?;
-        let is_new = logins::ask_reset(&mut tx, &link, RESETS).await?;
-        tx.commit().await?;
-        Ok(is_new)
-    });
-    if is_new.await? { registry.desk().mailer.send(&mail) } else { Ok(()) }
+        if logins::ask_reset(&mut tx, &link, RESETS).await? {
+            tx.commit().await?;
+            mail.send();
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Sets the password of whoever was mailed this token, and ends all sessions of that person. The token is spent.
