@@ -27,6 +27,7 @@ mod keys;
 mod language;
 mod links;
 mod models;
+mod oauth;
 mod organizations;
 pub mod page;
 pub mod pages;

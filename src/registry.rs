@@ -20,6 +20,7 @@
 //! | [`authority`] | who is asking, and what they may do: the proofs that everything else takes |
 //! | [`credential`] | how an API key looks, and what is kept of it |
 //! | [`sign_in`] | people sign in: invitations, passwords, sessions |
+//! | [`oauth`] | programs sign in: access tokens for API keys and for keys of their own |
 //! | [`mail`] | mail that the registry sends |
 //! | [`accounts`] | people and keys |
 //! | [`organizations`] | organizations, their states, and models |
@@ -52,6 +53,7 @@ pub mod keys;
 pub mod mail;
 pub mod names;
 pub mod node;
+pub mod oauth;
 pub mod orders;
 pub mod organizations;
 pub mod permissions;

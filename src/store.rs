@@ -12,7 +12,7 @@
 //! | [`payloads`] | what people typed: erasable, outside the log |
 //! | [`idempotency`] | answers already given to a key |
 //! | [`catalogue`] | what people browse; can be rebuilt from the log |
-//! | [`logins`], [`second_factors`], [`sessions`] | how people sign in, and their sign-ins |
+//! | [`logins`], [`second_factors`], [`sessions`], [`tokens`] | how people and programs sign in, and their sign-ins |
 //! | [`accounts`], [`proposals`], [`policies`], [`challenges`] | people and keys, what waits for a second person and where, proofs of control |
 
 pub mod accounts;
@@ -33,6 +33,7 @@ pub mod second_factors;
 pub mod sessions;
 pub mod sql;
 pub mod tiles;
+pub mod tokens;
 
 pub use append::append;
 pub use db::{Db, Engine, Tx};

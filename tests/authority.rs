@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::world::actors::{Actor, Stage, fresh_key};
 use crate::world::client::{Answer, Client};
-use crate::world::contract::{Contract, ExampleRequest};
+use crate::world::contract::{Contract, ExampleRequest, written};
 use crate::world::samples::Samples;
 use crate::world::{World, both};
 
@@ -164,11 +164,7 @@ async fn attempt(client: &Client, example: &ExampleRequest, samples: &Samples) -
     let request: Request<axum::body::Body> = match &example.body {
         None => request.body(axum::body::Body::empty()),
         Some((media_type, body)) => {
-            let text = match samples.body(body) {
-                // The example of lines is a text.
-                Value::String(lines) if media_type.contains("ndjson") => lines,
-                other => other.to_string(),
-            };
+            let text = written(media_type, &samples.body(body));
             request.header(CONTENT_TYPE, media_type).body(text.into())
         }
     }
@@ -256,6 +252,9 @@ const NOT_NOW: &[(&str, &str, &str)] = &[
     ("signIn", "invalid_credentials", "nobody has the address"),
     ("refreshSession", "invalid_credentials", "nobody has the token"),
     ("setPassword", "invalid_credentials", "the same"),
+    ("issueToken", "invalid_client", "nobody has the secret"),
+    ("revokeToken", "invalid_client", "the same"),
+    ("introspectToken", "invalid_client", "the same"),
     ("changePassword", "not_allowed", "an API key changes no password"),
     ("changePolicy", "conflict", "there is one admin"),
     ("offerSecondFactor", "not_allowed", "nor a second factor"),

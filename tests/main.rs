@@ -16,6 +16,7 @@ mod contract;
 mod floors;
 mod http;
 mod log;
+mod oauth;
 mod powers;
 mod proposals;
 mod readme;

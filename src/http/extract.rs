@@ -3,11 +3,13 @@
 
 pub mod body;
 mod faults;
+pub mod form;
 pub mod headers;
 pub mod params;
 pub mod peer;
 
 pub use body::{Bare, BodyLimit, Ndjson, Submitted, ValidJson};
+pub use form::{Form, Twice};
 pub use headers::{AtLeast, IdempotencyKey, IfMatch};
 pub use params::{ValidPath, ValidQuery};
 pub use peer::{Peer, UserAgent};

@@ -15,6 +15,7 @@ use super::text::Label;
 use crate::domain::ids::{KeyId, OrgId, PersonId};
 use crate::registry::accounts::{self, MAX_KEY_DAYS, NewKey};
 use crate::registry::authority::Verified;
+use crate::registry::oauth::jwk::PublicKey;
 
 #[rustfmt::skip]
 pub(super) fn routes() -> Vec<Route> {
@@ -46,6 +47,7 @@ impl KeyBody {
             label: self.label.into_string(),
             scopes: self.scopes,
             days: self.expires_in_days.unwrap_or(MAX_KEY_DAYS),
+            public_key: None,
         }
     }
 }
@@ -64,6 +66,8 @@ struct CreateBody {
     #[validate(range(min = 1, max = 365))]
     #[serde(default)]
     expires_in_days: Option<u16>,
+    #[serde(default)]
+    public_key: Option<PublicKey>,
 }
 
 #[derive(Debug, Deserialize, Validate)]
@@ -77,8 +81,8 @@ struct Asked {
 
 /// `POST /v1/keys`.
 async fn create(State(app): State<App>, by: Verified, body: Submitted<CreateBody>) -> Result<Reply, Problem> {
-    let (once, CreateBody { person, label, scopes, expires_in_days }) = body.into_parts();
-    let new = KeyBody { label, scopes, expires_in_days }.into_new();
+    let (once, CreateBody { person, label, scopes, expires_in_days, public_key }) = body.into_parts();
+    let new = NewKey { public_key, ..KeyBody { label, scopes, expires_in_days }.into_new() };
     let (submitted, key) = accounts::create_key(app.registry(), &by, person, &new, once).await?;
     Reply::recorded_with_key(&submitted, key.as_ref())
 }

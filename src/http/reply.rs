@@ -12,19 +12,21 @@ use super::problem::Problem;
 use crate::registry::Submitted;
 use crate::registry::accounts::{KeyView, MadeKey};
 use crate::registry::answer::Kept;
+use crate::registry::credential::Secret;
 
 /// A key with its secret, the only time that it is shown.
 #[derive(Debug, Serialize)]
 pub struct ShownKey<'a> {
     #[serde(flatten)]
     view: KeyView,
-    secret: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<&'a str>,
 }
 
 impl<'a> ShownKey<'a> {
     /// What is told about a key that was made just now.
     pub fn new(made: &'a MadeKey) -> Self {
-        Self { view: made.view(), secret: made.secret.expose() }
+        Self { view: made.view(), secret: made.secret.as_ref().map(Secret::expose) }
     }
 }
 

@@ -21,8 +21,8 @@ use super::gate::{Access, Guard, Operation, pass};
 use super::problem::{Code, Problem};
 use super::{
     authzen, batch, bindings, checks, claims, control, datadiligence, denials, explanations, factors, grants,
-    holdings, keys, links, models, organizations, pages, passwords, people, powers, proposals, sessions,
-    status, works,
+    holdings, keys, links, models, oauth, organizations, pages, passwords, people, powers, proposals,
+    sessions, status, works,
 };
 
 /// 1024 bytes.
@@ -130,6 +130,7 @@ pub fn table() -> Vec<Route> {
         keys::routes(),
         links::routes(),
         models::routes(),
+        oauth::routes(),
         organizations::routes(),
         passwords::routes(),
         people::routes(),

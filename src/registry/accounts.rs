@@ -11,6 +11,7 @@ use super::credential::Secret;
 use super::failure::Failure;
 use super::four_eyes::refuse_alone;
 use super::node::Registry;
+use super::oauth::jwk::PublicKey;
 use super::sequencer::{Once, SubmitError, Submitted};
 use crate::domain::act::{PersonAdded, PersonRemoved};
 use crate::domain::admit::{Refusal, code};
@@ -121,6 +122,8 @@ pub struct NewKey {
     pub scopes: Option<Vec<Scope>>,
     /// How many days it lives, 1 to [`MAX_KEY_DAYS`].
     pub days: u16,
+    /// A key of the owner's own, with which it signs to get tokens; there is no secret then.
+    pub public_key: Option<PublicKey>,
 }
 
 /// A key that was made just now. The secret can't be shown again.
@@ -128,14 +131,15 @@ pub struct NewKey {
 pub struct MadeKey {
     /// Its id.
     pub id: KeyId,
-    /// The key itself.
-    pub secret: Secret,
+    /// The key itself, unless its owner has a key of its own.
+    pub secret: Option<Secret>,
     row: ApiKey,
+    hash: [u8; 32],
 }
 
 impl MadeKey {
     pub(super) fn change(&self) -> AccountChange {
-        AccountChange::AddKey(self.row.clone(), self.secret.hash())
+        AccountChange::AddKey(self.row.clone(), self.hash)
     }
 }
 
@@ -162,6 +166,9 @@ pub struct KeyView {
     pub last_used: Option<String>,
     /// When it was revoked.
     pub revoked: Option<String>,
+    /// The key with which its owner signs, where there is no secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<PublicKey>,
 }
 
 impl From<&ApiKey> for KeyView {
@@ -177,6 +184,7 @@ impl From<&ApiKey> for KeyView {
             expires: row.expires_ms.map(moment),
             last_used: row.last_used_ms.map(moment),
             revoked: row.revoked_ms.map(moment),
+            public_key: row.public_key.as_deref().and_then(PublicKey::from_stored),
         }
     }
 }
@@ -255,21 +263,27 @@ fn make_key(
         let detail = format!("a key needs a scope, and lives 1 to {MAX_KEY_DAYS} days");
         return Err(Failure::fault(at, "invalid_value", detail));
     }
-    let (id, secret) = (KeyId::new(registry.clock().new_uuid()), Secret::new());
-    let created_ms = registry.clock().now_ms();
+    let (id, created_ms) = (KeyId::new(registry.clock().new_uuid()), registry.clock().now_ms());
+    let secret = new.public_key.is_none().then(Secret::new);
+    let (prefix, hash) = match (&secret, &new.public_key) {
+        (Some(secret), _) => (secret.shown().to_owned(), secret.hash()),
+        (None, Some(own)) => (own.shown(), own.hash()),
+        (None, None) => return Err(Failure::Unavailable("a key without a secret".to_owned())),
+    };
     let row = ApiKey {
         id: id.to_string(),
         org: org.to_string(),
         person: person.to_string(),
-        prefix: secret.shown().to_owned(),
+        prefix,
         scopes: scopes.to_stored(),
         label: new.label.clone(),
         created_ms,
         expires_ms: Some(created_ms.saturating_add(i64::from(new.days) * DAY_MS)),
         last_used_ms: None,
         revoked_ms: None,
+        public_key: new.public_key.as_ref().map(|own| own.bytes().to_vec()),
     };
-    Ok(MadeKey { id, secret, row })
+    Ok(MadeKey { id, secret, row, hash })
 }
 
 /// The answer to [`add_person`].
@@ -375,7 +389,7 @@ pub async fn create_key(
     let made = make_key(registry, actor.org(), person, actor.scopes(), new, "/scopes")?;
     let body = keep(Some(format!("/v1/keys/{}", made.id)), None, &serde_json::json!({ "key": made.view() }));
     let answer = once.answered(201, body, registry.clock().now_ms());
-    let (db, org, row, hash) = (registry.db().clone(), actor.org(), made.row.clone(), made.secret.hash());
+    let (db, org, row, hash) = (registry.db().clone(), actor.org(), made.row.clone(), made.hash);
     let submitted = detached(async move {
         let mut tx = db.begin().await?;
         if let Some(before) = before(&mut tx, org, &once, answer.at_ms).await? {

@@ -55,12 +55,12 @@ async fn let_in(
     roles: Roles,
     label: &str,
 ) -> Result<NewAccess, Failure> {
-    let key = NewKey { label: label.to_owned(), scopes: None, days: MAX_KEY_DAYS };
+    let key = NewKey { label: label.to_owned(), scopes: None, days: MAX_KEY_DAYS, public_key: None };
     let new = NewPerson { label: label.to_owned(), role: PersonRole::Admin, key: Some(key) };
     let made = make_person(registry, org, Scopes::of_roles(roles), &new)?;
     acts.push((PersonAdded { person: made.person, org }.into(), None));
     submit(registry, acts, made.changes()).await?;
-    let secret = made.key.map(|key| key.secret);
+    let secret = made.key.and_then(|key| key.secret);
     let secret = secret.ok_or_else(|| Failure::Unavailable("no key was made".to_owned()))?;
     Ok(NewAccess { org, person: made.person, secret })
 }

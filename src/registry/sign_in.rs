@@ -26,7 +26,7 @@ use password::{Password, Passwords};
 use seal::Sealer;
 use secret::RefreshToken;
 use throttle::Throttle;
-use token::{LIFE_S, Tokens};
+use token::{Bearer, LIFE_S, Tokens};
 
 use super::accounts::detached;
 use super::answer::moment;
@@ -40,6 +40,7 @@ use crate::domain::ids::{OrgId, PersonId, SessionId};
 use crate::store::StoreError;
 use crate::store::logins::{self, Login};
 use crate::store::sessions::{self, Ended, NewSession};
+use crate::store::tokens;
 
 pub use credentials::{change_password, invite, request_reset, set_password};
 pub use factor::{Offered, confirm as confirm_factor, offer as offer_factor, remove as remove_factor};
@@ -87,7 +88,7 @@ impl Desk {
         let sealing = seed(&settings.data_dir.join("sealing.key"))?;
         Ok(Self {
             passwords: Passwords::default(),
-            tokens: Tokens::new(&settings.origin, &signing).ok_or(DeskError::Unusable)?,
+            tokens: Tokens::new(&settings.mail.public_url, &signing).ok_or(DeskError::Unusable)?,
             throttle: Throttle::new(clock),
             sealer: Sealer::new(&sealing),
             mailer: Mailer::open(&settings.mail.url, &settings.mail.sender)?,
@@ -95,9 +96,9 @@ impl Desk {
         })
     }
 
-    /// The session that an access token names, and its person, if the token is good.
-    pub(super) fn read_token(&self, text: &str, now_ms: i64) -> Option<(SessionId, PersonId)> {
-        self.tokens.read(text, now_ms)
+    /// Access tokens.
+    pub(super) const fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 }
 
@@ -236,12 +237,13 @@ fn tell(
 ) -> Result<SignedIn, Failure> {
     let person: PersonId = person.parse().map_err(|_| corrupt("person", person))?;
     let organization: OrgId = org.parse().map_err(|_| corrupt("organization", org))?;
-    let token = registry.desk().tokens.issue(registry.clock(), session, person, organization);
+    let bearer = Bearer::Session(session, person);
+    let token = registry.desk().tokens.issue(registry.clock(), &bearer, organization, i64::MAX);
     Ok(SignedIn {
         session,
         person,
         organization,
-        access_token: token.ok_or_else(|| Failure::Unavailable("no token can be signed".to_owned()))?,
+        access_token: token.ok_or_else(|| Failure::Unavailable("no token can be signed".to_owned()))?.0,
         token_type: "Bearer",
         expires_in: LIFE_S,
         refresh_token: refresh.expose(),
@@ -300,12 +302,15 @@ pub async fn end(registry: &Registry, actor: &Actor, session: SessionId) -> Resu
 }
 
 impl Registry {
-    /// Deletes sessions and mailed tokens whose time has been up for 30 days; how many.
+    /// Deletes sessions and mailed tokens whose time has been up for 30 days, and what ended or used up tokens that are over
+    /// anyway since a day; how many.
     pub async fn purge_sign_ins(&self) -> Result<u64, StoreError> {
-        let before_ms = self.clock().now_ms().saturating_sub(30 * DAY_MS);
+        let now_ms = self.clock().now_ms();
+        let before_ms = now_ms.saturating_sub(30 * DAY_MS);
         let mut tx = self.db().begin().await?;
-        let purged =
-            logins::purge_links(&mut tx, before_ms).await? + sessions::purge(&mut tx, before_ms).await?;
+        let purged = logins::purge_links(&mut tx, before_ms).await?
+            + sessions::purge(&mut tx, before_ms).await?
+            + tokens::purge(&mut tx, now_ms.saturating_sub(DAY_MS)).await?;
         tx.commit().await?;
         Ok(purged)
     }

@@ -26,17 +26,22 @@ texts! {
         "SELECT org FROM people WHERE person = $1 AND removed_ms IS NULL FOR UPDATE";
     COUNT_LIVE_KEYS = "SELECT count(*) FROM api_keys WHERE person = $1 AND revoked_ms IS NULL \
         AND (expires_ms IS NULL OR expires_ms > $2)";
-    INSERT_KEY = "INSERT INTO api_keys (id, org, person, secret_hash, prefix, scopes, label, created_ms, expires_ms) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    INSERT_KEY = "INSERT INTO api_keys (id, org, person, secret_hash, prefix, scopes, label, created_ms, expires_ms, public_key) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (secret_hash) DO NOTHING";
     FIND_KEY = "SELECT k.id, k.org, k.person, k.prefix, k.scopes, k.label, k.created_ms, k.expires_ms, \
-        k.last_used_ms, k.revoked_ms, p.role FROM api_keys k JOIN people p ON p.person = k.person \
-        WHERE k.secret_hash = $1 AND k.revoked_ms IS NULL AND p.removed_ms IS NULL \
+        k.last_used_ms, k.revoked_ms, k.public_key, p.role FROM api_keys k JOIN people p ON p.person = k.person \
+        WHERE k.secret_hash = $1 AND k.public_key IS NULL AND k.revoked_ms IS NULL AND p.removed_ms IS NULL \
         AND (k.expires_ms IS NULL OR k.expires_ms > $2)";
-    KEY = "SELECT id, org, person, prefix, scopes, label, created_ms, expires_ms, last_used_ms, revoked_ms \
+    LIVE_KEY = "SELECT k.id, k.org, k.person, k.prefix, k.scopes, k.label, k.created_ms, k.expires_ms, \
+        k.last_used_ms, k.revoked_ms, k.public_key, p.role FROM api_keys k JOIN people p ON p.person = k.person \
+        WHERE k.id = $1 AND k.revoked_ms IS NULL AND p.removed_ms IS NULL \
+        AND (k.expires_ms IS NULL OR k.expires_ms > $2) \
+        AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.jti = $3)";
+    KEY = "SELECT id, org, person, prefix, scopes, label, created_ms, expires_ms, last_used_ms, revoked_ms, public_key \
         FROM api_keys WHERE id = $1";
-    KEYS = "SELECT id, org, person, prefix, scopes, label, created_ms, expires_ms, last_used_ms, revoked_ms \
+    KEYS = "SELECT id, org, person, prefix, scopes, label, created_ms, expires_ms, last_used_ms, revoked_ms, public_key \
         FROM api_keys WHERE org = $1 AND id > $2 ORDER BY id LIMIT $3";
-    KEYS_OF_PERSON = "SELECT id, org, person, prefix, scopes, label, created_ms, expires_ms, last_used_ms, revoked_ms \
+    KEYS_OF_PERSON = "SELECT id, org, person, prefix, scopes, label, created_ms, expires_ms, last_used_ms, revoked_ms, public_key \
         FROM api_keys WHERE person = $1 AND id > $2 ORDER BY id LIMIT $3";
     TOUCH_KEY = "UPDATE api_keys SET last_used_ms = $1 WHERE id = $2 \
         AND (last_used_ms IS NULL OR last_used_ms <= $3)";
@@ -84,6 +89,8 @@ pub struct ApiKey {
     pub last_used_ms: Option<i64>,
     /// When it was revoked.
     pub revoked_ms: Option<i64>,
+    /// The 32 bytes of an Ed25519 key, where the owner proves itself by signing and there is no secret.
+    pub public_key: Option<Vec<u8>>,
 }
 
 /// A live key, and the role of the person it belongs to.
@@ -159,7 +166,7 @@ pub async fn remove_person(tx: &mut Tx, org: &str, id: &str, now_ms: i64) -> Res
 /// [`ApiKey::revoked_ms`] are not stored.
 ///
 /// # Errors
-/// [`StoreError::Limit`] when the person has two live keys; [`StoreError::Conflict`] when the person is not one of
+/// [`StoreError::Limit`] when the person has two live keys, or somebody has this public key; [`StoreError::Conflict`] when the person is not one of
 /// the organization, or was removed.
 pub async fn insert_key(tx: &mut Tx, key: &ApiKey, secret_hash: &[u8; 32]) -> Result<(), StoreError> {
     let lock = LOCK_PERSON.of(tx.engine());
@@ -180,7 +187,7 @@ pub async fn insert_key(tx: &mut Tx, key: &ApiKey, secret_hash: &[u8; 32]) -> Re
                 key.person
             )));
         }
-        sqlx::query(INSERT_KEY)
+        let made = sqlx::query(INSERT_KEY)
             .bind(&key.id)
             .bind(&key.org)
             .bind(&key.person)
@@ -190,8 +197,12 @@ pub async fn insert_key(tx: &mut Tx, key: &ApiKey, secret_hash: &[u8; 32]) -> Re
             .bind(&key.label)
             .bind(key.created_ms)
             .bind(key.expires_ms)
+            .bind(key.public_key.as_deref())
             .execute(&mut *conn)
             .await?;
+        if made.rows_affected() == 0 {
+            return Err(StoreError::Limit("this public key is registered already: make another pair".to_owned()));
+        }
     });
     Ok(())
 }
@@ -203,6 +214,13 @@ pub async fn find_key(db: &Db, secret_hash: &[u8; 32], now_ms: i64) -> Result<Op
         .bind(now_ms)
         .fetch_optional(pool)
         .await)?)
+}
+
+/// The live key `id`, unless the token `jti` that was issued to it is revoked.
+pub async fn live_key(db: &Db, id: &str, jti: &str, now_ms: i64) -> Result<Option<LiveKey>, StoreError> {
+    Ok(
+        on_db!(db, pool => sqlx::query_as(LIVE_KEY).bind(id).bind(now_ms).bind(jti).fetch_optional(pool).await)?,
+    )
 }
 
 /// The key `id`, live or not.

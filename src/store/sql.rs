@@ -97,4 +97,5 @@ pub const ALL: &[(&str, Texts)] = &[
     ("second_factors", super::second_factors::TEXTS),
     ("sessions", super::sessions::TEXTS),
     ("tiles", super::tiles::TEXTS),
+    ("tokens", super::tokens::TEXTS),
 ];

@@ -35,6 +35,7 @@ fn key(id: u8, expires_ms: Option<i64>) -> ApiKey {
         expires_ms,
         last_used_ms: None,
         revoked_ms: None,
+        public_key: None,
     }
 }
 

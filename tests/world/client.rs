@@ -31,9 +31,10 @@ impl Answer {
             .unwrap_or_else(|error| panic!("{error} in {}", String::from_utf8_lossy(&self.body)))
     }
 
-    /// The code of the problem that was answered; panics on anything else.
+    /// The code of the problem, or of the OAuth error, that was answered; panics on anything else.
     pub(crate) fn problem(&self) -> String {
-        self.json::<serde_json::Value>()["code"].as_str().expect("a problem").to_owned()
+        let body = self.json::<serde_json::Value>();
+        body["code"].as_str().or(body["error"].as_str()).expect("a problem").to_owned()
     }
 }
 

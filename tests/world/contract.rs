@@ -36,6 +36,19 @@ pub(crate) struct ExampleRequest {
     pub(crate) body: Option<(String, Value)>,
 }
 
+/// An example of this media type as it is sent.
+pub(crate) fn written(media_type: &str, example: &Value) -> String {
+    match example {
+        // The example of lines is a text.
+        Value::String(lines) if media_type.contains("ndjson") => lines.clone(),
+        Value::Object(fields) if media_type.contains("urlencoded") => {
+            let pairs = fields.iter().map(|(name, value)| (name, value.as_str().expect("a text")));
+            serde_urlencoded::to_string(pairs.collect::<Vec<_>>()).expect("a form")
+        }
+        other => other.to_string(),
+    }
+}
+
 impl Contract {
     /// The description at the root of the repository.
     pub(crate) fn shared() -> &'static Self {

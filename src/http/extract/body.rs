@@ -231,7 +231,11 @@ fn too_large(limit_bytes: usize) -> Problem {
 }
 
 /// One of these types, in UTF-8, not compressed.
-fn require_type(headers: &HeaderMap, expected: &str, is_read: impl Fn(&str) -> bool) -> Result<(), Problem> {
+pub(super) fn require_type(
+    headers: &HeaderMap,
+    expected: &str,
+    is_read: impl Fn(&str) -> bool,
+) -> Result<(), Problem> {
     let refuse = |detail: String| Err(Problem::new(Code::UnsupportedMediaType).detail(detail));
     if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
         return refuse("a `Content-Encoding` is not read here".to_owned());

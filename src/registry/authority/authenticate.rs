@@ -1,11 +1,13 @@
 //! From what a request shows to who asks.
 
 use super::{Actor, CredentialId, PersonRole, Scope, Scopes, State};
-use crate::domain::ids::{KeyId, OrgId, PersonId};
+use crate::domain::ids::{KeyId, OrgId, PersonId, SessionId};
 use crate::domain::index::records::OrgRef;
 use crate::registry::credential::{Credential, Secret};
 use crate::registry::node::Registry;
 use crate::registry::shared::FollowError;
+use crate::registry::sign_in::token::Bearer;
+use crate::store::accounts::LiveKey;
 use crate::store::{StoreError, accounts, sessions};
 
 /// Why nobody can say who is asking.
@@ -35,7 +37,7 @@ impl Registry {
     pub async fn authenticate(&self, credential: &Credential) -> Result<Option<Actor>, AuthorityError> {
         let found = match credential {
             Credential::Key(secret) => self.find_key(secret).await?,
-            Credential::Token(token) => self.find_session(token).await?,
+            Credential::Token(token) => self.find_token(token).await?,
         };
         let Some(Found { credential, org, person, role, scopes, factor }) = found else { return Ok(None) };
         let known = self
@@ -52,23 +54,43 @@ impl Registry {
     }
 
     async fn find_key(&self, secret: &Secret) -> Result<Option<Found>, StoreError> {
-        let now_ms = self.clock().now_ms();
-        let Some(live) = accounts::find_key(self.db(), &secret.hash(), now_ms).await? else {
-            return Ok(None);
-        };
+        let live = accounts::find_key(self.db(), &secret.hash(), self.clock().now_ms()).await?;
+        live.map(|live| self.use_key(&live)).transpose()
+    }
+
+    fn use_key(&self, live: &LiveKey) -> Result<Found, StoreError> {
         let row = &live.key;
         let (Ok(key), Ok(org), Ok(person)) = (row.id.parse(), row.org.parse(), row.person.parse()) else {
             return Err(broken("key", &row.id));
         };
-        self.note_use(key, now_ms);
+        self.note_use(key, self.clock().now_ms());
         let (credential, role) = (CredentialId::Key(key), PersonRole::from_stored(&live.role));
         let scopes = Scopes::from_stored(&row.scopes);
-        Ok(Some(Found { credential, org, person, role, scopes, factor: true }))
+        Ok(Found { credential, org, person, role, scopes, factor: true })
     }
 
-    async fn find_session(&self, token: &str) -> Result<Option<Found>, StoreError> {
+    async fn find_token(&self, token: &str) -> Result<Option<Found>, StoreError> {
         let now_ms = self.clock().now_ms();
-        let Some((session, person)) = self.desk().read_token(token, now_ms) else { return Ok(None) };
+        let Some(good) = self.desk().tokens().read(token, now_ms) else { return Ok(None) };
+        match good.bearer {
+            Bearer::Session(session, person) => self.find_session(session, person, now_ms).await,
+            Bearer::Client(key, scope) => {
+                let live = accounts::live_key(self.db(), &key.to_string(), &good.jti, now_ms).await?;
+                let found = live.map(|live| self.use_key(&live)).transpose()?;
+                Ok(found.map(|found| {
+                    let scopes = found.scopes.and(Scopes::from_stored(&scope));
+                    Found { scopes, ..found }
+                }))
+            }
+        }
+    }
+
+    async fn find_session(
+        &self,
+        session: SessionId,
+        person: PersonId,
+        now_ms: i64,
+    ) -> Result<Option<Found>, StoreError> {
         let Some(row) = sessions::live(self.db(), &session.to_string(), now_ms).await? else {
             return Ok(None);
         };
