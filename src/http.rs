@@ -36,6 +36,7 @@ mod people;
 mod powers;
 pub mod problem;
 mod proposals;
+mod rates;
 pub mod reply;
 pub mod routes;
 pub mod server;

@@ -21,6 +21,7 @@
 //! | [`credential`] | how an API key looks, and what is kept of it |
 //! | [`sign_in`] | people sign in: invitations, passwords, sessions |
 //! | [`oauth`] | programs sign in: access tokens for API keys and for keys of their own |
+//! | [`limit`] | how often somebody may do something |
 //! | [`mail`] | mail that the registry sends |
 //! | [`accounts`] | people and keys |
 //! | [`organizations`] | organizations, their states, and models |
@@ -50,6 +51,7 @@ pub mod failure;
 pub mod four_eyes;
 pub mod journal;
 pub mod keys;
+pub mod limit;
 pub mod mail;
 pub mod names;
 pub mod node;

@@ -4,4 +4,5 @@ mod envelope;
 mod extractors;
 mod gate;
 pub(crate) mod node;
+mod rates;
 mod server;

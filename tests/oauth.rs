@@ -28,6 +28,11 @@ async fn post(client: &Client, path: &str, basic: Option<&str>, form: &[(&str, &
     client.send(request.body(Body::from(serde_urlencoded::to_string(form).unwrap())).unwrap()).await
 }
 
+/// The pair in the header, the form, and the error.
+type Case<'a> = (Option<String>, Vec<(&'a str, &'a str)>, &'a str);
+/// What is done to a header and to claims, at this second.
+type Change = fn(&mut Value, &mut Value, i64);
+
 /// A program of a developer: the id and the secret of a key with these scopes.
 async fn program(actor: &Actor, scopes: &[&str]) -> (String, String) {
     let made: Value = actor.post("/v1/keys", &json!({ "label": "program", "scopes": scopes })).await.json();
@@ -144,7 +149,7 @@ both!(who_does_not_prove_itself_gets_nothing, async |world: World| {
     let (one, other) = (stage.developer("Kagami Labs").await, stage.developer("Kumo Trading").await);
     let (mine, theirs) = (program(&one, &["read"]).await, program(&other, &["read"]).await);
     let grant = ("grant_type", "client_credentials");
-    let cases: [(Option<String>, Vec<(&str, &str)>, &str); 9] = [
+    let cases: [Case<'_>; 9] = [
         (None, vec![grant], "invalid_client"),
         (Some(format!("{}:{}", mine.0, theirs.1)), vec![grant], "invalid_client"),
         (Some(format!("{}:kyo_live_nonsense", mine.0)), vec![grant], "invalid_client"),
@@ -226,7 +231,6 @@ both!(a_program_with_a_key_of_its_own_signs_once_for_each_token, async |world: W
     });
     assert_eq!(signing.token(&stage, &again).await.status, 200);
 
-    type Change = fn(&mut Value, &mut Value, i64);
     let changes: [(&str, Change); 12] = [
         ("none", |header, _, _| header["alg"] = json!("none")),
         ("hmac", |header, _, _| header["alg"] = json!("HS256")),

@@ -32,7 +32,9 @@ pub(super) async fn run(args: Args) -> Outcome {
     let listener = listen(&config).await?;
     let registry = Registry::open(registry_settings(&config), Clock::system()).await;
     let registry = registry.map_err(|error| Failure::new(error.to_string()))?;
-    let app = App::new(registry).behind(config.proxies.as_slice());
+    let app = App::new(registry)
+        .behind(config.proxies.as_slice())
+        .answering(u32::try_from(config.requests_per_minute).unwrap_or(u32::MAX));
     serve(listener, app, limits(&config), &Upkeep::of(&config), server::stop_signal()).await;
     Ok(Exit::Done)
 }

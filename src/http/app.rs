@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::rates::Rates;
 use crate::clock::Clock;
 use crate::registry::Registry;
 
@@ -14,12 +15,13 @@ pub struct App {
     registry: Registry,
     at_least_wait: Duration,
     proxies: Arc<[IpAddr]>,
+    rates: Option<Arc<Rates>>,
 }
 
 impl App {
     /// The face of a node.
     pub fn new(registry: Registry) -> Self {
-        Self { registry, at_least_wait: Duration::from_secs(2), proxies: Arc::default() }
+        Self { registry, at_least_wait: Duration::from_secs(2), proxies: Arc::default(), rates: None }
     }
 
     /// The same, waiting this long for a log size that a caller asks for (2 s when not said).
@@ -32,6 +34,20 @@ impl App {
     #[must_use]
     pub fn behind(self, proxies: &[IpAddr]) -> Self {
         Self { proxies: proxies.into(), ..self }
+    }
+
+    /// The same, answering each credential so many requests a minute, and each network without one a tenth of that; all of them when
+    /// it is 0.
+    #[must_use]
+    pub fn answering(self, requests_per_minute: u32) -> Self {
+        let rates =
+            (requests_per_minute > 0).then(|| Arc::new(Rates::new(self.clock(), requests_per_minute)));
+        Self { rates, ..self }
+    }
+
+    /// How many requests are answered, if that has an end.
+    pub(super) fn rates(&self) -> Option<&Rates> {
+        self.rates.as_deref()
     }
 
     /// The proxies that are believed.

@@ -14,7 +14,9 @@ use axum::response::Response;
 
 use super::app::App;
 use super::extract::BodyLimit;
+use super::extract::peer::peer;
 use super::problem::{Code, Problem};
+use super::rates::{Counted, Left};
 use crate::domain::ids::OrgId;
 pub use crate::registry::authority::{Actor, Roles, Scope, role_name};
 use crate::registry::authority::{
@@ -82,17 +84,41 @@ pub(super) async fn pass(
 ) -> Result<Response, Problem> {
     request.extensions_mut().insert(guard.body);
     request.extensions_mut().insert(guard.operation);
+    let (parts, body) = request.into_parts();
+    let peer = peer(&parts, &guard.app);
+    let mut request = Request::from_parts(parts, body);
+    let count = |who| guard.app.rates().map(|rates| rates.count(who)).transpose();
     if guard.access == Access::Public {
-        return Ok(next.run(request).await);
+        let left = if guard.is_counted() { count(Counted::Network(peer))? } else { None };
+        return Ok(told(next.run(request).await, left));
     }
-    let credential = credential(request.headers())?;
-    let actor = guard.app.registry().authenticate(&credential).await?.ok_or_else(invalid_credentials)?;
+    let known = match credential(request.headers()) {
+        Ok(shown) => guard.app.registry().authenticate(&shown).await?.ok_or_else(invalid_credentials),
+        Err(problem) => Err(problem),
+    };
+    // Whoever guesses at credentials is counted too.
+    let actor = known.map_err(|problem| count(Counted::Network(peer)).err().unwrap_or(problem))?;
+    let left = count(Counted::Credential(actor.credential()))?;
     admit(guard.access, &actor)?;
     let org = actor.org();
     request.extensions_mut().insert(Caller { actor, scope: guard.access.scope() });
-    let mut response = next.run(request).await;
+    let mut response = told(next.run(request).await, left);
     response.extensions_mut().insert(CalledBy(org));
     Ok(response)
+}
+
+fn told(mut response: Response, left: Option<Left>) -> Response {
+    if let Some(left) = left {
+        left.tell(response.headers_mut());
+    }
+    response
+}
+
+impl Guard {
+    /// Whoever watches over this process may ask as often as it likes whether it lives.
+    fn is_counted(&self) -> bool {
+        !matches!(self.operation.0, "getHealth" | "getReadiness")
+    }
 }
 
 impl From<AuthorityError> for Problem {

@@ -21,11 +21,16 @@ impl FromRequestParts<App> for Peer {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        let connected = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        // Only a caller within the process has no address.
-        let connected = connected.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip());
-        Ok(Self(client(connected.to_canonical(), &parts.headers, app.proxies())))
+        Ok(Self(peer(parts, app)))
     }
+}
+
+/// The address of whoever sent this.
+pub(in crate::http) fn peer(parts: &Parts, app: &App) -> IpAddr {
+    let connected = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    // Only a caller within the process has no address.
+    let connected = connected.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip());
+    client(connected.to_canonical(), &parts.headers, app.proxies())
 }
 
 fn client(connected: IpAddr, headers: &HeaderMap, proxies: &[IpAddr]) -> IpAddr {

@@ -4,19 +4,13 @@
 //! account alone, before its password was right: whoever knows an e-mail address could keep its owner out. That leaves guessing from many networks,
 //! which long passwords that are not common make hopeless.
 
-use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::net::IpAddr;
 use std::time::Duration;
-
-use governor::clock::Clock as _;
-use governor::middleware::NoOpMiddleware;
-use governor::state::keyed::HashMapStateStore;
-use governor::{Quota, RateLimiter};
 
 use crate::clock::Clock;
 use crate::domain::key::Sha256;
 use crate::registry::failure::Failure;
+use crate::registry::limit::{Limiter, Refused, network};
 use crate::registry::sequencer::SubmitError;
 
 /// Tries of one network: this many at once, then one every two seconds.
@@ -26,52 +20,23 @@ const OF_ACCOUNT: (u32, Duration) = (10, Duration::from_secs(30));
 /// Codes of six digits for one account: this many at once, then one every five minutes. Three of a million are right, so that
 /// guessing one in a thousand accounts takes a day.
 const OF_CODES: (u32, Duration) = (5, Duration::from_mins(5));
-/// Beyond this many, those who have not tried for a while are forgotten, every ten seconds at most.
-const REMEMBERED: usize = 100_000;
-/// Beyond this many, nobody new may try: memory has an end.
-const MOST: usize = 1_000_000;
-const SWEEP_MS: i64 = 10_000;
-
-/// The registry's clock as the limiter reads it.
-#[derive(Clone, Debug)]
-struct Since(Clock);
-
-impl governor::clock::Clock for Since {
-    type Instant = Duration;
-
-    fn now(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.now_ms()).unwrap_or(0))
-    }
-}
-
-type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, Since, NoOpMiddleware<Duration>>;
 type Account = [u8; 32];
 
 /// The tries that one process has seen.
+#[derive(Debug)]
 pub(super) struct Throttle {
-    clock: Since,
     networks: Limiter<IpAddr>,
     accounts: Limiter<(IpAddr, Account)>,
     codes: Limiter<Account>,
-    swept_ms: AtomicI64,
-}
-
-impl std::fmt::Debug for Throttle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Throttle").finish_non_exhaustive()
-    }
 }
 
 impl Throttle {
     /// Nobody has tried.
     pub(super) fn new(clock: &Clock) -> Self {
-        let clock = Since(clock.clone());
         Self {
-            networks: RateLimiter::new(quota(OF_NETWORK), HashMapStateStore::default(), clock.clone()),
-            accounts: RateLimiter::new(quota(OF_ACCOUNT), HashMapStateStore::default(), clock.clone()),
-            codes: RateLimiter::new(quota(OF_CODES), HashMapStateStore::default(), clock.clone()),
-            clock,
-            swept_ms: AtomicI64::new(0),
+            networks: Limiter::new(clock, OF_NETWORK.0, OF_NETWORK.1),
+            accounts: Limiter::new(clock, OF_ACCOUNT.0, OF_ACCOUNT.1),
+            codes: Limiter::new(clock, OF_CODES.0, OF_CODES.1),
         }
     }
 
@@ -81,55 +46,24 @@ impl Throttle {
     /// [`Failure::TooMany`] when it is one too many.
     pub(super) fn admit(&self, peer: IpAddr, account: Option<&str>) -> Result<(), Failure> {
         let network = network(peer);
-        let now = self.clock.now();
-        self.make_room()?;
-        self.networks.check_key(&network).map_err(|until| too_many(until.wait_time_from(now)))?;
+        self.networks.count(&network).map_err(too_many)?;
         let Some(account) = account else { return Ok(()) };
         let key = (network, Sha256::of(account.as_bytes()).0);
-        self.accounts.check_key(&key).map_err(|until| too_many(until.wait_time_from(now)))
+        self.accounts.count(&key).map_err(too_many).map(drop)
     }
 
     /// Counts a code of six digits that somebody shows who knows the password of this account already. It is counted from
     /// wherever it comes: there are few codes. Whoever is kept out by it has codes for a day without the device, which are not
     /// counted.
     pub(super) fn admit_code(&self, account: &str) -> Result<(), Failure> {
-        let (key, now) = (Sha256::of(account.as_bytes()).0, self.clock.now());
-        self.codes.check_key(&key).map_err(|until| too_many(until.wait_time_from(now)))
-    }
-
-    fn make_room(&self) -> Result<(), Failure> {
-        let remembered = || self.networks.len().max(self.accounts.len());
-        if remembered() < REMEMBERED {
-            return Ok(());
-        }
-        let now_ms = self.clock.0.now_ms();
-        let is_due = |swept_ms: i64| (swept_ms + SWEEP_MS <= now_ms).then_some(now_ms);
-        if self.swept_ms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_due).is_ok() {
-            self.networks.retain_recent();
-            self.accounts.retain_recent();
-            self.codes.retain_recent();
-        }
-        if remembered() < MOST { Ok(()) } else { Err(Failure::Submit(SubmitError::Busy)) }
+        self.codes.count(&Sha256::of(account.as_bytes()).0).map_err(too_many).map(drop)
     }
 }
 
-fn quota((burst, every): (u32, Duration)) -> Quota {
-    let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
-    Quota::with_period(every).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst)
-}
-
-fn too_many(wait: Duration) -> Failure {
-    Failure::TooMany { retry_s: u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1) }
-}
-
-/// The network that one customer has: an IPv4 address, or 64 bits of an IPv6 address.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        v4 @ IpAddr::V4(_) => v4,
+fn too_many(refused: Refused) -> Failure {
+    match refused {
+        Refused::Wait(_) => Failure::TooMany { retry_s: refused.retry_s() },
+        Refused::Full => Failure::Submit(SubmitError::Busy),
     }
 }
 
