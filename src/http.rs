@@ -16,6 +16,7 @@ mod datadiligence;
 mod denials;
 pub mod envelope;
 pub mod etag;
+mod events;
 mod explanations;
 pub mod extract;
 mod factors;

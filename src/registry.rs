@@ -21,6 +21,7 @@
 //! | [`credential`] | how an API key looks, and what is kept of it |
 //! | [`sign_in`] | people sign in: invitations, passwords, sessions |
 //! | [`oauth`] | programs sign in: access tokens for API keys and for keys of their own |
+//! | [`trail`] | what concerns security, apart from the act log |
 //! | [`limit`] | how often somebody may do something |
 //! | [`mail`] | mail that the registry sends |
 //! | [`accounts`] | people and keys |
@@ -74,6 +75,7 @@ pub mod sign_in;
 pub mod simulate;
 pub mod snapshot;
 pub mod streams;
+pub mod trail;
 pub mod transfers;
 pub mod who;
 

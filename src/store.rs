@@ -13,6 +13,7 @@
 //! | [`idempotency`] | answers already given to a key |
 //! | [`catalogue`] | what people browse; can be rebuilt from the log |
 //! | [`logins`], [`second_factors`], [`sessions`], [`tokens`] | how people and programs sign in, and their sign-ins |
+//! | [`events`] | who signed in, was refused, and looked at what |
 //! | [`accounts`], [`proposals`], [`policies`], [`challenges`] | people and keys, what waits for a second person and where, proofs of control |
 
 pub mod accounts;
@@ -22,6 +23,7 @@ pub mod challenges;
 pub mod db;
 pub mod entries;
 mod error;
+pub mod events;
 pub mod heads;
 pub mod high_water;
 pub mod idempotency;

@@ -23,6 +23,7 @@ const OPEN: &[(&str, &str)] = &[
     ("getPolicy", "it shows the caller's own"),
     ("changePolicy", "it changes the caller's own"),
     ("listProposals", "it lists the caller's own"),
+    ("listSecurityEvents", "it lists the caller's own"),
     ("listKeys", "without `organization` it lists the caller's own"),
     ("createKey", "without `person` it makes one for the caller"),
     ("addPerson", "without `organization` it adds to the caller's own"),

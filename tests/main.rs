@@ -25,5 +25,6 @@ mod registry;
 mod rules;
 mod sign_in;
 mod store;
+mod trail;
 mod works;
 mod world;

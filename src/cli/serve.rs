@@ -145,6 +145,9 @@ async fn clear(registry: &Registry) {
             tracing::warn!(target: "kyodaku::serve", %error, "old idempotency keys are not cleared");
         }
     }
+    if let Err(error) = registry.purge_events().await {
+        tracing::warn!(target: "kyodaku::serve", %error, "old security events are not cleared");
+    }
     if let Err(error) = registry.purge_sign_ins().await {
         tracing::warn!(target: "kyodaku::serve", %error, "old sessions are not cleared");
     }

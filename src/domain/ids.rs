@@ -209,6 +209,8 @@ kinds! {
     SessionId = SessionKind, "ses", "a session";
     /// A challenge to prove control of a host.
     ChallengeId = ChallengeKind, "chl", "a challenge";
+    /// Something that concerns security.
+    EventId = EventKind, "evt", "a security event";
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ async fn around(State(app): State<App>, mut request: Request, next: Next) -> Res
     request.extensions_mut().insert(id.clone());
     let started = stopwatch();
     let response = next.run(request).await;
-    let org = response.extensions().get::<CalledBy>().map(|by| by.0.to_string());
+    let org = response.extensions().get::<CalledBy>().map(|by| by.org.to_string());
     let mut response = problem::finish(response, id.as_str());
     tracing::info!(
         target: "kyodaku::http",

@@ -18,9 +18,9 @@ use crate::registry::sign_in::{self, password::Password};
 #[rustfmt::skip]
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::post("/v1/second-factor", "offerSecondFactor", Access::Own, offer),
-        Route::post("/v1/second-factor/confirm", "confirmSecondFactor", Access::Own, confirm),
-        Route::post("/v1/second-factor/remove", "removeSecondFactor", Access::Own, remove),
+        Route::post("/v1/second-factor", "offerSecondFactor", Access::Own, offer).trailed(),
+        Route::post("/v1/second-factor/confirm", "confirmSecondFactor", Access::Own, confirm).trailed(),
+        Route::post("/v1/second-factor/remove", "removeSecondFactor", Access::Own, remove).trailed(),
     ]
 }
 

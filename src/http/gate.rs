@@ -4,26 +4,29 @@
 //! may call answers 404, which is the handler's part ([`Problem::not_found`]).
 
 use std::fmt;
+use std::net::IpAddr;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use super::app::App;
+use super::envelope::RequestId;
 use super::extract::BodyLimit;
 use super::extract::peer::peer;
 use super::problem::{Code, Problem};
 use super::rates::{Counted, Left};
-use crate::domain::ids::OrgId;
+use crate::domain::ids::{OrgId, PersonId};
 pub use crate::registry::authority::{Actor, Roles, Scope, role_name};
 use crate::registry::authority::{
-    Auditor, AuthorityError, Developer, Holder, NotAllowed, Registrar, Verified,
+    Auditor, AuthorityError, CredentialId, Developer, Holder, NotAllowed, Registrar, Verified,
 };
 use crate::registry::credential::{Credential, Secret};
 use crate::registry::sign_in::token::MAX_CHARS;
+use crate::registry::trail::Event;
 
 /// Who may call a route. Everything but `Public` states the scope that the key must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +72,7 @@ pub(super) struct Guard {
     pub(super) app: App,
     pub(super) access: Access,
     pub(super) body: BodyLimit,
+    pub(super) trailed: bool,
     pub(super) operation: Operation,
 }
 
@@ -76,17 +80,53 @@ pub(super) struct Guard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation(pub &'static str);
 
-/// Lets a request through to its handler, with the caller in its extensions, or answers 401, 403 or 503.
-pub(super) async fn pass(
-    State(guard): State<Guard>,
+/// Lets a request through to its handler, with the caller in its extensions, or answers 401, 403, 429 or 503. What concerns
+/// security is on the trail before it is answered; what was refused, when there is time.
+pub(super) async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let (peer, id) = (peer(&parts, &guard.app), parts.extensions.get::<RequestId>().cloned());
+    let request = Request::from_parts(parts, body);
+    let mut by = None;
+    let answered = enter(&guard, request, next, peer, &mut by).await;
+    let mut response = answered.unwrap_or_else(IntoResponse::into_response);
+    // Signing in says who came in.
+    let by = by.or_else(|| response.extensions().get::<CalledBy>().cloned());
+    let status = response.status();
+    let event = Event {
+        operation: guard.operation.0,
+        status: status.as_u16(),
+        org: by.as_ref().map(|by| by.org),
+        person: by.as_ref().map(|by| by.person),
+        credential: by.as_ref().map(|by| by.credential.to_string()),
+        peer: Some(peer),
+        request: id.map(|id| id.as_str().to_owned()),
+    };
+    if guard.trailed || by.as_ref().is_some_and(|by| by.is_watched) {
+        if let Err(failure) = guard.app.registry().trail().record(event).await {
+            return Problem::from(failure).into_response();
+        }
+    } else if REFUSALS.contains(&status) {
+        guard.app.registry().trail().note(event);
+    }
+    if let Some(by) = by {
+        response.extensions_mut().insert(by);
+    }
+    response
+}
+
+/// What is on the trail whoever was answered it.
+const REFUSALS: [StatusCode; 3] =
+    [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS];
+
+async fn enter(
+    guard: &Guard,
     mut request: Request,
     next: Next,
+    peer: IpAddr,
+    by: &mut Option<CalledBy>,
 ) -> Result<Response, Problem> {
     request.extensions_mut().insert(guard.body);
     request.extensions_mut().insert(guard.operation);
-    let (parts, body) = request.into_parts();
-    let peer = peer(&parts, &guard.app);
-    let mut request = Request::from_parts(parts, body);
     let count = |who| guard.app.rates().map(|rates| rates.count(who)).transpose();
     if guard.access == Access::Public {
         let left = if guard.is_counted() { count(Counted::Network(peer))? } else { None };
@@ -98,13 +138,11 @@ pub(super) async fn pass(
     };
     // Whoever guesses at credentials is counted too.
     let actor = known.map_err(|problem| count(Counted::Network(peer)).err().unwrap_or(problem))?;
+    *by = Some(CalledBy::of(&actor));
     let left = count(Counted::Credential(actor.credential()))?;
     admit(guard.access, &actor)?;
-    let org = actor.org();
     request.extensions_mut().insert(Caller { actor, scope: guard.access.scope() });
-    let mut response = told(next.run(request).await, left);
-    response.extensions_mut().insert(CalledBy(org));
-    Ok(response)
+    Ok(told(next.run(request).await, left))
 }
 
 fn told(mut response: Response, left: Option<Left>) -> Response {
@@ -127,9 +165,26 @@ impl From<AuthorityError> for Problem {
     }
 }
 
-/// The organization that was answered, for the trace line.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CalledBy(pub(super) OrgId);
+/// Who was answered, for the trace line and the trail.
+#[derive(Clone, Debug)]
+pub(super) struct CalledBy {
+    pub(super) org: OrgId,
+    pub(super) person: PersonId,
+    pub(super) credential: CredentialId,
+    /// Whether everything that it asks is on the trail: it sees what is others'.
+    pub(super) is_watched: bool,
+}
+
+impl CalledBy {
+    fn of(actor: &Actor) -> Self {
+        Self {
+            org: actor.org(),
+            person: actor.person(),
+            credential: actor.credential(),
+            is_watched: actor.roles().meets(Roles::AUDITORS | Roles::REGISTRAR),
+        }
+    }
+}
 
 fn admit(access: Access, actor: &Actor) -> Result<(), Problem> {
     match access {

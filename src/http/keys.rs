@@ -22,8 +22,8 @@ pub(super) fn routes() -> Vec<Route> {
     const MANAGE: Access = Access::Any(Scope::Organization);
     vec![
         Route::get("/v1/keys", "listKeys", MANAGE, list),
-        Route::post("/v1/keys", "createKey", MANAGE, create),
-        Route::delete("/v1/keys/{key}", "revokeKey", MANAGE, revoke),
+        Route::post("/v1/keys", "createKey", MANAGE, create).trailed(),
+        Route::delete("/v1/keys/{key}", "revokeKey", MANAGE, revoke).trailed(),
     ]
 }
 

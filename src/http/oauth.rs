@@ -31,8 +31,8 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/.well-known/oauth-authorization-server", "getOauthMetadata", Access::Public, metadata),
         Route::get("/oauth/jwks", "getSigningKeys", Access::Public, keys),
-        Route::post("/oauth/token", "issueToken", Access::Public, token).body_bytes(FORM_BYTES),
-        Route::post("/oauth/revoke", "revokeToken", Access::Public, revoke).body_bytes(FORM_BYTES),
+        Route::post("/oauth/token", "issueToken", Access::Public, token).body_bytes(FORM_BYTES).trailed(),
+        Route::post("/oauth/revoke", "revokeToken", Access::Public, revoke).body_bytes(FORM_BYTES).trailed(),
         Route::post("/oauth/introspect", "introspectToken", Access::Public, introspect).body_bytes(FORM_BYTES),
     ]
 }

@@ -19,9 +19,9 @@ use crate::registry::sign_in::{self, password::Password};
 #[rustfmt::skip]
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::post("/v1/password-resets", "requestPasswordReset", Access::Public, forget),
-        Route::put("/v1/password", "changePassword", Access::Own, change),
-        Route::post("/v1/passwords", "setPassword", Access::Public, set),
+        Route::post("/v1/password-resets", "requestPasswordReset", Access::Public, forget).trailed(),
+        Route::put("/v1/password", "changePassword", Access::Own, change).trailed(),
+        Route::post("/v1/passwords", "setPassword", Access::Public, set).trailed(),
     ]
 }
 

@@ -22,9 +22,9 @@ use crate::registry::sign_in;
 pub(super) fn routes() -> Vec<Route> {
     const MANAGE: Access = Access::Any(Scope::Organization);
     vec![
-        Route::post("/v1/people", "addPerson", MANAGE, add),
-        Route::delete("/v1/people/{person}", "removePerson", MANAGE, remove),
-        Route::post("/v1/people/{person}/invitations", "invitePerson", MANAGE, invite),
+        Route::post("/v1/people", "addPerson", MANAGE, add).trailed(),
+        Route::delete("/v1/people/{person}", "removePerson", MANAGE, remove).trailed(),
+        Route::post("/v1/people/{person}/invitations", "invitePerson", MANAGE, invite).trailed(),
     ]
 }
 

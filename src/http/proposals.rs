@@ -23,13 +23,13 @@ pub(super) fn routes() -> Vec<Route> {
     const APPROVE: Access = Access::Any(Scope::Approve);
     vec![
         Route::get("/v1/policy", "getPolicy", READ, policy),
-        Route::put("/v1/policy", "changePolicy", Access::Any(Scope::Organization), change_policy),
+        Route::put("/v1/policy", "changePolicy", Access::Any(Scope::Organization), change_policy).trailed(),
         Route::get("/v1/proposals", "listProposals", READ, list),
         Route::get("/v1/proposals/{proposal}", "getProposal", READ, one),
-        Route::post("/v1/proposals/{proposal}/approve", "approveProposal", APPROVE, approve),
-        Route::post("/v1/proposals/{proposal}/reject", "rejectProposal", APPROVE, reject),
+        Route::post("/v1/proposals/{proposal}/approve", "approveProposal", APPROVE, approve).trailed(),
+        Route::post("/v1/proposals/{proposal}/reject", "rejectProposal", APPROVE, reject).trailed(),
         Route::get("/v1/settings", "getSettings", Access::Any(Scope::Read), current),
-        Route::post("/v1/settings", "changeSettings", REGISTER, change),
+        Route::post("/v1/settings", "changeSettings", REGISTER, change).trailed(),
     ]
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::etag::Etag;
+use super::gate::CalledBy;
 use super::problem::Problem;
 use crate::registry::Submitted;
 use crate::registry::accounts::{KeyView, MadeKey};
@@ -102,6 +103,13 @@ impl Reply {
     #[must_use]
     pub fn etag(self, etag: &Etag) -> Self {
         self.header(ETAG, etag.header())
+    }
+
+    /// Says who was answered, where that was not known before.
+    #[must_use]
+    pub(super) fn called_by(mut self, by: CalledBy) -> Self {
+        self.0.extensions_mut().insert(by);
+        self
     }
 
     /// Sets a header.

@@ -20,8 +20,8 @@ use super::extract::BodyLimit;
 use super::gate::{Access, Guard, Operation, pass};
 use super::problem::{Code, Problem};
 use super::{
-    authzen, batch, bindings, checks, claims, control, datadiligence, denials, explanations, factors, grants,
-    holdings, keys, links, models, oauth, organizations, pages, passwords, people, powers, proposals,
+    authzen, batch, bindings, checks, claims, control, datadiligence, denials, events, explanations, factors,
+    grants, holdings, keys, links, models, oauth, organizations, pages, passwords, people, powers, proposals,
     sessions, status, works,
 };
 
@@ -40,6 +40,8 @@ pub struct Route {
     pub access: Access,
     /// What its body may take.
     pub body: BodyLimit,
+    /// Whether each call is on the trail of what concerns security.
+    pub trailed: bool,
     /// How long the handler may work before the caller is answered 503. A write goes on in a task of its own.
     pub time: Duration,
     handler: MethodRouter<App>,
@@ -65,6 +67,7 @@ macro_rules! methods {
                 operation_id,
                 access,
                 body: BodyLimit::default(),
+                trailed: false,
                 time: Duration::from_secs(30),
                 handler: routing::$name(handler),
             }
@@ -95,6 +98,13 @@ impl Route {
         self
     }
 
+    /// Puts each call on the trail of what concerns security, before it is answered.
+    #[must_use]
+    pub fn trailed(mut self) -> Self {
+        self.trailed = true;
+        self
+    }
+
     /// Lets the handler work this long (30 s when not said).
     #[must_use]
     pub fn time(mut self, time: Duration) -> Self {
@@ -118,6 +128,7 @@ pub fn table() -> Vec<Route> {
         authzen::routes(),
         checks::routes(),
         datadiligence::routes(),
+        events::routes(),
         explanations::routes(),
         factors::routes(),
         batch::routes(),
@@ -155,6 +166,7 @@ pub fn router(app: &App, table: Vec<Route>) -> Router {
             app: app.clone(),
             access: route.access,
             body: route.body,
+            trailed: route.trailed,
             operation: Operation(route.operation_id),
         };
         let time = route.time;

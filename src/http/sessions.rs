@@ -10,21 +10,22 @@ use validator::Validate;
 
 use super::app::App;
 use super::extract::{Peer, UserAgent, ValidJson, ValidPath};
-use super::gate::{Access, Caller};
+use super::gate::{Access, CalledBy, Caller};
 use super::problem::Problem;
 use super::reply::Reply;
 use super::routes::Route;
 use super::text::Email;
 use crate::domain::ids::SessionId;
+use crate::registry::authority::CredentialId;
 use crate::registry::sign_in::{self, SessionView, Shown, password::Password};
 
 #[rustfmt::skip]
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/v1/sessions", "listSessions", Access::Own, list),
-        Route::post("/v1/sessions", "signIn", Access::Public, begin),
+        Route::post("/v1/sessions", "signIn", Access::Public, begin).trailed(),
         Route::post("/v1/sessions/refresh", "refreshSession", Access::Public, refresh),
-        Route::delete("/v1/sessions/{session}", "endSession", Access::Own, end),
+        Route::delete("/v1/sessions/{session}", "endSession", Access::Own, end).trailed(),
     ]
 }
 
@@ -62,7 +63,13 @@ async fn begin(
     let password = Password::new(&body.password);
     let shown = Shown { email: body.email.as_str(), password, code: body.code.as_deref() };
     let signed_in = sign_in::sign_in(app.registry(), shown, peer, &client).await?;
-    Reply::with_status(StatusCode::CREATED, &signed_in)
+    let by = CalledBy {
+        org: signed_in.organization,
+        person: signed_in.person,
+        credential: CredentialId::Session(signed_in.session),
+        is_watched: false,
+    };
+    Ok(Reply::with_status(StatusCode::CREATED, &signed_in)?.called_by(by))
 }
 
 /// `POST /v1/sessions/refresh`.

@@ -12,6 +12,7 @@ use super::sequencer::{Body, Sequencer, Submission, SubmitError, Submitted};
 use super::shared::{FollowError, SharedIndex};
 use super::sign_in::{Desk, DeskError};
 use super::snapshot;
+use super::trail::Trail;
 use crate::clock::Clock;
 use crate::domain::act::{LogOpened, RulesActivated};
 use crate::domain::decide::KNOWN_RULES;
@@ -127,6 +128,7 @@ struct Inner {
     log_signer: CheckpointSigner,
     lookup: OnceLock<Arc<dyn Lookup>>,
     desk: Desk,
+    trail: Trail,
 }
 
 impl Registry {
@@ -160,6 +162,7 @@ impl Registry {
             node: settings.node.clone(),
             recheck_max_ms: settings.recheck_max_ms,
         });
+        let trail = Trail::start(db.clone(), clock.clone());
         let registry = Self(Arc::new(Inner {
             db,
             clock,
@@ -171,6 +174,7 @@ impl Registry {
             log_signer,
             lookup: OnceLock::new(),
             desk,
+            trail,
         }));
         registry.begin().await?;
         Ok(registry)
@@ -304,6 +308,11 @@ impl Registry {
     /// What signing in needs.
     pub(super) fn desk(&self) -> &Desk {
         &self.0.desk
+    }
+
+    /// The trail of what concerns security.
+    pub fn trail(&self) -> &Trail {
+        &self.0.trail
     }
 
     /// The queue of checks.

@@ -35,6 +35,7 @@ use super::failure::Failure;
 use super::keys::{SigningKeyError, seed};
 use super::mail::{MailError, Mailer};
 use super::node::{Registry, Settings};
+use super::trail::Event;
 use crate::clock::Clock;
 use crate::domain::ids::{OrgId, PersonId, SessionId};
 use crate::store::StoreError;
@@ -150,9 +151,20 @@ pub async fn sign_in(
     let login = logins::by_email(registry.db(), shown.email).await?;
     let kept = login.as_ref().map(|login| login.password.clone());
     let is_right = desk.passwords.verify(kept, shown.password).await?;
+    if !is_right {
+        note_refusal(registry, login.as_ref(), peer);
+    }
     let login = login.filter(|_| is_right).ok_or(Failure::NotYou(WRONG))?;
     let right = factor::check(registry, &login.person, shown.code).await?;
     begin(registry, &login, right, client).await
+}
+
+/// Lets the admins of whoever has the address see that somebody guesses.
+fn note_refusal(registry: &Registry, login: Option<&Login>, peer: IpAddr) {
+    let id = |login: &Login| Some((login.org.parse().ok()?, login.person.parse().ok()?));
+    let (org, person) = login.and_then(id).unzip();
+    let peer = Some(peer);
+    registry.trail().note(Event { operation: "signIn", status: 401, org, person, peer, ..Event::default() });
 }
 
 async fn begin(

@@ -88,6 +88,7 @@ pub const ALL: &[(&str, Texts)] = &[
     ("challenges", super::challenges::TEXTS),
     ("db", super::db::TEXTS),
     ("entries", super::entries::TEXTS),
+    ("events", super::events::TEXTS),
     ("heads", super::heads::TEXTS),
     ("idempotency", super::idempotency::TEXTS),
     ("logins", super::logins::TEXTS),

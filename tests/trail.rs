@@ -1,0 +1,96 @@
+//! What concerns security is on the trail, for those whom it concerns, before it is answered.
+
+use kyodaku::registry::trail::Event;
+use kyodaku::store::Db;
+use serde_json::{Value, json};
+
+use crate::world::actors::{Actor, Stage};
+use crate::world::client::Client;
+use crate::world::people::PASSWORD;
+use crate::world::{World, both};
+
+const HANAKO: &str = "hanako@hoshikuzu.example";
+
+async fn events(client: &Client, query: &str) -> Vec<Value> {
+    // What is noted is written in turn: after what is recorded now, all before it is there.
+    client.get("/v1/security-events").await;
+    let page: Value = client.get(&format!("/v1/security-events?limit=200{query}")).await.json();
+    page["items"].as_array().unwrap_or_else(|| panic!("{page}")).clone()
+}
+
+async fn of(stage: &Stage, actor: &Actor, query: &str) -> Vec<Value> {
+    stage.registry.trail().record(Event { operation: "story", ..Event::default() }).await.unwrap();
+    events(&actor.client, query).await
+}
+
+fn count(events: &[Value], operation: &str, status: u64) -> usize {
+    events.iter().filter(|event| event["operation"] == operation && event["status"] == status).count()
+}
+
+both!(an_admin_sees_who_came_in_and_who_was_kept_out, async |world: World| {
+    let stage = world.stage().await;
+    let (admin, other) = (stage.holder("Hoshikuzu Press").await, stage.holder("Kumo Trading").await);
+    let person = stage.invited(&admin, "editor", HANAKO).await;
+    let hanako = stage.signed_in(HANAKO).await;
+    assert_eq!(stage.sign_in(HANAKO, "wrong").await.status, 401);
+    assert_eq!(stage.sign_in("nobody@hoshikuzu.example", PASSWORD).await.status, 401);
+    let reader = admin.with_scopes(&["read"]).await;
+    assert_eq!(reader.post("/v1/works", &json!({})).await.problem(), "scope_required");
+    let seen = of(&stage, &admin, "").await;
+    assert_eq!((count(&seen, "signIn", 201), count(&seen, "signIn", 401)), (1, 1), "{seen:#?}");
+    assert_eq!((count(&seen, "createKey", 201), count(&seen, "registerWork", 403)), (1, 1));
+    assert_eq!((count(&seen, "addPerson", 201), count(&seen, "invitePerson", 202)), (1, 1));
+    let signed_in =
+        seen.iter().find(|event| event["operation"] == "signIn" && event["status"] == 201).unwrap();
+    assert_eq!(
+        (&signed_in["person"], &signed_in["credential"], &signed_in["peer"]),
+        (&json!(person), &json!(hanako.session), &json!("127.0.0.1"))
+    );
+    assert!(signed_in["request_id"].as_str().unwrap().starts_with("rid_"));
+    assert!(seen.iter().all(|event| event["organization"] == json!(admin.org)));
+    // Others see nothing of it, nor does an editor; the registrar sees all.
+    assert!(of(&stage, &other, "").await.iter().all(|event| event["organization"] == json!(other.org)));
+    assert_eq!(
+        other.get(&format!("/v1/security-events?organization={}", admin.org)).await.problem(),
+        "not_found"
+    );
+    assert_eq!(hanako.client.get("/v1/security-events").await.problem(), "not_allowed");
+    let all = of(&stage, &stage.registrar, "").await;
+    assert!(count(&all, "signIn", 401) >= 3 && all.iter().any(|event| event["organization"].is_null()));
+    let theirs = of(&stage, &stage.registrar, &format!("&organization={}", admin.org)).await;
+    assert!(theirs.iter().all(|event| event["organization"] == json!(admin.org)));
+    // Nothing that anybody typed is on it.
+    let text = serde_json::to_string(&all).unwrap();
+    assert!(!text.contains("hoshikuzu.example") && !text.contains(PASSWORD), "{text}");
+});
+
+both!(what_auditors_and_the_registrar_read_is_on_the_trail_or_not_answered, async |world: World| {
+    let stage = world.stage().await;
+    let (auditor, holder) = (stage.auditor().await, stage.holder("Hoshikuzu Press").await);
+    assert_eq!(auditor.get("/v1/works").await.status, 200);
+    assert_eq!(holder.get("/v1/works").await.status, 200);
+    let all = of(&stage, &stage.registrar, "").await;
+    let reads: Vec<_> = all.iter().filter(|event| event["operation"] == "listWorks").collect();
+    assert_eq!(reads.len(), 1, "{all:#?}");
+    assert_eq!(reads[0]["person"], json!(auditor.person));
+    let drop_table = "DROP TABLE security_events";
+    match stage.registry.db() {
+        Db::Sqlite { writer, .. } => drop(sqlx::query(drop_table).execute(writer).await.unwrap()),
+        Db::Postgres(pool) => drop(sqlx::query(drop_table).execute(pool).await.unwrap()),
+    }
+    assert_eq!(auditor.get("/v1/works").await.status, 503);
+    assert_eq!(stage.registrar.get("/v1/queue").await.status, 503);
+    assert_eq!(stage.sign_in(HANAKO, PASSWORD).await.status, 503);
+    assert_eq!(holder.get("/v1/works").await.status, 200);
+    assert_eq!(stage.nobody.with_key("kyo_live_nonsense").get("/v1/me").await.status, 401);
+});
+
+both!(events_are_deleted_in_time, async |world: World| {
+    let stage = world.stage().await;
+    assert!(!of(&stage, &stage.registrar, "").await.is_empty());
+    let day = std::time::Duration::from_hours(24);
+    stage.clock().advance(399 * day);
+    assert_eq!(stage.registry.purge_events().await.unwrap(), 0);
+    stage.clock().advance(2 * day);
+    assert!(stage.registry.purge_events().await.unwrap() > 0);
+});
