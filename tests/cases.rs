@@ -6,7 +6,7 @@ use std::path::Path;
 
 use kyodaku::domain::act::Act;
 use kyodaku::domain::command::{Command, Proposed, record};
-use kyodaku::domain::decide::decide;
+use kyodaku::domain::decide::{decide, decide_in_full};
 use kyodaku::domain::decision::{Decision, NoteCode, Outcome, ReasonCode, Verdict};
 use kyodaku::domain::entry::Salt;
 use kyodaku::domain::ids::{OrgId, PersonId, WorkId};
@@ -236,6 +236,7 @@ fn ask(index: &Index, asked: &Asked, rule_version: u32, number: usize, problems:
         Shown::Developer => Viewer::Developer,
     };
     let decided = decide(index, size, asked.moment_ms, &asked.question);
+    assert_eq!(decided, decide_in_full(index, size, asked.moment_ms, &asked.question));
     let decision = view(&decided, viewer);
     let mut differ = |what: &str, expected: &str, found: &str| {
         problems

@@ -18,12 +18,15 @@
 //! - **R12** Prior: a grant counts from its entry on, and a revocation as the grant's own terms allow.
 //! - **R13** Opt-outs are not consent; neither is their absence or withdrawal.
 
+mod answers;
 pub mod trace;
 mod v1;
 
+pub use answers::{Answer, Answers, answers};
+
 use self::trace::Step;
 use super::decision::{Decision, Reason, ReasonCode, sorted};
-use super::index::Index;
+use super::index::{AsOf, Index};
 use super::question::{MAX_KEYS, Question};
 
 /// The versions of the rules that this program knows.
@@ -32,11 +35,22 @@ pub const KNOWN_RULES: &[u32] = &[1];
 /// Answers a question from the entries below `size`, at a moment in milliseconds since 1970.
 ///
 /// A size beyond the index is taken as all of it. Before any rules are activated nothing is permitted.
+///
+/// Who has many questions asks for [`answers`].
 pub fn decide(index: &Index, size: u64, moment_ms: i64, question: &Question) -> Decision {
-    let seen = index.as_of(size);
-    let rule_version = seen.rule_version();
-    let mut decision = Decision {
-        rule_version,
+    let answer = answers(index, size, moment_ms, std::iter::once(question)).next();
+    answer.map_or_else(|| decide_in_full(index, size, moment_ms, question), Answer::decision)
+}
+
+/// As [`decide`], by the long way whatever is asked: what the short way to common answers is held against.
+pub fn decide_in_full(index: &Index, size: u64, moment_ms: i64, question: &Question) -> Decision {
+    answer_in_full(index.as_of(size), moment_ms, question)
+}
+
+/// A decision that says nothing so far.
+fn nothing_yet(seen: AsOf<'_>, moment_ms: i64) -> Decision {
+    Decision {
+        rule_version: seen.rule_version(),
         log_size: seen.size,
         moment_ms,
         matched: Vec::new(),
@@ -44,8 +58,12 @@ pub fn decide(index: &Index, size: u64, moment_ms: i64, question: &Question) -> 
         uses: Vec::new(),
         notes: Vec::new(),
         valid_until_ms: i64::MAX,
-    };
-    if rule_version != 1 || !is_readable(question) {
+    }
+}
+
+fn answer_in_full(seen: AsOf<'_>, moment_ms: i64, question: &Question) -> Decision {
+    let mut decision = nothing_yet(seen, moment_ms);
+    if decision.rule_version != 1 || !is_readable(question) {
         decision.unreadable = Some(Reason {
             code: ReasonCode::Unreadable,
             because: None,

@@ -4,6 +4,7 @@
 //! overwritten: each fact bears the entries at which it began and ended, so that the past is the same function with
 //! another argument ([`AsOf`]). Entries folded but not yet durable lie beyond the published size and can be undone.
 
+pub mod ahead;
 mod arena;
 mod as_of;
 mod bindings;

@@ -11,9 +11,10 @@ use super::node::Registry;
 use super::shared::{FollowError, SharedIndex};
 use crate::clock::stopwatch;
 use crate::domain::act::Condition;
-use crate::domain::decide::decide;
+use crate::domain::decide::{Answer, answers};
 use crate::domain::decision::{Decision, Note, Outcome, Reason, Verdict};
 use crate::domain::ids::{CheckId, ModelId, OrgId, WorkId};
+use crate::domain::index::Index;
 use crate::domain::key::{Sha256, SubjectKey};
 use crate::domain::question::Question;
 use crate::domain::territory::Territory;
@@ -231,29 +232,37 @@ pub(super) fn decide_all(
     started: std::time::Instant,
 ) -> Result<Vec<ItemAnswer>, CheckError> {
     let mut decided: Vec<ItemAnswer> = Vec::with_capacity(items.len());
-    let (mut items, mut bytes) = (items.into_iter().peekable(), 0);
-    while items.peek().is_some() {
+    let (mut items, mut bytes) = (items.into_iter(), 0);
+    while !items.as_slice().is_empty() {
         if stopwatch().duration_since(started) > DECIDING || bytes > MAX_ANSWER_BYTES {
             return Err(CheckError::TooMuch);
         }
-        let mut slice = Vec::with_capacity(SLICE);
-        {
-            let index = shared.read();
-            // Waiting for the index is no deciding, and each turn gets at least one item further.
-            let begun = stopwatch();
-            while slice.is_empty() || slice.len() < SLICE && stopwatch().duration_since(begun) < SLICE_TIME {
-                let Some(item) = items.next() else { break };
-                let decision = item.question.as_ref().ok().map(|it| decide(&index, size, moment_ms, it));
-                slice.push((item, decision));
-            }
-        }
-        for (item, decision) in slice {
+        let decisions = decide_slice(&shared.read(), size, moment_ms, items.as_slice());
+        for (decision, item) in decisions.into_iter().zip(&mut items) {
             let answer = answer(item, decision.as_ref());
             bytes += answer.json.len();
             decided.push(answer);
         }
     }
     if bytes > MAX_ANSWER_BYTES { Err(CheckError::TooMuch) } else { Ok(decided) }
+}
+
+/// The decisions on the first of these items: on one at least, and on no more than a turn at the index has time for.
+fn decide_slice(index: &Index, size: u64, moment_ms: i64, items: &[Item]) -> Vec<Option<Decision>> {
+    let items = || items.iter().take(SLICE);
+    let questions = items().filter_map(|item| item.question.as_ref().ok());
+    let mut answers = answers(index, size, moment_ms, questions);
+    let mut decisions = Vec::with_capacity(items().len());
+    // Waiting for the index is no deciding, and each turn gets at least one item further.
+    let begun = stopwatch();
+    for item in items() {
+        let answer = item.question.is_ok().then(|| answers.next()).flatten();
+        decisions.push(answer.map(Answer::decision));
+        if stopwatch().duration_since(begun) >= SLICE_TIME {
+            break;
+        }
+    }
+    decisions
 }
 
 /// What the developer is told of one item.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kyodaku::domain::decide::decide;
+use kyodaku::domain::decide::{decide, decide_in_full};
 use kyodaku::domain::decision::{Decision, Outcome, Verdict};
 use kyodaku::domain::index::Index;
 use kyodaku::domain::question::Question;
@@ -20,7 +20,10 @@ pub(crate) struct Asked {
 
 impl Asked {
     pub(crate) fn decide(&self, index: &Index) -> Decision {
-        decide(index, self.size, self.moment, &self.question)
+        let decision = decide(index, self.size, self.moment, &self.question);
+        // Whatever way was taken to the answer, it is the one to which the long way leads.
+        assert_eq!(decision, decide_in_full(index, self.size, self.moment, &self.question));
+        decision
     }
 
     pub(crate) fn is_permitted(&self, index: &Index) -> bool {

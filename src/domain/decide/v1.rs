@@ -7,6 +7,7 @@ mod denial;
 mod matching;
 mod near;
 mod notes;
+mod prompt;
 mod standing;
 mod trace;
 
@@ -19,7 +20,8 @@ use crate::domain::decision::{
     CoveredMember, CoveredWork, Decision, NonEmpty, Outcome, Permitted, Reason, ReasonCode, UseDecision,
     sorted,
 };
-use crate::domain::ids::{OrgId, WorkId};
+use crate::domain::ids::{ModelId, OrgId, WorkId};
+use crate::domain::index::ahead::Found;
 use crate::domain::index::{AsOf, Mostly1};
 use crate::domain::question::Question;
 use crate::domain::uses::Use;
@@ -30,6 +32,12 @@ struct Asked<'a> {
     moment_ms: i64,
     question: &'a Question,
     valid_until_ms: Cell<i64>,
+}
+
+impl<'a> Asked<'a> {
+    const fn new(seen: AsOf<'a>, question: &'a Question, moment_ms: i64) -> Self {
+        Self { seen, moment_ms, question, valid_until_ms: Cell::new(i64::MAX) }
+    }
 }
 
 impl Asked<'_> {
@@ -105,10 +113,42 @@ struct Subject {
 /// All matched works.
 type Subjects = Mostly1<Subject>;
 
+/// Who asks, with which model, and whether both are who they are said to be.
+pub(super) struct Asker {
+    developer: OrgId,
+    model: Option<ModelId>,
+    is_good: bool,
+}
+
+impl Asker {
+    /// The asker of a question.
+    pub(super) fn of(seen: AsOf<'_>, question: &Question) -> Self {
+        let mut reasons = Reasons::default();
+        judge_developer(&Asked::new(seen, question, 0), &mut reasons);
+        Self { developer: question.developer, model: question.model, is_good: reasons.0.is_empty() }
+    }
+
+    /// Whether this is the asker of the question.
+    pub(super) fn is_of(&self, question: &Question) -> bool {
+        self.developer == question.developer && self.model == question.model
+    }
+
+    /// Whether nothing stands against developer and model.
+    pub(super) const fn is_good(&self) -> bool {
+        self.is_good
+    }
+}
+
+pub(super) use prompt::Prompt;
 pub(super) use trace::trace;
 
+/// The answer by the short way, to a question of an asker that is good, if that way leads to one.
+pub(super) fn prompt(seen: AsOf<'_>, question: &Question, moment_ms: i64, found: Found) -> Option<Prompt> {
+    prompt::answer(&Asked::new(seen, question, moment_ms), found)
+}
+
 pub(super) fn answer(seen: AsOf<'_>, question: &Question, decision: &mut Decision) {
-    let asked = Asked { seen, moment_ms: decision.moment_ms, question, valid_until_ms: Cell::new(i64::MAX) };
+    let asked = Asked::new(seen, question, decision.moment_ms);
     let subjects: Subjects = matching::matches(&asked).into_iter().map(|m| subject(&asked, m)).collect();
     decision.matched = sorted(subjects.iter().map(|subject| seen.work_id(subject.matched.work)));
     decision.uses = question

@@ -124,7 +124,11 @@ impl<T: Clone> Rows<T> {
 
     /// The things of a chain, oldest first: each knows the one before it.
     pub fn chain(&self, last: Option<Ix<T>>, earlier: impl Fn(&T) -> Option<Ix<T>>) -> Few<Ix<T>> {
-        let mut found: Few<_> = std::iter::successors(last, |ix| earlier(self.at(*ix))).collect();
+        let (mut found, mut next) = (Few::new(), last);
+        while let Some(ix) = next {
+            found.push(ix);
+            next = earlier(self.at(ix));
+        }
         found.reverse();
         found
     }
@@ -225,6 +229,16 @@ impl<K: Kind, T: Clone> Arena<K, T> {
         place.map(|place| Ix::new(*place))
     }
 
+    /// The hash of an id in this table.
+    pub(super) fn hash(&self, id: Id<K>) -> u64 {
+        hash(&self.hasher, id)
+    }
+
+    /// The place of a thing that may have an id with this hash.
+    pub(super) fn candidate(&self, hash: u64) -> Option<Ix<T>> {
+        self.places.iter_hash(hash).next().map(|place| Ix::new(*place))
+    }
+
     /// The thing at a place that this arena gave out.
     #[expect(clippy::indexing_slicing, reason = "places are given out by `push` only, and things stay")]
     pub fn at(&self, ix: Ix<T>) -> &T {
@@ -258,7 +272,11 @@ impl<K: Kind, T: Clone> Arena<K, T> {
 
     /// The things of a chain, oldest first: each knows the one before it.
     pub fn chain(&self, last: Option<Ix<T>>, earlier: impl Fn(&T) -> Option<Ix<T>>) -> Few<Ix<T>> {
-        let mut found: Few<_> = std::iter::successors(last, |ix| earlier(self.at(*ix))).collect();
+        let (mut found, mut next) = (Few::new(), last);
+        while let Some(ix) = next {
+            found.push(ix);
+            next = earlier(self.at(ix));
+        }
         found.reverse();
         found
     }

@@ -423,6 +423,13 @@ impl<'a> AsOf<'a> {
         grants.filter(move |(_, grant)| self.seen(grant.recorded))
     }
 
+    /// The same, the last first.
+    pub fn grants_back(self, work: Ix<Work>) -> impl Iterator<Item = (Ix<Grant>, &'a Grant)> {
+        let at = move |ix: Option<Ix<Grant>>| ix.map(|ix| (ix, self.index.grants.at(ix)));
+        let all = std::iter::successors(at(self.index.works.at(work).grants), move |(_, it)| at(it.before));
+        all.filter(move |(_, grant)| self.seen(grant.recorded))
+    }
+
     /// The revocations of a grant, the last first.
     pub fn revocations(self, grant: &Grant) -> impl Iterator<Item = &'a Revocation> {
         let at = move |ix: Option<Ix<Revocation>>| ix.map(|ix| self.index.revocations.at(ix));

@@ -94,9 +94,33 @@ impl Bindings {
     }
 
     fn last_of_key(&self, key: &[u8]) -> Option<Ix<Binding>> {
-        let is_this = |place: &u32| self.texts.get(self.arena.at(Ix::new(*place)).key) == key;
-        let place = self.by_key.find(self.hasher.hash_one(key), is_this);
+        self.last_of_key_by(self.hash(key), key)
+    }
+
+    /// The last binding of a packed key of which the hash is known.
+    pub(super) fn last_of_key_by(&self, hash: u64, key: &[u8]) -> Option<Ix<Binding>> {
+        let place = self.by_key.find(hash, |place| self.is_of_key(Ix::new(*place), key));
         place.map(|place| Ix::new(*place))
+    }
+
+    /// The hash of a packed key in this table.
+    pub(super) fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    /// A binding that may be the last of a key with this hash.
+    pub(super) fn candidate(&self, hash: u64) -> Option<Ix<Binding>> {
+        self.by_key.iter_hash(hash).next().map(|place| Ix::new(*place))
+    }
+
+    /// Whether a binding is one of this packed key.
+    pub(super) fn is_of_key(&self, ix: Ix<Binding>, key: &[u8]) -> bool {
+        self.texts.get(self.arena.at(ix).key) == key
+    }
+
+    /// Something of a text, so that the rest of it is near.
+    pub(super) fn touch(&self, text: TextAt) -> u8 {
+        self.texts.get(text).first().copied().unwrap_or_default()
     }
 
     /// Whether what one more entry may add still has a place.

@@ -319,6 +319,13 @@ pub struct Binding {
     pub(super) story: Option<Ix<Story>>,
 }
 
+impl Binding {
+    /// Whether anything happened to it, or to its key, besides its being asserted and confirmed.
+    pub const fn has_story(&self) -> bool {
+        self.story.is_some()
+    }
+}
+
 /// What happened to a binding besides being asserted and confirmed.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Story {

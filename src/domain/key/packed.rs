@@ -12,21 +12,32 @@ const END: u8 = 0;
 
 /// The bytes of a key.
 pub fn of(key: &Key) -> Packed {
-    let (tag, first, second): (u8, &[u8], Option<&str>) = match key {
-        Key::Url { value } => (1, value.as_bytes(), None),
-        Key::UrlPrefix { value } => (2, value.as_bytes(), None),
-        Key::Sha256 { value } => (3, &value.0, None),
-        Key::Id { scheme, value } => (4, scheme.as_bytes(), Some(value)),
-        Key::Iscc { header, body } => (5, header.as_bytes(), Some(body)),
-    };
     let mut bytes = Packed::new();
-    bytes.push(tag);
-    bytes.extend_from_slice(first);
-    if let Some(second) = second {
-        bytes.push(END);
-        bytes.extend_from_slice(second.as_bytes());
+    for part in parts(key) {
+        bytes.extend_from_slice(part);
     }
     bytes
+}
+
+/// The bytes of a key, added to what is there.
+pub fn write(key: &Key, bytes: &mut Vec<u8>) {
+    for part in parts(key) {
+        bytes.extend_from_slice(part);
+    }
+}
+
+fn parts(key: &Key) -> [&[u8]; 4] {
+    let (tag, first, second): (&[u8; 1], &[u8], Option<&str>) = match key {
+        Key::Url { value } => (&[1], value.as_bytes(), None),
+        Key::UrlPrefix { value } => (&[2], value.as_bytes(), None),
+        Key::Sha256 { value } => (&[3], &value.0, None),
+        Key::Id { scheme, value } => (&[4], scheme.as_bytes(), Some(value)),
+        Key::Iscc { header, body } => (&[5], header.as_bytes(), Some(body)),
+    };
+    match second {
+        Some(second) => [tag, first, &[END], second.as_bytes()],
+        None => [tag, first, &[], &[]],
+    }
 }
 
 /// The key of these bytes.

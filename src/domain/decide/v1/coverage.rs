@@ -7,7 +7,7 @@ use super::{Asked, Block};
 use crate::domain::act::Covers;
 use crate::domain::decision::{Leaf, ReasonCode};
 use crate::domain::index::records::{At, Grant, Holding, Org, PartLink, Work};
-use crate::domain::index::{Few, Ix, Mostly1};
+use crate::domain::index::{AsOf, Few, Ix, Mostly1};
 use crate::domain::scope::Scope;
 use crate::domain::uses::Use;
 
@@ -19,27 +19,44 @@ pub(super) fn leaves(
     member: &Member,
     blocks: &mut Vec<Block>,
 ) -> Vec<Leaf> {
-    let mut leaves = Vec::new();
-    let mut missing: Mostly1<_> = Mostly1::new();
-    for (holding, nearest) in judged(asked, leaf, by_location, member) {
-        match nearest {
-            Nearest::Covers(ix, grant) => leaves.extend(make_leaf(asked, holding, ix, grant)),
-            Nearest::Misses(code, entry) => missing.push((code, holding, vec![entry])),
-            Nearest::None => missing.push((ReasonCode::NoGrant, holding, Vec::new())),
-        }
-    }
-    for (code, holding, entries) in missing {
-        // A grant for others is as good as none, also in what is told: a developer must not learn of it by the difference.
-        let (code, entries) = match code {
-            ReasonCode::NoGrant | ReasonCode::DeveloperNotCovered if !leaves.is_empty() => {
-                (ReasonCode::PartlyGranted, Vec::new())
-            }
-            other => (other, entries),
-        };
+    let Coverage { covered, missing } = Coverage::of(judged(asked, leaf, by_location, member).into_iter());
+    for (code, holding, entry) in missing {
         let ask = super::standing::holders(asked, &[holding]);
-        blocks.push(Block { code, ask, entries });
+        blocks.push(Block { code, ask, entries: entry.map(At::get).into_iter().collect() });
     }
-    leaves
+    let leaves = covered.into_iter().filter_map(|(holding, grant)| make_leaf(asked.seen, holding, grant));
+    leaves.collect()
+}
+
+/// Which holdings of a member are covered, and by which grant; and why the others are not.
+#[derive(Default)]
+pub(super) struct Coverage {
+    pub(super) covered: Mostly1<(Ix<Holding>, Ix<Grant>)>,
+    pub(super) missing: Mostly1<(ReasonCode, Ix<Holding>, Option<At>)>,
+}
+
+impl Coverage {
+    /// What it amounts to that these grants come nearest.
+    pub(super) fn of<'a>(judged: impl Iterator<Item = (Ix<Holding>, Nearest<'a>)>) -> Self {
+        let mut all = Self::default();
+        for (holding, nearest) in judged {
+            match nearest {
+                Nearest::Covers(ix, _) => all.covered.push((holding, ix)),
+                Nearest::Misses(code, entry) => all.missing.push((code, holding, Some(entry))),
+                Nearest::None => all.missing.push((ReasonCode::NoGrant, holding, None)),
+            }
+        }
+        if all.covered.is_empty() {
+            return all;
+        }
+        for (code, _, entry) in &mut all.missing {
+            // A grant for others is as good as none, also in what is told: a developer must not learn of it by the difference.
+            if matches!(code, ReasonCode::NoGrant | ReasonCode::DeveloperNotCovered) {
+                (*code, *entry) = (ReasonCode::PartlyGranted, None);
+            }
+        }
+        all
+    }
 }
 
 /// What comes nearest to covering each holding in each way by which the member was reached.
@@ -60,12 +77,14 @@ pub(super) fn judged<'a>(
     judged
 }
 
-fn make_leaf(asked: &Asked<'_>, holding: Ix<Holding>, ix: Ix<Grant>, grant: &Grant) -> Option<Leaf> {
-    let licence = asked.seen.index.licence(grant);
+/// The proof that this grant covers this holding.
+pub(super) fn make_leaf(seen: AsOf<'_>, holding: Ix<Holding>, ix: Ix<Grant>) -> Option<Leaf> {
+    let grant = seen.index.grants.at(ix);
+    let licence = seen.index.licence(grant);
     Some(Leaf {
-        holding: asked.seen.index.holdings.id(holding),
-        holder: asked.seen.org_id(asked.seen.holder(holding)?),
-        grant: asked.seen.index.grants.id(ix),
+        holding: seen.index.holdings.id(holding),
+        holder: seen.org_id(seen.holder(holding)?),
+        grant: seen.index.grants.id(ix),
         entry: grant.recorded.get(),
         conditions: licence.conditions.clone(),
         terms: licence.terms,
@@ -81,13 +100,13 @@ pub(super) enum Nearest<'a> {
     /// It covers.
     Covers(Ix<Grant>, &'a Grant),
     /// It misses in this, first; and its entry.
-    Misses(ReasonCode, u64),
+    Misses(ReasonCode, At),
     /// There is none.
     None,
 }
 
 /// The earliest grant that covers; else the first miss of the one that misses least.
-fn nearest<'a>(
+pub(super) fn nearest<'a>(
     asked: &Asked<'_>,
     leaf: Use,
     by_location: bool,
@@ -115,7 +134,7 @@ fn nearest<'a>(
     }
     match (covering, best) {
         (Some((ix, grant)), _) => Nearest::Covers(ix, grant),
-        (None, Some(((_, _, _, entry), code))) => Nearest::Misses(code, entry.0.get()),
+        (None, Some(((_, _, _, entry), code))) => Nearest::Misses(code, entry.0),
         (None, None) => Nearest::None,
     }
 }
@@ -170,7 +189,7 @@ fn mandate_ended(asked: &Asked<'_>, grant: &Grant) -> bool {
 }
 
 /// R8: a grant limited to a layer counts only where the work is that layer.
-fn counts_there(asked: &Asked<'_>, grant: &Grant, way: Way) -> bool {
+pub(super) fn counts_there(asked: &Asked<'_>, grant: &Grant, way: Way) -> bool {
     match (&asked.seen.index.licence(grant).as_layer_of, way) {
         (Scope::Any, _) => true,
         (Scope::Only(_), Way::Root) => false,
@@ -178,6 +197,17 @@ fn counts_there(asked: &Asked<'_>, grant: &Grant, way: Way) -> bool {
             asked.seen.names(works, host) || asked.seen.names(works, seen_from)
         }
     }
+}
+
+/// The grants on a work itself that speak for this holding of it.
+pub(super) fn own<'a>(
+    asked: &Asked<'a>,
+    work: Ix<Work>,
+    holding: Ix<Holding>,
+) -> impl Iterator<Item = (Ix<Grant>, &'a Grant)> {
+    let seen = asked.seen;
+    seen.grants_back(work)
+        .filter(move |(_, grant)| seen.held_well(holding, grant.recorded.get(), grant.grantor))
 }
 
 /// The grants that speak for this holding of the member: on the member itself, and on its ancestors with their parts.

@@ -34,7 +34,8 @@ pub(super) fn applying<'a>(
     own.chain(above).filter(|denial| applies(asked, leaf, denial)).collect()
 }
 
-fn applies(asked: &Asked<'_>, leaf: Use, denial: &Denial) -> bool {
+/// Whether a standing denial stops this use now.
+pub(super) fn applies(asked: &Asked<'_>, leaf: Use, denial: &Denial) -> bool {
     asked.boundary(denial.term.from_ms);
     asked.boundary(denial.term.until_ms);
     let refusal = asked.seen.index.refusal(denial);

@@ -121,7 +121,7 @@ fn holders(asked: &Asked<'_>, leaf: Use, by_location: bool, member: &Member, ste
                 let grant = asked.seen.index.grants.id(grant);
                 (8, Found::Covered { r#use: leaf, holding, grant }, vec![record.recorded.get()])
             }
-            Nearest::Misses(code, entry) => (rule_of(code), missed(code), vec![entry]),
+            Nearest::Misses(code, entry) => (rule_of(code), missed(code), vec![entry.get()]),
             Nearest::None => (2, missed(ReasonCode::NoGrant), Vec::new()),
         };
         steps.push(Step {

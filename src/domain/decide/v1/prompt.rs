@@ -1,0 +1,247 @@
+//! The short way to the commonest answers.
+//!
+//! It is taken for one use of one key that nothing but confirmed bindings, holdings and links stands behind, and asks
+//! the same functions as the long way. Where anything else comes in sight (a merge, a claim, a transfer, a part, an
+//! opt-out), there is no answer here, and the long way is taken: it alone knows all the rules. What is answered here is
+//! small, and turned into the whole [`Decision`] when somebody asks for it. Tests hold the two ways against each other.
+
+use smallvec::SmallVec;
+
+use super::closure::{Place, Way};
+use super::coverage::{self, Coverage};
+use super::{Asked, Block, Reasons, denial, refusal_without_reason};
+use crate::domain::decision::{
+    CoveredMember, CoveredWork, Decision, NonEmpty, Outcome, Permitted, ReasonCode, UseDecision,
+};
+use crate::domain::index::ahead::Found;
+use crate::domain::index::records::{At, Grant, Holding, Marks, Org, Ties, Work};
+use crate::domain::index::{AsOf, Few, Ix};
+use crate::domain::key::{Key, SubjectKey};
+use crate::domain::uses::Use;
+
+/// The most members of a closure that is judged here.
+const MAX_MEMBERS: usize = 16;
+
+/// The answer for one use of one key.
+pub(in crate::domain::decide) struct Prompt {
+    leaf: Use,
+    matched: Option<Ix<Work>>,
+    answer: Answered,
+    valid_until_ms: i64,
+}
+
+enum Answered {
+    /// Every holding of every member is granted; at least one.
+    Permitted(SmallVec<[Ground; 2]>),
+    /// At least one cause.
+    NotPermitted(SmallVec<[Cause; 2]>),
+}
+
+/// A holding and the grant that covers it.
+struct Ground {
+    member: Ix<Work>,
+    holding: Ix<Holding>,
+    grant: Ix<Grant>,
+}
+
+/// Something that stands in the way.
+struct Cause {
+    code: ReasonCode,
+    place: Place,
+    work: Option<Ix<Work>>,
+    ask: Option<Ix<Org>>,
+    entry: Option<At>,
+}
+
+/// What was judged so far.
+#[derive(Default)]
+struct Judged {
+    grounds: SmallVec<[Ground; 2]>,
+    causes: SmallVec<[Cause; 2]>,
+    holdings: usize,
+}
+
+/// The answer, if nothing out of the ordinary is in sight. The developer and its model are good: who asks has looked.
+pub(in crate::domain::decide) fn answer(asked: &Asked<'_>, found: Found) -> Option<Prompt> {
+    let (&[leaf], [key]) = (asked.question.uses.as_slice(), asked.question.subject.as_slice()) else {
+        return None;
+    };
+    if asked.question.with_parts || !is_plain_key(asked, key) {
+        return None;
+    }
+    let Some(work) = matched(asked, found)? else {
+        let code = ReasonCode::NotRegistered;
+        let cause = Cause { code, place: Place::Matched, work: None, ask: None, entry: None };
+        let answer = Answered::NotPermitted(std::iter::once(cause).collect());
+        return Some(Prompt { leaf, matched: None, answer, valid_until_ms: asked.valid_until_ms.get() });
+    };
+    let mut judged = Judged::default();
+    for (member, way) in members(asked, work)? {
+        judge(asked, leaf, member, way, &mut judged)?;
+    }
+    let Judged { grounds, causes, holdings } = judged;
+    let answer = match (causes.is_empty(), grounds.is_empty()) {
+        (false, _) => Answered::NotPermitted(causes),
+        (true, false) if grounds.len() == holdings => Answered::Permitted(grounds),
+        (true, _) => return None,
+    };
+    Some(Prompt { leaf, matched: Some(work), answer, valid_until_ms: asked.valid_until_ms.get() })
+}
+
+/// Whether the key matches exactly or not at all, and nothing is reserved for it.
+fn is_plain_key(asked: &Asked<'_>, key: &SubjectKey) -> bool {
+    let SubjectKey::Key(key) = key else { return true };
+    let prefixed = &asked.seen.index.prefixed;
+    let matches_exactly = match key {
+        Key::Url { .. } => prefixed.is_empty() || !key.site().is_some_and(|site| prefixed.has(site)),
+        Key::Sha256 { .. } | Key::Id { .. } => true,
+        Key::UrlPrefix { .. } | Key::Iscc { .. } => false,
+    };
+    matches_exactly && asked.seen.reservations_of(key).is_empty()
+}
+
+/// The matched work, or that there is none.
+#[expect(clippy::option_option, reason = "no answer, and the answer that nothing matches")]
+fn matched(asked: &Asked<'_>, found: Found) -> Option<Option<Ix<Work>>> {
+    let seen = asked.seen;
+    match found {
+        Found::Unsought => None,
+        Found::Nothing => Some(None),
+        Found::Work(work) => seen.seen(seen.index.works.at(work).registered).then_some(Some(work)),
+        Found::Binding(ix) => {
+            let binding = seen.index.bindings.at(ix);
+            let is_good = !binding.has_story() && seen.seen(binding.asserted) && seen.seen(binding.confirmed);
+            is_good.then_some(Some(binding.work))
+        }
+    }
+}
+
+/// The matched work and all its layers, each reached in one way.
+fn members(asked: &Asked<'_>, work: Ix<Work>) -> Option<Few<(Ix<Work>, Way)>> {
+    let seen = asked.seen;
+    let mut members: Few<(Ix<Work>, Way)> = Few::new();
+    members.push((work, Way::Root));
+    let mut next = 0;
+    while let Some((host, _)) = members.get(next).copied() {
+        next += 1;
+        let Some(ties) = seen.index.ties_of(host) else { continue };
+        if !are_plain(ties) {
+            return None;
+        }
+        for link in seen.layer_links(host) {
+            let layer = seen.index.layers.at(link).layer;
+            if members.len() == MAX_MEMBERS || members.iter().any(|(known, _)| *known == layer) {
+                return None;
+            }
+            members.push((layer, Way::LayerOf { host, seen_from: host }));
+        }
+    }
+    Some(members)
+}
+
+/// Whether a work stands by itself, but for layers and parts, and nobody ever said anything against it.
+fn are_plain(ties: &Ties) -> bool {
+    ties.withdrawn == At::NEVER
+        && ties.merged_into.is_none()
+        && ties.absorbed.is_empty()
+        && ties.parents.is_none()
+        && ties.claims.is_none()
+        && ties.disputes.is_none()
+}
+
+/// R2: every holding of a member. There is no answer where anything stands against the member itself.
+fn judge(asked: &Asked<'_>, leaf: Use, member: Ix<Work>, way: Way, judged: &mut Judged) -> Option<()> {
+    let seen = asked.seen;
+    let work = seen.index.works.at(member);
+    if !seen.seen(work.registered) || work.marks.has(Marks::CONTESTED) || work.marks.has(Marks::RESERVED) {
+        return None;
+    }
+    let holdings = seen.index.holdings_of(member);
+    let is_plain = |holding: &Ix<Holding>| {
+        let holding = seen.index.holdings.at(*holding);
+        let stands = seen.seen(holding.asserted) && holding.ended == At::NEVER;
+        stands && seen.seen(holding.confirmed) && holding.handed_on.is_none()
+    };
+    let all_plain = !holdings.is_empty() && holdings.iter().all(is_plain);
+    if !all_plain
+        || !seen.roster_complete_by(member, &holdings)
+        || !seen.layers_complete_by(member, &holdings)
+    {
+        return None;
+    }
+    let place = if way == Way::Root { Place::Matched } else { Place::Layer };
+    let mut cause = |code, ask, entry| {
+        judged.causes.push(Cause { code, place, work: Some(member), ask, entry });
+    };
+    let mut next = work.denials;
+    while let Some(denial) = next.map(|ix| seen.index.denials.at(ix)) {
+        next = denial.before;
+        if seen.denial_stands(denial) && denial::applies(asked, leaf, denial) {
+            cause(ReasonCode::Denied, Some(denial.principal), Some(denial.recorded));
+        }
+    }
+    judged.holdings += holdings.len();
+    let nearest = holdings.into_iter().map(|holding| {
+        let candidates = coverage::own(asked, member, holding);
+        let there = candidates.filter(|(_, grant)| coverage::counts_there(asked, grant, way));
+        (holding, coverage::nearest(asked, leaf, false, holding, there))
+    });
+    let Coverage { covered, missing } = Coverage::of(nearest);
+    for (code, holding, entry) in missing {
+        cause(code, seen.holder(holding), entry);
+    }
+    judged.grounds.extend(covered.into_iter().map(|(holding, grant)| Ground { member, holding, grant }));
+    Some(())
+}
+
+impl Prompt {
+    /// Whether the use is permitted.
+    pub(in crate::domain::decide) fn is_permitted(&self) -> bool {
+        matches!(&self.answer, Answered::Permitted(grounds) if !grounds.is_empty())
+    }
+
+    /// The whole decision, from what was seen when this was answered.
+    pub(in crate::domain::decide) fn decision(self, seen: AsOf<'_>, decision: &mut Decision) {
+        decision.matched = self.matched.map(|work| seen.work_id(work)).into_iter().collect();
+        let outcome = match self.answer {
+            Answered::Permitted(grounds) => self
+                .matched
+                .and_then(|work| proof(seen, work, &grounds))
+                .map_or_else(refusal_without_reason, Outcome::Permitted),
+            Answered::NotPermitted(causes) => {
+                reasons(seen, causes).map_or_else(refusal_without_reason, Outcome::NotPermitted)
+            }
+        };
+        decision.uses = vec![UseDecision { r#use: self.leaf, outcome }];
+        decision.valid_until_ms = self.valid_until_ms;
+    }
+}
+
+/// The proof that rests on these grounds: all of them, or there is none.
+fn proof(seen: AsOf<'_>, work: Ix<Work>, grounds: &[Ground]) -> Option<Permitted> {
+    let mut members = Vec::new();
+    for grounds in grounds.chunk_by(|one, other| one.member == other.member) {
+        let leaf = |it: &Ground| coverage::make_leaf(seen, it.holding, it.grant);
+        let leaves = NonEmpty::new(grounds.iter().map(leaf).collect::<Option<Vec<_>>>()?)?;
+        members.push(CoveredMember { work: seen.work_id(grounds.first()?.member), leaves });
+    }
+    let members = NonEmpty::new(members)?;
+    let works = NonEmpty::new(vec![CoveredWork { work: seen.work_id(work), members }])?;
+    Some(Permitted { works })
+}
+
+fn reasons(
+    seen: AsOf<'_>,
+    causes: SmallVec<[Cause; 2]>,
+) -> Option<NonEmpty<crate::domain::decision::Reason>> {
+    let mut reasons = Reasons::default();
+    for Cause { code, place, work, ask, entry } in causes {
+        let ask = ask.map(|org| seen.org_id(org)).into_iter().collect();
+        let entries = entry.map(At::get).into_iter().collect();
+        match work {
+            Some(work) => reasons.add_block(place, seen.work_id(work), Block { code, ask, entries }),
+            None => reasons.add_plain(code),
+        }
+    }
+    NonEmpty::new(reasons.list())
+}
