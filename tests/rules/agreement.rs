@@ -3,7 +3,9 @@
 use std::cell::Cell;
 
 use kyodaku::domain::act::{Act, GrantRevoked, RosterDeclared};
+use kyodaku::domain::decide::{answers, decide_in_full};
 use kyodaku::domain::decision::{Outcome, Verdict};
+use kyodaku::domain::question::Question;
 use kyodaku::domain::scope::From;
 
 use super::compare::{Asked, disagreement, plain};
@@ -55,6 +57,53 @@ fn decide_equals_the_oracle() {
         "only {permitted} of {asked} questions were permitted: they show too little"
     );
     assert!(accepted > refused, "only {accepted} commands were accepted, {refused} were refused");
+}
+
+/// The question cut into those of one use, one key and no parts, which the short way may answer.
+fn cut(question: &Question) -> impl Iterator<Item = Question> {
+    let keys = question.subject.iter().flat_map(|key| question.uses.iter().map(move |leaf| (key, *leaf)));
+    keys.map(|(key, leaf)| Question {
+        uses: vec![leaf],
+        subject: vec![key.clone()],
+        with_parts: false,
+        ..question.clone()
+    })
+}
+
+#[test]
+fn many_at_once_are_answered_as_each_alone_by_the_long_way() {
+    let [permitted, refused, long] = [const { Cell::new(0) }; 3];
+    on_histories(29, |teller| {
+        let all = questions(teller, QUESTIONS);
+        let whole = all.iter().map(|one| one.question.clone());
+        let batch: Vec<Question> = whole.chain(all.iter().flat_map(|one| cut(&one.question))).collect();
+        let index = &teller.history.index;
+        for Asked { size, moment, .. } in all.iter().step_by(10) {
+            let mut answered = answers(index, *size, *moment, batch.iter());
+            for question in &batch {
+                let answer = answered.next().ok_or("a question is not answered")?;
+                let (verdict, is_short) = (answer.verdict(), answer.is_by_the_short_way());
+                let (short, full) = (answer.decision(), decide_in_full(index, *size, *moment, question));
+                if short != full || verdict != full.verdict() {
+                    return Err(format!("{question:?} at {size}:\n{short:?}\ninstead of\n{full:?}"));
+                }
+                let count = match (is_short, verdict) {
+                    (true, Verdict::Permitted) => &permitted,
+                    (true, Verdict::NotPermitted) => &refused,
+                    (false, _) => &long,
+                };
+                count.set(count.get() + 1);
+            }
+            if answered.next().is_some() {
+                return Err("more answers than questions".to_owned());
+            }
+        }
+        Ok(())
+    });
+    let [permitted, refused, long] = [permitted, refused, long].map(Cell::into_inner);
+    println!("by the short way {permitted} permitted and {refused} not, {long} by the long way");
+    let enough = permitted > 100 && refused > 300 && long > 500;
+    assert!(enough, "{permitted}, {refused}, {long}: they show too little");
 }
 
 /// The same disagreement on the fewest steps.

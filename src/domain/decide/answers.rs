@@ -114,6 +114,11 @@ impl Answer<'_> {
         }
     }
 
+    /// Whether this was a common question, answered by the short way.
+    pub const fn is_by_the_short_way(&self) -> bool {
+        matches!(self.form, Form::Prompt(_))
+    }
+
     /// The whole decision.
     pub fn decision(self) -> Decision {
         match self.form {

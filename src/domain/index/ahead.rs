@@ -92,14 +92,16 @@ impl Ahead {
             if let Some(text) = it.text {
                 touched ^= u64::from(index.bindings.touch(text));
             }
+            touched ^= it.binding.map_or(0, |ix| ends_of_binding(index.bindings.at(ix)));
             let Some(work) = it.work.map(|ix| index.works.at(ix)) else { continue };
+            touched ^= work.registered.get() ^ u64::from(work.registrant.place());
             it.has =
                 Has { holding: work.holdings, grant: work.grants, denial: work.denials, ties: work.ties };
         }
         for LookUp { has, .. } in &self.look_ups {
-            touched ^= has.holding.map_or(0, |ix| index.holdings.at(ix).confirmed.get());
-            touched ^= has.grant.map_or(0, |ix| index.grants.at(ix).recorded.get());
-            touched ^= has.denial.map_or(0, |ix| index.denials.at(ix).recorded.get());
+            touched ^= has.holding.map_or(0, |ix| ends_of_holding(index.holdings.at(ix)));
+            touched ^= has.grant.map_or(0, |ix| ends_of_grant(index.grants.at(ix)));
+            touched ^= has.denial.map_or(0, |ix| ends_of_denial(index.denials.at(ix)));
             touched ^= has.ties.map_or(0, |ix| index.ties.at(ix).withdrawn.get());
         }
         black_box(touched);
@@ -144,14 +146,38 @@ impl LookUp {
             Sought::Nothing => Found::Unsought,
             Sought::Work(id) => {
                 let is_it = |ix: &Ix<Work>| index.works.id(*ix) == id;
-                let work = self.work.filter(is_it).or_else(|| index.works.find(id));
+                // Where there is no candidate, there is nothing with such a hash.
+                let Some(candidate) = self.work else { return Found::Nothing };
+                let work = Some(candidate).filter(is_it).or_else(|| index.works.find(id));
                 work.map_or(Found::Nothing, Found::Work)
             }
             Sought::Key => {
                 let is_it = |ix: &Ix<Binding>| index.bindings.is_of_key(*ix, &self.key);
                 let last = || index.bindings.last_of_key_by(self.hash, &self.key);
-                self.binding.filter(is_it).or_else(last).map_or(Found::Nothing, Found::Binding)
+                let Some(candidate) = self.binding else { return Found::Nothing };
+                Some(candidate).filter(is_it).or_else(last).map_or(Found::Nothing, Found::Binding)
             }
         }
     }
+}
+
+// A record may lie across two lines of memory: something of either end is looked at.
+
+fn ends_of_binding(it: &Binding) -> u64 {
+    it.asserted.get() ^ it.confirmed.get() ^ u64::from(it.has_story()) ^ u64::from(it.by.place())
+}
+
+fn ends_of_holding(it: &Holding) -> u64 {
+    let others = u64::from(it.first_holder.place()) ^ u64::from(it.handed_on.is_some());
+    it.asserted.get() ^ it.confirmed.get() ^ it.ended.get() ^ others
+}
+
+fn ends_of_grant(it: &Grant) -> u64 {
+    let term = it.term.from_ms.cast_unsigned() ^ it.term.until_ms.cast_unsigned();
+    it.recorded.get() ^ term ^ u64::from(it.licence.place()) ^ u64::from(it.grantor.place())
+}
+
+fn ends_of_denial(it: &Denial) -> u64 {
+    let term = it.term.from_ms.cast_unsigned() ^ it.term.until_ms.cast_unsigned();
+    it.recorded.get() ^ term ^ u64::from(it.refusal.place()) ^ it.holdings.len() as u64
 }

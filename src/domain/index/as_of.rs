@@ -3,7 +3,7 @@
 //! Section 2 of `docs/rules.md` defines the words used here.
 
 use super::records::{
-    At, Completeness, Declarer, Denial, Grant, HandedOn, Holding, LayerLink, Mandate, Marks, Org, OrgRef,
+    Completeness, Declarer, Denial, Grant, HandedOn, Holding, LayerLink, Mandate, Marks, Org, OrgRef,
     PartLink, Reservation, Revocation, Standing, Work,
 };
 use super::{Few, Index, Ix};
@@ -304,14 +304,15 @@ impl<'a> AsOf<'a> {
         holdings: &[Ix<Holding>],
     ) -> bool {
         let work = self.index.works.at(work);
-        let at_first = ([work.registered], [(work.registered, Declarer::Holder(work.registrant))]);
-        let (changes, declarations): (&[At], &[(At, Declarer)]) = match list {
-            Some(list) => (&list.changed, &list.declared),
-            None if work.marks.has(mark) => (&at_first.0, &at_first.1),
-            None => (&at_first.0, &[]),
+        let Some(list) = list else {
+            // Only the registrant could have declared it, and nothing changed it since.
+            let is_declared =
+                |holding: &Ix<Holding>| self.held_well(*holding, work.registered.get(), work.registrant);
+            let declared = work.marks.has(mark) && self.seen(work.registered);
+            return declared && !holdings.is_empty() && holdings.iter().all(is_declared);
         };
-        let changed = changes.iter().rev().find(|at| self.seen(**at)).copied().unwrap_or_default();
-        let declared = || declarations.iter().filter(|(at, _)| self.seen(*at) && *at >= changed);
+        let changed = list.changed.iter().rev().find(|at| self.seen(**at)).copied().unwrap_or_default();
+        let declared = || list.declared.iter().filter(|(at, _)| self.seen(*at) && *at >= changed);
         if declared().any(|(_, by)| *by == Declarer::Registrar) {
             return true;
         }
