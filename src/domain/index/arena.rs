@@ -182,16 +182,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Rows<T> {
     }
 }
 
-/// A thing with its id.
-#[derive(Clone)]
-struct Named<K, T> {
-    id: Id<K>,
-    item: T,
-}
-
-/// Things of one kind, by place and by id. The table holds places only: ids are compared where the things are.
+/// Things of one kind, by place and by id. The table holds places only: ids are compared where they are. Those lie apart
+/// from the things, since who looks at a thing seldom asks for its id, and memory is fetched by the line.
 pub struct Arena<K, T> {
-    rows: Vec<Named<K, T>>,
+    ids: Vec<Id<K>>,
+    rows: Vec<T>,
     before: Vec<(u32, T)>,
     places: HashTable<u32>,
     hasher: DefaultHashBuilder,
@@ -200,6 +195,7 @@ pub struct Arena<K, T> {
 impl<K, T> Default for Arena<K, T> {
     fn default() -> Self {
         Self {
+            ids: Vec::new(),
             rows: Vec::new(),
             before: Vec::new(),
             places: HashTable::new(),
@@ -213,19 +209,19 @@ fn hash<K: Kind>(hasher: &DefaultHashBuilder, id: Id<K>) -> u64 {
 }
 
 /// Whether the thing at a place has this id.
-fn is_at<K: Kind, T>(rows: &[Named<K, T>], place: u32, id: Id<K>) -> bool {
-    rows.get(place as usize).is_some_and(|named| named.id == id)
+fn is_at<K: Kind>(ids: &[Id<K>], place: u32, id: Id<K>) -> bool {
+    ids.get(place as usize) == Some(&id)
 }
 
 /// The hash of the id of the thing at a place.
-fn hash_at<K: Kind, T>(hasher: &DefaultHashBuilder, rows: &[Named<K, T>], place: u32) -> u64 {
-    rows.get(place as usize).map_or(0, |named| hash(hasher, named.id))
+fn hash_at<K: Kind>(hasher: &DefaultHashBuilder, ids: &[Id<K>], place: u32) -> u64 {
+    ids.get(place as usize).map_or(0, |id| hash(hasher, *id))
 }
 
 impl<K: Kind, T: Clone> Arena<K, T> {
     /// The place of the thing with this id.
     pub fn find(&self, id: Id<K>) -> Option<Ix<T>> {
-        let place = self.places.find(hash(&self.hasher, id), |place| is_at(&self.rows, *place, id));
+        let place = self.places.find(hash(&self.hasher, id), |place| is_at(&self.ids, *place, id));
         place.map(|place| Ix::new(*place))
     }
 
@@ -242,13 +238,13 @@ impl<K: Kind, T: Clone> Arena<K, T> {
     /// The thing at a place that this arena gave out.
     #[expect(clippy::indexing_slicing, reason = "places are given out by `push` only, and things stay")]
     pub fn at(&self, ix: Ix<T>) -> &T {
-        &self.rows[ix.place() as usize].item
+        &self.rows[ix.place() as usize]
     }
 
     /// The id of the thing at a place that this arena gave out.
     #[expect(clippy::indexing_slicing, reason = "places are given out by `push` only, and things stay")]
     pub fn id(&self, ix: Ix<T>) -> Id<K> {
-        self.rows[ix.place() as usize].id
+        self.ids[ix.place() as usize]
     }
 
     /// All things, oldest first.
@@ -258,16 +254,16 @@ impl<K: Kind, T: Clone> Arena<K, T> {
 
     /// The things from a place on, in the order in which they were pushed.
     pub fn since_place(&self, place: u32) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
-        let rest = self.rows.get(place as usize..).unwrap_or_default();
-        (place..).zip(rest).map(|(place, named)| (Ix::new(place), named.id, &named.item))
+        let rest = self.ids.iter().zip(&self.rows).skip(place as usize);
+        (place..).zip(rest).map(|(place, (id, item))| (Ix::new(place), *id, item))
     }
 
     /// The things before a place, the last one first.
     pub fn before_place(&self, place: u32) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
         let end = self.rows.len().min(place as usize);
-        let earlier = self.rows.get(..end).unwrap_or_default();
+        let earlier = self.ids.iter().zip(&self.rows).take(end);
         let places = (0..place_of(end)).rev();
-        places.zip(earlier.iter().rev()).map(|(place, named)| (Ix::new(place), named.id, &named.item))
+        places.zip(earlier.rev()).map(|(place, (id, item))| (Ix::new(place), *id, item))
     }
 
     /// The things of a chain, oldest first: each knows the one before it.
@@ -294,16 +290,17 @@ impl<K: Kind, T: Clone> Arena<K, T> {
     /// Adds a thing.
     pub(super) fn push(&mut self, id: Id<K>, item: T) -> Ix<T> {
         let place = place_of(self.rows.len());
-        self.rows.push(Named { id, item });
-        let Self { rows, places, hasher, .. } = self;
-        places.insert_unique(hash(hasher, id), place, |place| hash_at(hasher, rows, *place));
+        self.ids.push(id);
+        self.rows.push(item);
+        let Self { ids, places, hasher, .. } = self;
+        places.insert_unique(hash(hasher, id), place, |place| hash_at(hasher, ids, *place));
         Ix::new(place)
     }
 
     /// The thing at a place, to be changed.
     #[expect(clippy::indexing_slicing, reason = "places are given out by `push` only, and things stay")]
     pub(super) fn change(&mut self, ix: Ix<T>) -> &mut T {
-        let item = &mut self.rows[ix.place() as usize].item;
+        let item = &mut self.rows[ix.place() as usize];
         self.before.push((ix.place(), item.clone()));
         item
     }
@@ -319,14 +316,15 @@ impl<K: Kind, T: Clone> Arena<K, T> {
     pub(super) fn undo_to(&mut self, mark: Mark) {
         while self.before.len() > mark.changed {
             let Some((place, before)) = self.before.pop() else { break };
-            if let Some(named) = self.rows.get_mut(place as usize) {
-                named.item = before;
+            if let Some(row) = self.rows.get_mut(place as usize) {
+                *row = before;
             }
         }
-        while self.rows.len() > mark.pushed {
-            let Some(named) = self.rows.pop() else { break };
-            let place = place_of(self.rows.len());
-            let slot = self.places.find_entry(hash(&self.hasher, named.id), |other| *other == place);
+        self.rows.truncate(mark.pushed);
+        while self.ids.len() > mark.pushed {
+            let Some(id) = self.ids.pop() else { break };
+            let place = place_of(self.ids.len());
+            let slot = self.places.find_entry(hash(&self.hasher, id), |other| *other == place);
             if let Ok(slot) = slot {
                 slot.remove();
             }
@@ -340,7 +338,7 @@ impl<K: Kind, T: Clone> Arena<K, T> {
 
 impl<K: Kind, T: Serialize> Serialize for Arena<K, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.rows.iter().map(|named| (named.id.uuid().into_bytes(), &named.item)))
+        serializer.collect_seq(self.ids.iter().map(|id| id.uuid().into_bytes()).zip(&self.rows))
     }
 }
 
@@ -355,13 +353,13 @@ impl<'de, K: Kind, T: Deserialize<'de>> Deserialize<'de> for Arena<K, T> {
             fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut arena = Arena::default();
                 while let Some((id, item)) = seq.next_element::<([u8; 16], T)>()? {
-                    arena.rows.push(Named { id: Id::new(uuid::Uuid::from_bytes(id)), item });
+                    arena.ids.push(Id::new(uuid::Uuid::from_bytes(id)));
+                    arena.rows.push(item);
                 }
-                let Arena { rows, places, hasher, .. } = &mut arena;
-                places.reserve(rows.len(), |_| 0);
-                for (place, named) in (0_u32..).zip(rows.iter()) {
-                    places
-                        .insert_unique(hash(hasher, named.id), place, |place| hash_at(hasher, rows, *place));
+                let Arena { ids, places, hasher, .. } = &mut arena;
+                places.reserve(ids.len(), |_| 0);
+                for (place, id) in (0_u32..).zip(ids.iter()) {
+                    places.insert_unique(hash(hasher, *id), place, |place| hash_at(hasher, ids, *place));
                 }
                 Ok(arena)
             }
