@@ -325,8 +325,6 @@ impl<'a> AsOf<'a> {
         !holdings.is_empty() && holdings.iter().all(is_declared)
     }
 
-    // Structure.
-
     /// The standing layer links of a canonical work.
     pub fn layer_links(self, work: Ix<Work>) -> Few<Ix<LayerLink>> {
         let mut links = Few::new();
@@ -454,8 +452,6 @@ impl<'a> AsOf<'a> {
         self.seen(denial.recorded)
             && holdings.any(|(holding, lifted)| !self.seen(*lifted) && self.holding_stands(*holding))
     }
-
-    // Keys.
 
     /// The bindings of a key that are neither rejected nor dropped before they were confirmed; for a URL, also those of
     /// every registered prefix that covers it.
