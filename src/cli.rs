@@ -5,6 +5,7 @@
 //! end whether a use is permitted, and ends with 10 when not everything is: that of `explain` says nothing about it.
 
 mod admin;
+mod backup;
 mod check;
 mod client;
 mod completions;
@@ -17,6 +18,7 @@ mod lock;
 mod logging;
 mod output;
 mod rebuild;
+mod restore;
 mod serve;
 mod settings;
 
@@ -87,6 +89,8 @@ enum Command {
     Explain(explain::Args),
     Admin(admin::Args),
     Config(config::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Rebuild(rebuild::Args),
     Completions(completions::Args),
 }
@@ -110,6 +114,8 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => on_runtime(explain::run(args)),
         Command::Config(args) => config::run(&args),
         Command::Completions(args) => Ok(completions::run(&args)),
+        Command::Backup(args) => on_runtime(backup::run(args)),
+        Command::Restore(args) => on_runtime(restore::run(args)),
         Command::Rebuild(args) => on_runtime(rebuild::run(args)),
     };
     match ended {

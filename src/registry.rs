@@ -14,6 +14,7 @@
 //! | [`journal`] | the log of checks: durable before an answer leaves |
 //! | [`snapshot`] | the file that makes a start fast |
 //! | [`rebuild`] | folding the log again, and comparing with what is stored |
+//! | [`backup`] | backups, and registries made from them again |
 //! | [`seal`] | the journal of checks sealed into the act log |
 //! | [`explanations`] | what would be answered, and why |
 //! | [`streams`] | checks without an end, in chunks |
@@ -42,6 +43,7 @@
 pub mod accounts;
 pub mod answer;
 pub mod authority;
+pub mod backup;
 pub mod bootstrap;
 pub mod catalogue;
 pub mod checks;

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`heads`], [`entries`], [`tiles`], [`append()`] | the append-only logs: `acts`, and one `checks/<node>` a process |
 //! | [`high_water`] | the file outside the database that a restored older database is held against |
+//! | [`archive`] | every table, copied whole from one database into another |
 //! | [`payloads`] | what people typed: erasable, outside the log |
 //! | [`idempotency`] | answers already given to a key |
 //! | [`catalogue`] | what people browse; can be rebuilt from the log |
@@ -18,6 +19,7 @@
 
 pub mod accounts;
 pub mod append;
+pub mod archive;
 pub mod catalogue;
 pub mod challenges;
 pub mod db;

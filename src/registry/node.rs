@@ -341,7 +341,7 @@ fn is_token(name: &str) -> bool {
     (1..=32).contains(&name.len()) && name.bytes().all(fits)
 }
 
-fn make_folder(path: &Path) -> Result<(), OpenError> {
+pub(super) fn make_folder(path: &Path) -> Result<(), OpenError> {
     let mut folder = std::fs::DirBuilder::new();
     folder.recursive(true);
     // Keys and what people typed are for the owner's eyes alone.

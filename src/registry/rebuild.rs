@@ -107,7 +107,7 @@ impl Ground {
 }
 
 /// Opening a database makes it, which an examination must not.
-fn refuse_missing_file(url: &str) -> Result<(), RebuildError> {
+pub(super) fn refuse_missing_file(url: &str) -> Result<(), RebuildError> {
     let Some(path) = url.strip_prefix("sqlite:") else { return Ok(()) };
     let path = path.trim_start_matches("//");
     let path = path.split_once('?').map_or(path, |(path, _)| path);

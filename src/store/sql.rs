@@ -82,6 +82,7 @@ pub(in crate::store) use {text_const, text_entry, texts};
 /// Every text, by the file that declares it.
 pub const ALL: &[(&str, Texts)] = &[
     ("accounts", super::accounts::TEXTS),
+    ("archive", super::archive::TEXTS),
     ("catalogue", super::catalogue::TEXTS),
     ("catalogue/orgs", super::catalogue::ORG_TEXTS),
     ("catalogue/rebuild", super::catalogue::REBUILD_TEXTS),

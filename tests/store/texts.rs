@@ -40,6 +40,7 @@ fn pairs_stay_few() {
         .collect();
     let expected = [
         "accounts::LOCK_PERSON",
+        "archive::NO_HURRY",
         "db::BEGIN_SNAPSHOT",
         "db::BEGIN_WRITE",
         "db::DURABILITY",
