@@ -2,6 +2,7 @@
 
 mod scene;
 
+mod backup;
 mod journal;
 mod nodes;
 mod once;
