@@ -1,4 +1,5 @@
-//! Every command of `README.md` is executed, in order, in one shell in an empty folder, and shows what is shown there.
+//! Every command of `README.md`, and of `docs/operating.md`, is executed, in order, in one shell in an empty folder, and shows what
+//! is shown there.
 //!
 //! The two commands stand for themselves: the first is executed with the program that this test was built with, told to end
 //! after its story; the second is this very run, and it is looked at that it is the one that `.ci/run` runs too.
@@ -14,6 +15,7 @@ use kyodaku::store::Engine;
 use crate::world::{self, World};
 
 const README: &str = include_str!("../README.md");
+const OPERATING: &str = include_str!("../docs/operating.md");
 const FIRST: &str = "cargo run --release -- demo";
 const SECOND: &str = "sh tests/run";
 
@@ -21,6 +23,17 @@ const SECOND: &str = "sh tests/run";
 struct Block {
     commands: String,
     shown: Option<String>,
+}
+
+/// How the README ends the server, which the page for the person on call needs.
+const STOP: &str = "kill %1";
+
+/// The blocks of the README, and before the server stops those of the page for the person on call.
+fn all_blocks() -> Vec<Block> {
+    let (mut before, mut after) = (Vec::new(), blocks(README));
+    let stop = after.iter().position(|block| block.commands.contains(STOP)).expect("the server is stopped");
+    before.extend(after.drain(..stop));
+    before.into_iter().chain(blocks(OPERATING)).chain(after).collect()
 }
 
 /// The fenced blocks of a text; one of `text` belongs to the commands before it.
@@ -127,7 +140,7 @@ fn execute(script: &str, folder: &Path, out: &Path, database_url: &str) -> bool 
 #[test]
 fn every_command_does_what_is_said() {
     world::run(Engine::Postgres, async |world: World| {
-        let blocks = blocks(README);
+        let blocks = all_blocks();
         let folder = tempfile::tempdir().unwrap();
         let out = tempfile::tempdir().unwrap();
         let good = execute(&script(&blocks, free_port()), folder.path(), out.path(), &world.url);

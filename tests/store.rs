@@ -1,6 +1,7 @@
 //! The store, on both databases.
 
 mod accounts;
+mod archive;
 mod cancelled;
 mod catalogue;
 mod growth;

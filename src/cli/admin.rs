@@ -26,6 +26,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     CreateRegistrar(CreateRegistrar),
+    RemoveRegistrar(RemoveRegistrar),
     RestoreAccess(RestoreAccess),
     AddOrganization(AddOrganization),
     Verify(Verify),
@@ -48,6 +49,17 @@ struct CreateRegistrar {
     /// What colleagues call the person
     #[arg(long)]
     person: String,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+/// Remove a person of the registrar, with all keys and sessions, directly in the database
+///
+/// Nobody of the registrar can do so. Run it where the server runs, also while it runs. The log shows it.
+#[derive(Debug, clap::Args)]
+struct RemoveRegistrar {
+    /// The person
+    person: PersonId,
     #[command(flatten)]
     settings: SettingsArgs,
 }
@@ -132,6 +144,7 @@ fn role(text: &str) -> Result<Role, String> {
 pub(super) async fn run(args: Args) -> Outcome {
     match args.command {
         Command::CreateRegistrar(args) => registrar(args).await,
+        Command::RemoveRegistrar(args) => remove_registrar(args).await,
         Command::RestoreAccess(args) => restore_access(args).await,
         Command::AddOrganization(args) => add_organization(args).await,
         Command::Verify(args) => {
@@ -172,25 +185,40 @@ fn print(made: &Made) -> Outcome {
 }
 
 async fn registrar(args: CreateRegistrar) -> Outcome {
-    let config = args.settings.load()?;
-    let registry = Registry::open(registry_settings(&config), Clock::system()).await;
-    let registry = registry.map_err(|error| Failure::new(error.to_string()))?;
-    let made = create_registrar(&registry, &args.name, &args.person).await;
-    registry.db().close().await;
-    let made = made.map_err(|error| Failure::new(error.to_string()))?;
-    let key = made.secret.expose().to_owned();
-    print(&Made { organization: made.org, person: Some(made.person), key: Some(key) })
+    let CreateRegistrar { name, person, settings } = args;
+    made(in_the_database(&settings, async |registry| create_registrar(registry, &name, &person).await).await?)
 }
 
 async fn restore_access(args: RestoreAccess) -> Outcome {
-    let config = args.settings.load()?;
+    let RestoreAccess { organization, person, settings } = args;
+    let restore =
+        async |registry: &Registry| bootstrap::restore_access(registry, organization, &person).await;
+    made(in_the_database(&settings, restore).await?)
+}
+
+async fn remove_registrar(args: RemoveRegistrar) -> Outcome {
+    let remove = async |registry: &Registry| bootstrap::remove_registrar(registry, args.person).await;
+    in_the_database(&args.settings, remove).await?;
+    output::say("the person is removed, with all keys and sessions");
+    Ok(Exit::Done)
+}
+
+/// Does something where the server runs, also while it runs.
+async fn in_the_database<T>(
+    settings: &SettingsArgs,
+    act: impl AsyncFnOnce(&Registry) -> Result<T, crate::registry::Failure>,
+) -> Result<T, Failure> {
+    let config = settings.load()?;
     let registry = Registry::open(registry_settings(&config), Clock::system()).await;
     let registry = registry.map_err(|error| Failure::new(error.to_string()))?;
-    let made = bootstrap::restore_access(&registry, args.organization, &args.person).await;
+    let done = act(&registry).await;
     registry.db().close().await;
-    let made = made.map_err(|error| Failure::new(error.to_string()))?;
-    let key = made.secret.expose().to_owned();
-    print(&Made { organization: made.org, person: Some(made.person), key: Some(key) })
+    done.map_err(|error| Failure::new(error.to_string()))
+}
+
+fn made(access: bootstrap::NewAccess) -> Outcome {
+    let key = Some(access.secret.expose().to_owned());
+    print(&Made { organization: access.org, person: Some(access.person), key })
 }
 
 /// A fresh idempotency key: a person who calls twice means two things.

@@ -16,10 +16,6 @@ pub(super) struct Args {
     /// The folder that `kyodaku backup` wrote
     #[arg(value_name = "FOLDER")]
     from: PathBuf,
-    /// Restore a backup that lacks a part of what was published from this data folder: what it lacks is lost, and
-    /// whoever has seen it can prove that
-    #[arg(long)]
-    accept_older: bool,
     #[command(flatten)]
     settings: SettingsArgs,
 }
@@ -28,7 +24,7 @@ pub(super) async fn run(args: Args) -> Outcome {
     let config = args.settings.load()?;
     let _lock = Lock::take(&config)?;
     let settings = registry_settings(&config);
-    let restored = restore(&settings, &Clock::system(), &args.from, args.accept_older, &|_, _| {}).await;
+    let restored = restore(&settings, &Clock::system(), &args.from, &|_, _| {}).await;
     let restored = restored.map_err(|error| Failure::new(error.to_string()))?;
     for (log, head) in &restored.manifest.logs {
         output::line(format_args!("log `{log}`: {} entries, root {}", head.size, head.root));
@@ -38,11 +34,6 @@ pub(super) async fn run(args: Args) -> Outcome {
     }
     for key in &restored.keys_missing {
         output::warning(format_args!("`{key}` is neither in the backup nor in the data folder"));
-    }
-    for node in &restored.set_aside {
-        output::warning(format_args!(
-            "node `{node}` had published more: that is lost, and its marks are set aside"
-        ));
     }
     Ok(Exit::Done)
 }

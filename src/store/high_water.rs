@@ -111,20 +111,11 @@ pub fn nodes(folder: &Path) -> Result<Vec<String>, StoreError> {
     let listed = std::fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let names = listed.map_err(|error| file_error(folder, error))?;
     let names = names.iter().filter_map(|entry| entry.file_name().into_string().ok());
-    // What else begins so is a lock, a file that was not finished, or a mark set aside.
+    // What else begins so is a lock, or a file that was not finished.
     let node = |name: String| name.strip_prefix(FILE_NAME)?.strip_prefix('.').map(str::to_owned);
     let mut nodes: Vec<String> = names.filter_map(node).filter(|node| !node.contains('.')).collect();
     nodes.sort_unstable();
     Ok(nodes)
-}
-
-/// Takes the marks of `node` out of use and keeps them beside: whoever says that what was published may be forgotten.
-pub fn set_aside(folder: &Path, node: &str) -> Result<(), StoreError> {
-    let path = folder.join(format!("{FILE_NAME}.{node}"));
-    let number = |n: &u32| !folder.join(format!("{FILE_NAME}.{node}.set-aside.{n}")).exists();
-    let free = (1..).find(number).unwrap_or_default();
-    let beside = folder.join(format!("{FILE_NAME}.{node}.set-aside.{free}"));
-    std::fs::rename(&path, &beside).map_err(|error| file_error(&path, error))
 }
 
 fn parse(path: &Path, read: std::io::Result<Vec<u8>>) -> Result<Marks, StoreError> {

@@ -61,10 +61,10 @@ both!(what_was_backed_up_while_it_was_written_answers_as_before_on_either_databa
     for engine in [world.engine, other(world.engine)] {
         let fresh = World::new(engine).await;
         let target = Settings { data_dir: fresh.folder.path().join("data"), ..settings(&fresh, "one") };
-        restore(&target, &world.clock, &to, false, &|_, _| {}).await.unwrap();
+        restore(&target, &world.clock, &to, &|_, _| {}).await.unwrap();
         let archived = format!("sqlite:{}", to.join("registry.db").display());
         assert_eq!(contents(&fresh.url).await, contents(&archived).await, "{engine:?}");
-        let again = restore(&target, &world.clock, &to, false, &|_, _| {}).await.unwrap_err();
+        let again = restore(&target, &world.clock, &to, &|_, _| {}).await.unwrap_err();
         assert!(again.to_string().contains("not empty"), "{again}");
 
         scene.registry = Registry::open(target, world.clock.clone()).await.unwrap();
@@ -77,27 +77,20 @@ both!(what_was_backed_up_while_it_was_written_answers_as_before_on_either_databa
     }
 });
 
-both!(
-    what_is_older_than_what_was_published_is_refused_until_it_is_said_that_it_may_be,
-    async |world: World| {
-        let (scene, work, _) = loaded(&world).await;
-        let folder = tempfile::tempdir().unwrap();
-        let to = folder.path().join("backup");
-        backup(&settings(&world, "one"), &world.clock, &to, false).await.unwrap();
-        assert!(!to.join("act-log.key").exists());
-        scene.work("published after the backup").await;
-        drop(scene);
-        let fresh = World::new(world.engine).await;
-        let target = Settings { data_dir: world.folder.path().to_owned(), ..settings(&fresh, "one") };
-        let refused = restore(&target, &world.clock, &to, false, &|_, _| {}).await.unwrap_err();
-        assert!(refused.to_string().contains("were published"), "{refused}");
-        assert_eq!(contents(&fresh.url).await.iter().map(|table| table.rows).sum::<u64>(), 0);
-        let restored = restore(&target, &world.clock, &to, true, &|_, _| {}).await.unwrap();
-        assert_eq!(restored.set_aside, ["one"]);
-        Registry::open(target, world.clock.clone()).await.expect("it is served again");
-        drop(work);
-    }
-);
+both!(what_is_older_than_what_was_published_is_refused, async |world: World| {
+    let (scene, ..) = loaded(&world).await;
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("backup");
+    backup(&settings(&world, "one"), &world.clock, &to, false).await.unwrap();
+    assert!(!to.join("act-log.key").exists());
+    scene.work("published after the backup").await;
+    drop(scene);
+    let fresh = World::new(world.engine).await;
+    let target = Settings { data_dir: world.folder.path().to_owned(), ..settings(&fresh, "one") };
+    let refused = restore(&target, &world.clock, &to, &|_, _| {}).await.unwrap_err();
+    assert!(refused.to_string().contains("were published"), "{refused}");
+    assert_eq!(contents(&fresh.url).await.iter().map(|table| table.rows).sum::<u64>(), 0);
+});
 
 both!(a_backup_of_which_anything_was_changed_is_refused, async |world: World| {
     drop(loaded(&world).await);
@@ -112,9 +105,18 @@ both!(a_backup_of_which_anything_was_changed_is_refused, async |world: World| {
         let middle = bad.len() / 2;
         bad[middle] ^= 1;
         std::fs::write(to.join(name), &bad).unwrap();
-        assert!(restore(&target, &world.clock, &to, false, &|_, _| {}).await.is_err(), "{name}");
+        assert!(restore(&target, &world.clock, &to, &|_, _| {}).await.is_err(), "{name}");
         std::fs::write(to.join(name), &good).unwrap();
         assert!(!Path::new(&target.data_dir).join("act-log.key").exists());
     }
-    restore(&target, &world.clock, &to, false, &|_, _| {}).await.unwrap();
+    // A manifest that can be read and says something else.
+    let path = to.join("manifest.json");
+    let good = std::fs::read_to_string(&path).unwrap();
+    let at = good.find("\"sha256\"").unwrap_or_else(|| panic!("{good}")) + 12;
+    let other = if good[at..].starts_with('0') { "1" } else { "0" };
+    std::fs::write(&path, format!("{}{other}{}", &good[..at], &good[at + 1..])).unwrap();
+    let refused = restore(&target, &world.clock, &to, &|_, _| {}).await.unwrap_err();
+    assert!(!refused.to_string().contains("JSON"), "{refused}");
+    std::fs::write(&path, good).unwrap();
+    restore(&target, &world.clock, &to, &|_, _| {}).await.unwrap();
 });

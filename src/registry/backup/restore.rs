@@ -19,21 +19,18 @@ pub struct Restored {
     pub unverified: Vec<String>,
     /// The signing keys that neither the backup nor the data folder has; new ones are made at the next start.
     pub keys_missing: Vec<&'static str>,
-    /// The marks that said that more was published, and were set aside because the operator said so.
-    pub set_aside: Vec<String>,
 }
 
 /// Restores the backup in the folder `from` into the empty database and the data folder of `settings`.
 ///
 /// Everything is verified first, and nothing is changed where anything differs: the files against the manifest, the
 /// logs, payloads, seals, checkpoints and the catalogue as [`examine`] does. A backup older than what was
-/// published from this data folder is refused, unless `accept_older`: what was published since is lost then, and
-/// whoever has seen it can prove that.
+/// published from this data folder is refused: a revocation that was acknowledged since would be lost, and what it revoked
+/// would be permitted again.
 pub async fn restore(
     settings: &Settings,
     clock: &Clock,
     from: &Path,
-    accept_older: bool,
     progress: &(dyn Fn(u64, u64) + Send + Sync),
 ) -> Result<Restored, BackupError> {
     let manifest = read_manifest(from)?;
@@ -46,7 +43,7 @@ pub async fn restore(
     make_folder(&settings.data_dir)?;
     let staging = settings.data_dir.join(format!("restore-{}", clock.new_uuid()));
     files::make_folder(&staging)?;
-    let restored = restore_by(&staging, settings, clock, (from, manifest), accept_older, progress).await;
+    let restored = restore_by(&staging, settings, clock, (from, manifest), progress).await;
     std::fs::remove_dir_all(&staging).map_err(files::refuse(&staging))?;
     restored
 }
@@ -56,7 +53,6 @@ async fn restore_by(
     settings: &Settings,
     clock: &Clock,
     (from, manifest): (&Path, Manifest),
-    accept_older: bool,
     progress: &(dyn Fn(u64, u64) + Send + Sync),
 ) -> Result<Restored, BackupError> {
     for named in &manifest.files {
@@ -77,12 +73,13 @@ async fn restore_by(
     if logs != manifest.logs {
         return Err(BackupError::Refused("the backup holds other logs than its manifest says".to_owned()));
     }
-    let set_aside = older_marks(&settings.data_dir, &source, accept_older).await?;
-    fill(&source, settings, staging, &set_aside).await?;
-    source.close().await;
+    for node in high_water::nodes(&settings.data_dir)? {
+        HighWater::open(&settings.data_dir, &node).await?.check(&source).await?;
+    }
     let heads: Vec<(&str, TreeHead)> = logs.iter().map(|(log, head)| (log.as_str(), *head)).collect();
-    HighWater::open(&settings.data_dir, &settings.node).await?.raise(&heads).await?;
-    Ok(Restored { manifest, unverified: report.unverified, keys_missing, set_aside })
+    fill(&source, settings, staging, &heads).await?;
+    source.close().await;
+    Ok(Restored { manifest, unverified: report.unverified, keys_missing })
 }
 
 fn read_manifest(from: &Path) -> Result<Manifest, BackupError> {
@@ -131,27 +128,13 @@ fn stage_keys(staging: &Path, data: &Path) -> Result<Vec<&'static str>, BackupEr
     Ok(missing)
 }
 
-/// The marks of the data folder that the backup does not reach.
-async fn older_marks(data: &Path, source: &Db, accept_older: bool) -> Result<Vec<String>, BackupError> {
-    let mut older = Vec::new();
-    for node in high_water::nodes(data)? {
-        let mark = HighWater::open(data, &node).await?;
-        match mark.check(source).await {
-            Ok(()) => {}
-            Err(_) if accept_older => older.push(node),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(older)
-}
-
-/// Fills the database in one transaction. Keys and marks are in place before it is committed: a database without
-/// its keys would get new ones.
+/// Fills the database in one transaction. Keys and marks are in place before it is committed: a database without its keys
+/// would get new ones, and one without its mark would take an older backup. Where it breaks off, it can be done again.
 async fn fill(
     source: &Db,
     settings: &Settings,
     staging: &Path,
-    set_aside: &[String],
+    heads: &[(&str, TreeHead)],
 ) -> Result<(), BackupError> {
     let target = Db::connect(&settings.database_url).await?;
     let (mut from, mut to) = (source.snapshot().await?, target.begin().await?);
@@ -172,9 +155,7 @@ async fn fill(
             files::write(&own, &bytes)?;
         }
     }
-    for node in set_aside {
-        high_water::set_aside(&settings.data_dir, node)?;
-    }
+    HighWater::open(&settings.data_dir, &settings.node).await?.raise(heads).await?;
     files::settle(&settings.data_dir)?;
     to.commit().await?;
     from.rollback().await?;

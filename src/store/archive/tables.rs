@@ -13,6 +13,15 @@ pub struct Table {
     pub(super) write: &'static str,
 }
 
+impl Table {
+    /// Its columns, each with a letter for its type: an integer, a text or bytes.
+    pub fn columns(&self) -> Vec<(&'static str, char)> {
+        let names = self.read.strip_prefix("SELECT ").and_then(|rest| rest.split_once(" FROM "));
+        let names = names.map_or("", |(names, _)| names).split(',').map(str::trim);
+        names.zip(self.kinds.chars()).collect()
+    }
+}
+
 const fn table(name: &'static str, kinds: &'static str, read: &'static str, write: &'static str) -> Table {
     Table { name, kinds, read, write }
 }
@@ -62,9 +71,9 @@ texts! {
     WRITE_PEOPLE = "INSERT INTO people (person, org, label, role, created_ms, removed_ms) VALUES ($1, $2, $3, $4, $5, \
         $6)";
     READ_API_KEYS = "SELECT id, org, person, secret_hash, prefix, scopes, label, created_ms, expires_ms, last_used_ms, \
-        revoked_ms FROM api_keys ORDER BY id";
+        revoked_ms, public_key FROM api_keys ORDER BY id";
     WRITE_API_KEYS = "INSERT INTO api_keys (id, org, person, secret_hash, prefix, scopes, label, created_ms, expires_ms, \
-        last_used_ms, revoked_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+        last_used_ms, revoked_ms, public_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     READ_PROPOSALS = "SELECT id, org, proposed_by, operation, command, body_digest, created_ms, expires_ms, state, \
         decided_by, decided_ms, response FROM proposals ORDER BY id";
     WRITE_PROPOSALS = "INSERT INTO proposals (id, org, proposed_by, operation, command, body_digest, created_ms, \
@@ -93,6 +102,14 @@ texts! {
     READ_ORG_POLICIES = "SELECT org, second_person, changed_ms, asked_by, asked_ms FROM org_policies ORDER BY org";
     WRITE_ORG_POLICIES = "INSERT INTO org_policies (org, second_person, changed_ms, asked_by, asked_ms) VALUES ($1, $2, $3, \
         $4, $5)";
+    READ_REVOKED_TOKENS = "SELECT jti, expires_ms FROM revoked_tokens ORDER BY jti";
+    WRITE_REVOKED_TOKENS = "INSERT INTO revoked_tokens (jti, expires_ms) VALUES ($1, $2)";
+    READ_USED_ASSERTIONS = "SELECT digest, expires_ms FROM used_assertions ORDER BY digest";
+    WRITE_USED_ASSERTIONS = "INSERT INTO used_assertions (digest, expires_ms) VALUES ($1, $2)";
+    READ_SECURITY_EVENTS = "SELECT id, at_ms, operation, status, org, person, credential, peer, request, lost \
+        FROM security_events ORDER BY id";
+    WRITE_SECURITY_EVENTS = "INSERT INTO security_events (id, at_ms, operation, status, org, person, credential, peer, \
+        request, lost) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 }
 
 /// How long a statement may take, without a limit, to the end of the transaction.
@@ -114,7 +131,7 @@ pub const TABLES: &[Table] = &[
     table("catalog_history", "titit", READ_CATALOG_HISTORY, WRITE_CATALOG_HISTORY),
     table("meta", "tt", READ_META, WRITE_META),
     table("people", "ttttii", READ_PEOPLE, WRITE_PEOPLE),
-    table("api_keys", "tttbtttiiii", READ_API_KEYS, WRITE_API_KEYS),
+    table("api_keys", "tttbtttiiiib", READ_API_KEYS, WRITE_API_KEYS),
     table("proposals", "tttttbiittit", READ_PROPOSALS, WRITE_PROPOSALS),
     table("control_challenges", "tttttiii", READ_CONTROL_CHALLENGES, WRITE_CONTROL_CHALLENGES),
     table("logins", "tttti", READ_LOGINS, WRITE_LOGINS),
@@ -123,4 +140,7 @@ pub const TABLES: &[Table] = &[
     table("second_factors", "tbiii", READ_SECOND_FACTORS, WRITE_SECOND_FACTORS),
     table("recovery_codes", "tbi", READ_RECOVERY_CODES, WRITE_RECOVERY_CODES),
     table("org_policies", "tiiti", READ_ORG_POLICIES, WRITE_ORG_POLICIES),
+    table("revoked_tokens", "ti", READ_REVOKED_TOKENS, WRITE_REVOKED_TOKENS),
+    table("used_assertions", "bi", READ_USED_ASSERTIONS, WRITE_USED_ASSERTIONS),
+    table("security_events", "titittttti", READ_SECURITY_EVENTS, WRITE_SECURITY_EVENTS),
 ];
