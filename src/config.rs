@@ -8,7 +8,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
-pub use value::{Addresses, DatabaseUrl, LogFormat, MailUrl, NodeName, Origin, Value, WebUrl};
+pub use value::{Addresses, DatabaseUrl, LogFormat, MailUrl, MaybeListen, NodeName, Origin, Value, WebUrl};
 
 /// The file that is read when no other is named and this one is there.
 pub const DEFAULT_FILE: &str = "kyodaku.toml";
@@ -170,6 +170,8 @@ settings! {
     database_url: DatabaseUrl => format!("sqlite:{}", data_dir.join("kyodaku.db").display());
     /// The address and port on which the server listens.
     listen: std::net::SocketAddr => "127.0.0.1:8080";
+    /// Where the figures for Prometheus are told at `/metrics`, apart from everything else; nowhere when it is empty.
+    metrics: MaybeListen => "";
     /// The name of this registry in every checkpoint it signs, for ever: a URL without its scheme.
     origin: Origin => "localhost/kyodaku";
     /// The name of this process among those on the same database; its check journal bears it.

@@ -27,6 +27,7 @@ mod holdings;
 mod keys;
 mod language;
 mod links;
+pub mod metrics;
 mod models;
 mod oauth;
 mod organizations;

@@ -23,6 +23,7 @@
 //! | [`sign_in`] | people sign in: invitations, passwords, sessions |
 //! | [`oauth`] | programs sign in: access tokens for API keys and for keys of their own |
 //! | [`trail`] | what concerns security, apart from the act log |
+//! | [`metrics`] | figures of this process |
 //! | [`limit`] | how often somebody may do something |
 //! | [`mail`] | mail that the registry sends |
 //! | [`accounts`] | people and keys |
@@ -56,6 +57,7 @@ pub mod journal;
 pub mod keys;
 pub mod limit;
 pub mod mail;
+pub mod metrics;
 pub mod names;
 pub mod node;
 pub mod oauth;

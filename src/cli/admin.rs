@@ -186,14 +186,17 @@ fn print(made: &Made) -> Outcome {
 
 async fn registrar(args: CreateRegistrar) -> Outcome {
     let CreateRegistrar { name, person, settings } = args;
-    made(in_the_database(&settings, async |registry| create_registrar(registry, &name, &person).await).await?)
+    made(
+        &in_the_database(&settings, async |registry| create_registrar(registry, &name, &person).await)
+            .await?,
+    )
 }
 
 async fn restore_access(args: RestoreAccess) -> Outcome {
     let RestoreAccess { organization, person, settings } = args;
     let restore =
         async |registry: &Registry| bootstrap::restore_access(registry, organization, &person).await;
-    made(in_the_database(&settings, restore).await?)
+    made(&in_the_database(&settings, restore).await?)
 }
 
 async fn remove_registrar(args: RemoveRegistrar) -> Outcome {
@@ -216,7 +219,7 @@ async fn in_the_database<T>(
     done.map_err(|error| Failure::new(error.to_string()))
 }
 
-fn made(access: bootstrap::NewAccess) -> Outcome {
+fn made(access: &bootstrap::NewAccess) -> Outcome {
     let key = Some(access.secret.expose().to_owned());
     print(&Made { organization: access.org, person: Some(access.person), key })
 }

@@ -59,7 +59,7 @@ pub(super) async fn run(args: Args) -> Outcome {
     logging::start(&config)?;
     let notes = Notes::open(&config.data_dir)?;
     let _lock = Lock::take(&config)?;
-    let listener = listen(&config).await?;
+    let listener = listen(config.listen, "`--listen ADDRESS:PORT`").await?;
     let address = listener.local_addr().map_err(|error| Failure::new(error.to_string()))?;
     let registry = Registry::open(registry_settings(&config), Clock::system()).await;
     let registry = registry.map_err(|error| Failure::new(error.to_string()))?;

@@ -1,7 +1,9 @@
 //! `kyodaku serve`: the server.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval};
@@ -12,7 +14,7 @@ use super::{Exit, Failure, Outcome, logging};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::server::{self, Ended, Limits};
-use crate::http::{App, routes};
+use crate::http::{App, metrics, routes};
 use crate::registry::Registry;
 
 /// Run the server until it is told to stop (Ctrl-C or SIGTERM)
@@ -29,29 +31,36 @@ pub(super) async fn run(args: Args) -> Outcome {
         tracing::warn!(target: "kyodaku::serve", "{warning}");
     }
     let _lock = Lock::take(&config)?;
-    let listener = listen(&config).await?;
+    let listener = listen(config.listen, "`--listen ADDRESS:PORT`").await?;
+    let figures = match config.metrics.0 {
+        Some(address) => Some(listen(address, "the setting `metrics`").await?),
+        None => None,
+    };
     let registry = Registry::open(registry_settings(&config), Clock::system()).await;
     let registry = registry.map_err(|error| Failure::new(error.to_string()))?;
+    let (stop_figures, stopped) = oneshot::channel::<()>();
+    if let Some(listener) = figures {
+        let (router, limits) = (metrics::router(registry.clone()), limits(&config));
+        tokio::spawn(async move { server::serve(listener, router, limits, stopped.map(drop)).await });
+    }
     let app = App::new(registry)
         .behind(config.proxies.as_slice())
         .answering(u32::try_from(config.requests_per_minute).unwrap_or(u32::MAX));
     serve(listener, app, limits(&config), &Upkeep::of(&config), server::stop_signal()).await;
+    drop(stop_figures);
     Ok(Exit::Done)
 }
 
-/// Listens where the settings say.
-pub(super) async fn listen(config: &Config) -> Result<TcpListener, Failure> {
+/// Listens there; `remedy` says how to choose another place.
+pub(super) async fn listen(address: SocketAddr, remedy: &str) -> Result<TcpListener, Failure> {
     let refuse = |error: std::io::Error| {
         let what = match error.kind() {
             std::io::ErrorKind::AddrInUse => "another program listens there".to_owned(),
             _ => error.to_string(),
         };
-        let address = config.listen;
-        Failure::new(format!(
-            "can't listen on `{address}`: {what}; choose another with `--listen ADDRESS:PORT`"
-        ))
+        Failure::new(format!("can't listen on `{address}`: {what}; choose another with {remedy}"))
     };
-    TcpListener::bind(config.listen).await.map_err(refuse)
+    TcpListener::bind(address).await.map_err(refuse)
 }
 
 /// Serves until `stop` resolves, then ends what runs, seals the journal and writes a snapshot.

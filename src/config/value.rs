@@ -315,6 +315,26 @@ impl Value for Addresses {
     }
 }
 
+/// An address to listen on, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaybeListen(pub Option<SocketAddr>);
+
+impl Value for MaybeListen {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        let read = text.parse().map(|address| Self(Some(address)));
+        read.map_err(|_| "expected an address and a port, such as `127.0.0.1:9464`, or nothing".to_owned())
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.0.map(|address| address.to_string()).unwrap_or_default())
+    }
+}
+
 /// The form of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {

@@ -6,7 +6,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -70,13 +70,16 @@ async fn around(State(app): State<App>, mut request: Request, next: Next) -> Res
     let response = next.run(request).await;
     let org = response.extensions().get::<CalledBy>().map(|by| by.org.to_string());
     let mut response = problem::finish(response, id.as_str());
+    let route = matched.as_ref().map_or("-", MatchedPath::as_str);
+    let took = started.elapsed();
+    app.registry().metrics().answered(known_method(&method), route, response.status().as_u16(), took);
     tracing::info!(
         target: "kyodaku::http",
         request_id = id.as_str(),
         method = method.as_str(),
-        route = matched.as_ref().map_or("-", MatchedPath::as_str),
+        route,
         status = response.status().as_u16(),
-        elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        elapsed_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         org = org.as_deref().unwrap_or("-"),
         "answered"
     );
@@ -85,6 +88,20 @@ async fn around(State(app): State<App>, mut request: Request, next: Next) -> Res
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
     response
+}
+
+/// The method, unless somebody made it up: what anybody can send is no name of a figure.
+fn known_method(method: &Method) -> &str {
+    match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::PATCH
+        | Method::DELETE
+        | Method::OPTIONS => method.as_str(),
+        _ => "-",
+    }
 }
 
 /// Sets what a handler did not set itself.

@@ -200,7 +200,10 @@ impl Registry {
         if check.items.is_empty() || check.items.len() > MAX_ITEMS {
             return Err(CheckError::Size);
         }
-        self.journal().check(check).await
+        let begun = stopwatch();
+        let answer = self.journal().check(check).await;
+        self.metrics().checked(&answer, begun.elapsed());
+        answer
     }
 
     /// As [`Registry::check`], for whoever is proved to be a developer: every question is its own.

@@ -126,6 +126,11 @@ impl Journal {
         Self(sender)
     }
 
+    /// How many checks wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.0.max_capacity().saturating_sub(self.0.capacity())
+    }
+
     pub(super) async fn check(&self, check: Check) -> Result<Checked, CheckError> {
         let (answer, reply) = oneshot::channel();
         self.0.try_send(Job { check, answer }).map_err(|_| CheckError::Busy)?;

@@ -8,12 +8,13 @@ use std::time::Duration;
 use super::control::lookup::{Internet, Lookup};
 use super::journal::{Committer, Journal};
 use super::keys::{SigningKeyError, signer};
+use super::metrics::Metrics;
 use super::sequencer::{Body, Sequencer, Submission, SubmitError, Submitted};
 use super::shared::{FollowError, SharedIndex};
 use super::sign_in::{Desk, DeskError};
 use super::snapshot;
 use super::trail::Trail;
-use crate::clock::Clock;
+use crate::clock::{Clock, stopwatch};
 use crate::domain::act::{LogOpened, RulesActivated};
 use crate::domain::decide::KNOWN_RULES;
 use crate::domain::ids::{KeyId, OrgId};
@@ -129,6 +130,7 @@ struct Inner {
     lookup: OnceLock<Arc<dyn Lookup>>,
     desk: Desk,
     trail: Trail,
+    metrics: Arc<Metrics>,
 }
 
 impl Registry {
@@ -162,7 +164,8 @@ impl Registry {
             node: settings.node.clone(),
             recheck_max_ms: settings.recheck_max_ms,
         });
-        let trail = Trail::start(db.clone(), clock.clone());
+        let metrics = Arc::new(Metrics::new());
+        let trail = Trail::start(db.clone(), clock.clone(), Arc::clone(&metrics));
         let registry = Self(Arc::new(Inner {
             db,
             clock,
@@ -175,6 +178,7 @@ impl Registry {
             lookup: OnceLock::new(),
             desk,
             trail,
+            metrics,
         }));
         registry.begin().await?;
         Ok(registry)
@@ -215,7 +219,10 @@ impl Registry {
     /// It believes what the submission says of its party: the floors above never call it (a test reads their sources),
     /// but go through functions that take a proof of [`super::authority`].
     pub async fn submit(&self, submission: Submission) -> Result<Submitted, SubmitError> {
-        self.0.sequencer.submit(submission).await
+        let begun = stopwatch();
+        let answer = self.0.sequencer.submit(submission).await;
+        self.metrics().submitted(&answer, begun.elapsed());
+        answer
     }
 
     /// Asks the index, after it has caught up with everything acknowledged before this call. The question is answered
@@ -313,6 +320,21 @@ impl Registry {
     /// The trail of what concerns security.
     pub fn trail(&self) -> &Trail {
         &self.0.trail
+    }
+
+    /// Figures of this process.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// How much waits in each queue.
+    pub(super) fn queues(&self) -> [(&'static str, usize); 3] {
+        let Inner { sequencer, journal, trail, .. } = &*self.0;
+        [
+            ("commands", sequencer.waiting()),
+            ("checks", journal.waiting()),
+            ("security_events", trail.waiting()),
+        ]
     }
 
     /// The queue of checks.

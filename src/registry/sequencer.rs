@@ -191,6 +191,11 @@ impl Sequencer {
         Self(sender)
     }
 
+    /// How many submissions wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.0.max_capacity().saturating_sub(self.0.capacity())
+    }
+
     /// Records a submission, or says why not. Dropping the future does not undo it.
     pub async fn submit(&self, submission: Submission) -> Answer {
         let (answer, reply) = oneshot::channel();

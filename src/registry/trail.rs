@@ -15,6 +15,7 @@ use super::accounts::manages;
 use super::answer::moment;
 use super::authority::{Proof, Roles, Verified};
 use super::failure::Failure;
+use super::metrics::Metrics;
 use super::node::Registry;
 use crate::clock::Clock;
 use crate::domain::ids::{EventId, OrgId, PersonId};
@@ -60,14 +61,26 @@ pub struct Trail {
     queue: mpsc::Sender<Job>,
     lost: Arc<AtomicI64>,
     clock: Clock,
+    metrics: Arc<Metrics>,
 }
 
 impl Trail {
-    pub(super) fn start(db: Db, clock: Clock) -> Self {
+    pub(super) fn start(db: Db, clock: Clock, metrics: Arc<Metrics>) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let trail = Self { queue, lost: Arc::default(), clock };
-        tokio::spawn(write_all(db, jobs, Arc::clone(&trail.lost), trail.clock.clone()));
+        let trail = Self { queue, lost: Arc::default(), clock, metrics };
+        tokio::spawn(write_all(db, jobs, trail.written()));
         trail
+    }
+
+    /// What the task needs; not the entrance, whose end it waits for.
+    fn written(&self) -> Written {
+        let Self { lost, clock, metrics, .. } = self.clone();
+        Written { lost, clock, metrics }
+    }
+
+    /// How many events wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.max_capacity().saturating_sub(self.queue.capacity())
     }
 
     /// Writes it when there is time.
@@ -75,6 +88,7 @@ impl Trail {
         let job = Job { row: self.row(event), written: None };
         if self.queue.try_send(job).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
+            self.metrics.lost_events(1);
         }
     }
 
@@ -108,7 +122,15 @@ impl Trail {
     }
 }
 
-async fn write_all(db: Db, mut jobs: mpsc::Receiver<Job>, lost: Arc<AtomicI64>, clock: Clock) {
+/// What the task that writes needs.
+struct Written {
+    lost: Arc<AtomicI64>,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+}
+
+async fn write_all(db: Db, mut jobs: mpsc::Receiver<Job>, of: Written) {
+    let Written { lost, clock, metrics } = of;
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.recv_many(&mut batch, BATCH).await > 0 {
         let missed = lost.swap(0, Ordering::Relaxed);
@@ -116,6 +138,7 @@ async fn write_all(db: Db, mut jobs: mpsc::Receiver<Job>, lost: Arc<AtomicI64>, 
         if let Err(error) = &written {
             tracing::error!(target: "kyodaku::trail", %error, events = batch.len(), "security events were not written");
             let noted = batch.iter().filter(|job| job.written.is_none()).count();
+            metrics.lost_events(noted as u64);
             lost.fetch_add(
                 missed.saturating_add(i64::try_from(noted).unwrap_or(i64::MAX)),
                 Ordering::Relaxed,

@@ -92,7 +92,9 @@ async fn read(table: &Table, from: &mut Tx, mut to: Option<&mut Tx>) -> Result<C
                 })
             });
             let values = values.collect::<Result<Vec<Value>, _>>()?;
-            values.iter().for_each(|value| value.digest(&mut digest));
+            for value in &values {
+                value.digest(&mut digest);
+            }
             rows += 1;
             if let Some(to) = to.as_deref_mut() {
                 write(table, to, values).await?;

@@ -1,6 +1,7 @@
 //! `kyodaku serve` and the commands beside it, over real HTTP.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -163,7 +164,7 @@ both!(a_second_server_on_one_folder_is_refused, async |world: World| {
 #[test]
 fn a_port_that_is_taken_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let data = folder.path().join("data");
     let said = run(["serve", "--listen", &address, "--data-dir", data.to_str().unwrap()]);
@@ -192,3 +193,39 @@ fn log_lines_are_json_when_asked_and_passwords_are_in_none() {
     let line: Value = serde_json::from_str(first).unwrap_or_else(|error| panic!("{error} in {first}"));
     assert_eq!(line["level"], "WARN");
 }
+
+/// What a server answers to a GET, head and body.
+fn fetch(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+both!(figures_are_told_on_a_listener_of_their_own, async |world: World| {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let figures = format!("127.0.0.1:{port}");
+    let mut server = Server::start(serve(&world).env("KYODAKU_METRICS", &figures));
+    let address = server.url.strip_prefix("http://").unwrap().to_owned();
+    assert!(fetch(&address, "/v1/status").starts_with("HTTP/1.1 200"));
+    assert!(fetch(&address, "/v1/works/secret").starts_with("HTTP/1.1 401"));
+    assert!(fetch(&address, "/metrics").starts_with("HTTP/1.1 404"));
+    assert!(fetch(&figures, "/v1/status").starts_with("HTTP/1.1 404"));
+    let told = fetch(&figures, "/metrics");
+    assert!(told.contains("application/openmetrics-text") && told.trim_end().ends_with("# EOF"), "{told}");
+    for line in [
+        "kyodaku_http_requests_total{method=\"GET\",route=\"/v1/status\",status=\"200\"} 1",
+        "kyodaku_http_requests_total{method=\"GET\",route=\"/v1/works/{work}\",status=\"401\"} 1",
+        "kyodaku_commands_total{outcome=\"recorded\"} 1",
+        "kyodaku_log_entries 2",
+        "kyodaku_queue_waiting{queue=\"checks\"} 0",
+        "kyodaku_security_events_lost_total 0",
+    ] {
+        assert!(told.contains(line), "{line} in {told}");
+    }
+    assert!(!told.contains("secret"), "{told}");
+    let memory = told.lines().find_map(|line| line.strip_prefix("kyodaku_resident_memory_bytes "));
+    assert!(memory.unwrap().parse::<u64>().unwrap() > 1_000_000);
+    assert_eq!(server.stop(), 0);
+});
