@@ -299,3 +299,17 @@ both!(what_is_said_of_the_endpoints_is_so, async |world: World| {
     let signature = ed25519_dalek::Signature::from_slice(&signature).unwrap();
     public.verify_strict(format!("{}.{}", parts[0], parts[1]).as_bytes(), &signature).unwrap();
 });
+
+both!(that_a_token_was_issued_is_on_the_trail_of_whose_program_it_is, async |world: World| {
+    let stage = world.stage().await;
+    let developer = stage.developer("Kagami Labs").await;
+    let key = program(&developer, &["read"]).await;
+    access(&token(&stage, &key, None).await);
+    let page: Value = developer.get("/v1/security-events").await.json();
+    let issued = page["items"].as_array().unwrap().iter().find(|event| event["operation"] == "issueToken");
+    let issued = issued.unwrap_or_else(|| panic!("{page}"));
+    assert_eq!(
+        (&issued["status"], &issued["person"], &issued["credential"]),
+        (&json!(200), &json!(developer.person), &json!(key.0))
+    );
+});

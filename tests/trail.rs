@@ -67,6 +67,7 @@ both!(an_admin_sees_who_came_in_and_who_was_kept_out, async |world: World| {
 both!(what_auditors_and_the_registrar_read_is_on_the_trail_or_not_answered, async |world: World| {
     let stage = world.stage().await;
     let (auditor, holder) = (stage.auditor().await, stage.holder("Hoshikuzu Press").await);
+    stage.invited(&holder, "editor", HANAKO).await;
     assert_eq!(auditor.get("/v1/works").await.status, 200);
     assert_eq!(holder.get("/v1/works").await.status, 200);
     let all = of(&stage, &stage.registrar, "").await;
@@ -81,8 +82,28 @@ both!(what_auditors_and_the_registrar_read_is_on_the_trail_or_not_answered, asyn
     assert_eq!(auditor.get("/v1/works").await.status, 503);
     assert_eq!(stage.registrar.get("/v1/queue").await.status, 503);
     assert_eq!(stage.sign_in(HANAKO, PASSWORD).await.status, 503);
+    assert_eq!(stage.sign_in(HANAKO, "wrong").await.status, 401);
     assert_eq!(holder.get("/v1/works").await.status, 200);
     assert_eq!(stage.nobody.with_key("kyo_live_nonsense").get("/v1/me").await.status, 401);
+});
+
+both!(nobody_fills_the_trail_by_being_refused, async |world: World| {
+    let stage = world.stage().await;
+    let (one, other) = (stage.developer("Kagami Labs").await, stage.developer("Kumo Trading").await);
+    let refuse = |actor: &Actor| Event {
+        operation: "grant",
+        status: 403,
+        org: Some(actor.org.parse().unwrap()),
+        ..Event::default()
+    };
+    for _ in 0..1_500 {
+        stage.registry.trail().note(refuse(&one));
+    }
+    stage.registry.trail().note(refuse(&other));
+    let written = of(&stage, &stage.registrar, &format!("&organization={}", other.org)).await;
+    assert_eq!(count(&written, "grant", 403), 1);
+    let figures = stage.registry.metrics().text(&stage.registry).unwrap();
+    assert!(figures.contains("kyodaku_security_events_lost_total 500\n"), "{figures}");
 });
 
 both!(events_are_deleted_in_time, async |world: World| {

@@ -80,8 +80,8 @@ pub(super) struct Guard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation(pub &'static str);
 
-/// Lets a request through to its handler, with the caller in its extensions, or answers 401, 403, 429 or 503. What concerns
-/// security is on the trail before it is answered; what was refused, when there is time.
+/// Lets a request through to its handler, with the caller in its extensions, or answers 401, 403, 429 or 503. What somebody did
+/// that concerns security is on the trail before it is answered; what was refused, and what nobody in particular did, when there is time.
 pub(super) async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let (peer, id) = (peer(&parts, &guard.app), parts.extensions.get::<RequestId>().cloned());
@@ -101,11 +101,12 @@ pub(super) async fn pass(State(guard): State<Guard>, request: Request, next: Nex
         peer: Some(peer),
         request: id.map(|id| id.as_str().to_owned()),
     };
-    if guard.trailed || by.as_ref().is_some_and(|by| by.is_watched) {
+    let must_be_written = by.as_ref().is_some_and(|by| guard.trailed || by.is_watched);
+    if must_be_written {
         if let Err(failure) = guard.app.registry().trail().record(event).await {
             return Problem::from(failure).into_response();
         }
-    } else if REFUSALS.contains(&status) {
+    } else if guard.trailed || REFUSALS.contains(&status) {
         guard.app.registry().trail().note(event);
     }
     if let Some(by) = by {

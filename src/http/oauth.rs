@@ -12,11 +12,12 @@ use serde::Serialize;
 
 use super::app::App;
 use super::extract::{Form, Twice};
-use super::gate::{Access, Scope};
+use super::gate::{Access, CalledBy, Scope};
 use super::problem::Problem;
 use super::reply::Reply;
 use super::routes::{KIB, Route};
 use crate::registry::Registry;
+use crate::registry::authority::CredentialId;
 use crate::registry::oauth::jwk::Jwk;
 use crate::registry::oauth::{self, Client, Refusal, Shown};
 
@@ -157,7 +158,8 @@ async fn token(State(app): State<App>, form: Form) -> Result<Reply, Refused> {
         Some(_) => return Err(Refusal::UnsupportedGrantType.into()),
         None => return Err(missing("grant_type")),
     }
-    Ok(Reply::ok(&oauth::issue(app.registry(), &client, form.get("scope")?).await?)?)
+    let issued = oauth::issue(app.registry(), &client, form.get("scope")?).await?;
+    Ok(Reply::ok(&issued)?.called_by(called_by(&client)))
 }
 
 /// `POST /oauth/revoke`.
@@ -165,7 +167,7 @@ async fn revoke(State(app): State<App>, form: Form) -> Result<Reply, Refused> {
     let client = prove(app.registry(), &form).await?;
     let token = form.get("token")?.ok_or_else(|| missing("token"))?;
     oauth::revoke(app.registry(), &client, token).await?;
-    Ok(Reply::ok(&serde_json::json!({}))?)
+    Ok(Reply::ok(&serde_json::json!({}))?.called_by(called_by(&client)))
 }
 
 /// `POST /oauth/introspect`.
@@ -173,6 +175,11 @@ async fn introspect(State(app): State<App>, form: Form) -> Result<Reply, Refused
     let client = prove(app.registry(), &form).await?;
     let token = form.get("token")?.ok_or_else(|| missing("token"))?;
     Ok(Reply::ok(&oauth::introspect(app.registry(), &client, token).await?)?)
+}
+
+fn called_by(client: &Client) -> CalledBy {
+    let credential = CredentialId::Key(client.key());
+    CalledBy { org: client.org(), person: client.person(), credential, is_watched: false }
 }
 
 async fn prove(registry: &Registry, form: &Form) -> Result<Client, Refused> {

@@ -15,7 +15,7 @@ use super::credential::Secret;
 use super::failure::Failure;
 use super::node::Registry;
 use super::sign_in::token::{Bearer, Good};
-use crate::domain::ids::{KeyId, OrgId};
+use crate::domain::ids::{KeyId, OrgId, PersonId};
 use crate::store::accounts::{self, LiveKey};
 use crate::store::{StoreError, tokens};
 use jwk::Jwk;
@@ -82,6 +82,7 @@ impl From<StoreError> for Refusal {
 pub struct Client {
     key: KeyId,
     org: OrgId,
+    person: PersonId,
     live: LiveKey,
 }
 
@@ -142,10 +143,26 @@ impl Client {
             Shown::Secret { client, secret } => by_secret(registry, client, secret).await?,
             Shown::Assertion { text, client } => assertion::client(registry, text, client.as_deref()).await?,
         };
-        let (Ok(key), Ok(org)) = (live.key.id.parse(), live.key.org.parse()) else {
-            return Err(StoreError::Corrupt(format!("the key `{}` bears broken ids", live.key.id)).into());
+        let row = &live.key;
+        let (Ok(key), Ok(org), Ok(person)) = (row.id.parse(), row.org.parse(), row.person.parse()) else {
+            return Err(StoreError::Corrupt(format!("the key `{}` bears broken ids", row.id)).into());
         };
-        Ok(Self { key, org, live })
+        Ok(Self { key, org, person, live })
+    }
+
+    /// The API key.
+    pub const fn key(&self) -> KeyId {
+        self.key
+    }
+
+    /// The organization for which it speaks.
+    pub const fn org(&self) -> OrgId {
+        self.org
+    }
+
+    /// The person whose key it is.
+    pub const fn person(&self) -> PersonId {
+        self.person
     }
 
     /// What this client may be given, as of now.

@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
@@ -15,6 +16,7 @@ use super::accounts::manages;
 use super::answer::moment;
 use super::authority::{Proof, Roles, Verified};
 use super::failure::Failure;
+use super::limit::Limiter;
 use super::metrics::Metrics;
 use super::node::Registry;
 use crate::clock::Clock;
@@ -26,6 +28,9 @@ use crate::store::{Db, StoreError};
 const QUEUE: usize = 4_096;
 /// The most that are written at once.
 const BATCH: usize = 256;
+/// How many refusals of one organization, or of all who are nobody, are written at once, and then one in every so long: nobody
+/// fills the disk by being refused. The others are counted.
+const NOTED: (u32, Duration) = (1_000, Duration::from_secs(1));
 /// For how long they are kept: 400 days, so that a year can be compared with the one before.
 const KEPT_MS: i64 = 400 * 24 * 60 * 60 * 1_000;
 /// The name of the event that stands for those that were not written.
@@ -62,12 +67,14 @@ pub struct Trail {
     lost: Arc<AtomicI64>,
     clock: Clock,
     metrics: Arc<Metrics>,
+    noted: Arc<Limiter<Option<OrgId>>>,
 }
 
 impl Trail {
     pub(super) fn start(db: Db, clock: Clock, metrics: Arc<Metrics>) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let trail = Self { queue, lost: Arc::default(), clock, metrics };
+        let noted = Arc::new(Limiter::new(&clock, NOTED.0, NOTED.1));
+        let trail = Self { queue, lost: Arc::default(), clock, metrics, noted };
         tokio::spawn(write_all(db, jobs, trail.written()));
         trail
     }
@@ -85,8 +92,9 @@ impl Trail {
 
     /// Writes it when there is time.
     pub fn note(&self, event: Event) {
+        let is_one_too_many = self.noted.count(&event.org).is_err();
         let job = Job { row: self.row(event), written: None };
-        if self.queue.try_send(job).is_err() {
+        if is_one_too_many || self.queue.try_send(job).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
             self.metrics.lost_events(1);
         }
