@@ -196,7 +196,7 @@ settings! {
     head_bytes: u64, 8_192..=1_048_576 => 32_768;
     /// How many requests one HTTP/2 connection may have running.
     streams: u64, 1..=4_096 => 128;
-    /// How many requests each key or session may send in a minute, and each network without one a tenth of that; 0 is no limit.
+    /// How many requests each person may send in a minute, with all keys and sessions, and each network without one a tenth of that; 0 is no limit.
     requests_per_minute: u64, 0..=1_000_000 => 6_000;
     /// Where people reach this registry, as letters tell them: a URL without a slash at the end.
     public_url: WebUrl => format!("http://{listen}");

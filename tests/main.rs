@@ -13,6 +13,7 @@ mod checks;
 mod classify;
 mod cli;
 mod contract;
+mod deploy;
 mod floors;
 mod http;
 mod log;

@@ -78,6 +78,10 @@ both!(a_program_gets_a_token_with_no_more_than_its_key_has, async |world: World|
         let refused = token(&stage, &program, Some(bad)).await;
         assert_eq!((refused.status.as_u16(), refused.problem()), (400, "invalid_scope".to_owned()), "{bad}");
     }
+    // Some libraries encode more than others.
+    let encoded = program.0.replace('_', "%5F") + ":" + &program.1.replace('_', "%5f");
+    let form = [("grant_type", "client_credentials")];
+    assert_eq!(post(&stage.nobody, "/oauth/token", Some(&encoded), &form).await.status, 200);
     // By fields in place of the header.
     let form =
         [("grant_type", "client_credentials"), ("client_id", &program.0), ("client_secret", &program.1)];
@@ -230,6 +234,11 @@ both!(a_program_with_a_key_of_its_own_signs_once_for_each_token, async |world: W
         claims["aud"] = json!(format!("{ISSUER}/oauth/token"));
     });
     assert_eq!(signing.token(&stage, &again).await.status, 200);
+    let both = signing.statement(|_, claims| {
+        claims["jti"] = json!("both names");
+        claims["aud"] = json!([ISSUER, format!("{ISSUER}/oauth/token")]);
+    });
+    assert_eq!(signing.token(&stage, &both).await.status, 200);
 
     let changes: [(&str, Change); 12] = [
         ("none", |header, _, _| header["alg"] = json!("none")),
@@ -240,7 +249,7 @@ both!(a_program_with_a_key_of_its_own_signs_once_for_each_token, async |world: W
         ("aud list", |_, claims, _| claims["aud"] = json!([ISSUER, "https://other.example"])),
         ("no aud", |_, claims, _| _ = claims.as_object_mut().unwrap().remove("aud")),
         ("over", |_, claims, now| claims["exp"] = json!(now)),
-        ("long", |_, claims, now| claims["exp"] = json!(now + 3_600)),
+        ("long", |_, claims, now| claims["exp"] = json!(now + 7_200)),
         ("early", |_, claims, now| claims["nbf"] = json!(now + 60)),
         ("no jti", |_, claims, _| _ = claims.as_object_mut().unwrap().remove("jti")),
         ("empty jti", |_, claims, _| claims["jti"] = json!("")),
@@ -266,9 +275,10 @@ both!(a_program_with_a_key_of_its_own_signs_once_for_each_token, async |world: W
     let x = BASE64URL_NOPAD.encode(signing.key.verifying_key().as_bytes());
     let form = [("grant_type", "client_credentials"), ("client_id", &signing.id), ("client_secret", &x)];
     assert_eq!(post(&stage.nobody, "/oauth/token", None, &form).await.problem(), "invalid_client");
-    // It is registered once, whoever does, and its private half never.
+    // Another registers it too, and can't sign with it; its private half never.
     let other = stage.developer("Kumo Trading").await;
-    assert_eq!(other.post("/v1/keys", &registration(&signing.key)).await.problem(), "conflict");
+    let same = other.post("/v1/keys", &registration(&signing.key)).await;
+    assert_eq!(same.status, 201, "{same:?}");
     let mut leaked = registration(&SigningKey::from_bytes(&[2; 32]));
     leaked["public_key"]["d"] = json!("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A");
     let refused = other.post("/v1/keys", &leaked).await;
@@ -312,4 +322,37 @@ both!(that_a_token_was_issued_is_on_the_trail_of_whose_program_it_is, async |wor
         (&issued["status"], &issued["person"], &issued["credential"]),
         (&json!(200), &json!(developer.person), &json!(key.0))
     );
+});
+
+both!(a_token_leaves_nothing_behind_that_outlives_it, async |world: World| {
+    let stage = world.stage().await;
+    let admin = stage.holder("Hoshikuzu Press").await;
+    let key = program(&admin, &["read", "organization"]).await;
+    let narrow = stage.nobody.with_key(&access(&token(&stage, &key, Some("organization")).await));
+    let all = stage.nobody.with_key(&key.1);
+    let send = async |client: &Client, path: &str, body: Value| {
+        let key = crate::world::actors::fresh_key();
+        client.json("POST", path, &body, &[("idempotency-key", &key)]).await
+    };
+    // Neither a key, nor a person with one, nor a password that may more than it does.
+    assert_eq!(send(&narrow, "/v1/keys", json!({ "label": "longer" })).await.problem(), "not_allowed");
+    let puppet = json!({ "label": "puppet", "role": "admin", "key": { "label": "puppet" } });
+    assert_eq!(send(&narrow, "/v1/people", puppet).await.problem(), "not_allowed");
+    let added = send(&narrow, "/v1/people", json!({ "label": "puppet", "role": "admin" })).await;
+    let puppet = added.json::<Value>()["person"].as_str().unwrap().to_owned();
+    for client in [&narrow, &all] {
+        for person in [&admin.person, &puppet] {
+            let path = format!("/v1/people/{person}/invitations");
+            let invited = send(client, &path, json!({ "email": "x@kumo.example" })).await;
+            assert_eq!(invited.problem(), "not_allowed", "{person}");
+        }
+    }
+    let path = format!("/v1/people/{puppet}/invitations");
+    assert_eq!(admin.post(&path, &json!({ "email": "y@hoshikuzu.example" })).await.status, 202);
+    // Nor does it look at sessions, or end them, when it is for something else.
+    let reader = stage.nobody.with_key(&access(&token(&stage, &key, Some("read")).await));
+    assert_eq!(reader.get("/v1/sessions").await.problem(), "not_allowed");
+    let session = crate::world::people::session_of(&stage, &admin).await;
+    let request = reader.request(Method::DELETE, &format!("/v1/sessions/{session}"));
+    assert_eq!(reader.send(request.body(Body::empty()).unwrap()).await.problem(), "not_allowed");
 });

@@ -39,6 +39,8 @@ both!(an_admin_sees_who_came_in_and_who_was_kept_out, async |world: World| {
     let seen = of(&stage, &admin, "").await;
     assert_eq!((count(&seen, "signIn", 201), count(&seen, "signIn", 401)), (1, 1), "{seen:#?}");
     assert_eq!((count(&seen, "createKey", 201), count(&seen, "registerWork", 403)), (1, 1));
+    let set = seen.iter().find(|event| event["operation"] == "setPassword").unwrap();
+    assert_eq!((&set["person"], &set["status"]), (&json!(person), &json!(200)));
     assert_eq!((count(&seen, "addPerson", 201), count(&seen, "invitePerson", 202)), (1, 1));
     let signed_in =
         seen.iter().find(|event| event["operation"] == "signIn" && event["status"] == 201).unwrap();

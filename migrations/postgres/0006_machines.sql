@@ -1,7 +1,7 @@
 -- Programs that sign in: with an API key as their secret, or with a key of their own of which only the public half is here.
 
 -- A credential with a public key (32 bytes, Ed25519) has no secret; `secret_hash` is then SHA-256 over the words
--- `kyodaku public key` and the key, which no secret has: each public key is registered once.
+-- `kyodaku public key`, the credential's id and the key, which no secret has.
 ALTER TABLE api_keys ADD COLUMN public_key BYTEA CHECK (public_key IS NULL OR length(public_key) = 32);
 
 -- Access tokens that were revoked before their time was up, by their `jti`.

@@ -36,7 +36,7 @@ pub const KNOWN_RULES: &[u32] = &[1];
 ///
 /// A size beyond the index is taken as all of it. Before any rules are activated nothing is permitted.
 ///
-/// Who has many questions asks for [`answers`].
+/// Who has many questions asks for [`answers()`].
 pub fn decide(index: &Index, size: u64, moment_ms: i64, question: &Question) -> Decision {
     let answer = answers(index, size, moment_ms, std::iter::once(question)).next();
     answer.map_or_else(|| decide_in_full(index, size, moment_ms, question), Answer::decision)

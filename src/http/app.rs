@@ -36,7 +36,7 @@ impl App {
         Self { proxies: proxies.into(), ..self }
     }
 
-    /// The same, answering each credential so many requests a minute, and each network without one a tenth of that; all of them when
+    /// The same, answering each person so many requests a minute, and each network without one a tenth of that; all of them when
     /// it is 0.
     #[must_use]
     pub fn answering(self, requests_per_minute: u32) -> Self {

@@ -83,6 +83,15 @@ pub struct Operation(pub &'static str);
 /// Lets a request through to its handler, with the caller in its extensions, or answers 401, 403, 429 or 503. What somebody did
 /// that concerns security is on the trail before it is answered; what was refused, and what nobody in particular did, when there is time.
 pub(super) async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    if !guard.trailed {
+        return trail(guard, request, next).await;
+    }
+    // Whoever goes away stops what it waits for. What is done all the same must be on the trail.
+    let answered = tokio::spawn(trail(guard, request, next)).await;
+    answered.unwrap_or_else(|error| Problem::internal(&error).into_response())
+}
+
+async fn trail(guard: Guard, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let (peer, id) = (peer(&parts, &guard.app), parts.extensions.get::<RequestId>().cloned());
     let request = Request::from_parts(parts, body);
@@ -97,16 +106,18 @@ pub(super) async fn pass(State(guard): State<Guard>, request: Request, next: Nex
         status: status.as_u16(),
         org: by.as_ref().map(|by| by.org),
         person: by.as_ref().map(|by| by.person),
-        credential: by.as_ref().map(|by| by.credential.to_string()),
+        credential: by.as_ref().and_then(|by| by.credential).map(|credential| credential.to_string()),
         peer: Some(peer),
         request: id.map(|id| id.as_str().to_owned()),
     };
-    let must_be_written = by.as_ref().is_some_and(|by| guard.trailed || by.is_watched);
-    if must_be_written {
+    let (is_trailed, is_refused) = (guard.trailed, REFUSALS.contains(&status));
+    // What was refused changed nothing, and told nothing.
+    let is_done = |by: &CalledBy| is_trailed && !status.is_client_error() || by.is_watched && !is_refused;
+    if by.as_ref().is_some_and(is_done) {
         if let Err(failure) = guard.app.registry().trail().record(event).await {
             return Problem::from(failure).into_response();
         }
-    } else if guard.trailed || REFUSALS.contains(&status) {
+    } else if (is_trailed || is_refused) && (by.is_some() || status != StatusCode::TOO_MANY_REQUESTS) {
         guard.app.registry().trail().note(event);
     }
     if let Some(by) = by {
@@ -140,7 +151,7 @@ async fn enter(
     // Whoever guesses at credentials is counted too.
     let actor = known.map_err(|problem| count(Counted::Network(peer)).err().unwrap_or(problem))?;
     *by = Some(CalledBy::of(&actor));
-    let left = count(Counted::Credential(actor.credential()))?;
+    let left = count(Counted::Person(actor.person()))?;
     admit(guard.access, &actor)?;
     request.extensions_mut().insert(Caller { actor, scope: guard.access.scope() });
     Ok(told(next.run(request).await, left))
@@ -171,7 +182,8 @@ impl From<AuthorityError> for Problem {
 pub(super) struct CalledBy {
     pub(super) org: OrgId,
     pub(super) person: PersonId,
-    pub(super) credential: CredentialId,
+    /// Not known of whoever was mailed a link.
+    pub(super) credential: Option<CredentialId>,
     /// Whether everything that it asks is on the trail: it sees what is others'.
     pub(super) is_watched: bool,
 }
@@ -181,7 +193,7 @@ impl CalledBy {
         Self {
             org: actor.org(),
             person: actor.person(),
-            credential: actor.credential(),
+            credential: Some(actor.credential()),
             is_watched: actor.roles().meets(Roles::AUDITORS | Roles::REGISTRAR),
         }
     }

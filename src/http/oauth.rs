@@ -178,7 +178,7 @@ async fn introspect(State(app): State<App>, form: Form) -> Result<Reply, Refused
 }
 
 fn called_by(client: &Client) -> CalledBy {
-    let credential = CredentialId::Key(client.key());
+    let credential = Some(CredentialId::Key(client.key()));
     CalledBy { org: client.org(), person: client.person(), credential, is_watched: false }
 }
 
@@ -215,8 +215,7 @@ fn shown(form: &Form) -> Result<Shown, Refused> {
     }
 }
 
-/// Id and secret of the header `Authorization: Basic …`. Neither has a character that the form's encoding would change, so it
-/// is not undone.
+/// Id and secret of the header `Authorization: Basic …`, each encoded as in a form (RFC 6749 section 2.3.1).
 fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Refused> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (value, more) = (values.next(), values.next());
@@ -225,9 +224,15 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Refused> {
         let (scheme, shown) = value.to_str().ok()?.split_once(' ')?;
         let decoded = BASE64.decode(shown.as_bytes()).ok()?;
         let (id, secret) = str::from_utf8(&decoded).ok()?.split_once(':')?;
-        scheme.eq_ignore_ascii_case("basic").then(|| (id.to_owned(), secret.to_owned()))
+        scheme.eq_ignore_ascii_case("basic").then(|| (form_decoded(id), form_decoded(secret)))
     };
     read().filter(|_| more.is_none()).map(Some).ok_or_else(|| Refusal::InvalidClient.into())
+}
+
+fn form_decoded(text: &str) -> String {
+    let field = format!("field={text}");
+    let value = url::form_urlencoded::parse(field.as_bytes()).next().map(|(_, value)| value.into_owned());
+    value.unwrap_or_default()
 }
 
 fn missing(name: &str) -> Refused {

@@ -9,7 +9,7 @@ use validator::Validate;
 
 use super::app::App;
 use super::extract::{Peer, ValidJson};
-use super::gate::{Access, Caller};
+use super::gate::{Access, CalledBy, Caller};
 use super::problem::Problem;
 use super::reply::Reply;
 use super::routes::Route;
@@ -67,8 +67,9 @@ async fn set(
     ValidJson(body): ValidJson<SetBody>,
 ) -> Result<Reply, Problem> {
     let password = Password::new(&body.password);
-    let person = sign_in::set_password(app.registry(), &body.token, password, peer).await?;
-    Reply::ok(&serde_json::json!({ "person": person }))
+    let (person, org) = sign_in::set_password(app.registry(), &body.token, password, peer).await?;
+    let by = CalledBy { org, person, credential: None, is_watched: false };
+    Ok(Reply::ok(&serde_json::json!({ "person": person }))?.called_by(by))
 }
 
 /// `PUT /v1/password`.

@@ -1,6 +1,6 @@
 //! How many requests are answered, and what is told of it: the headers of draft-ietf-httpapi-ratelimit-headers-10.
 //!
-//! What counts is the credential, so that nobody uses up what another has; without one, the network.
+//! What counts is the person, whatever keys and sessions it has, so that nobody uses up what another has; without one, the network.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,21 +9,21 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::problem::{Code, Problem};
 use crate::clock::Clock;
-use crate::registry::authority::CredentialId;
+use crate::domain::ids::PersonId;
 use crate::registry::limit::{Limiter, Refused, network};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// The window in which a whole quota is filled again.
 const WINDOW: Duration = Duration::from_mins(1);
-/// What a network gets without a credential: this part of what a credential gets.
+/// What a network gets without a credential: this part of what a person gets.
 const PUBLIC_PART: u32 = 10;
 
 /// Who is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Counted {
-    /// A key or a session.
-    Credential(CredentialId),
+    /// Whose key or session it is.
+    Person(PersonId),
     /// Whoever asks without one.
     Network(IpAddr),
 }
@@ -92,15 +92,15 @@ impl Left {
 /// What one process has answered.
 #[derive(Debug)]
 pub(super) struct Rates {
-    credentials: Quota<uuid::Uuid>,
+    people: Quota<uuid::Uuid>,
     networks: Quota<IpAddr>,
 }
 
 impl Rates {
-    /// Each credential gets so many requests a minute.
+    /// Each person gets so many requests a minute.
     pub(super) fn new(clock: &Clock, requests: u32) -> Self {
         Self {
-            credentials: Quota::new(clock, "credential", requests),
+            people: Quota::new(clock, "person", requests),
             networks: Quota::new(clock, "network", requests / PUBLIC_PART),
         }
     }
@@ -108,8 +108,7 @@ impl Rates {
     /// Counts one more request, or answers 429.
     pub(super) fn count(&self, who: Counted) -> Result<Left, Problem> {
         match who {
-            Counted::Credential(CredentialId::Key(key)) => self.credentials.count(&key.uuid()),
-            Counted::Credential(CredentialId::Session(session)) => self.credentials.count(&session.uuid()),
+            Counted::Person(person) => self.people.count(&person.uuid()),
             Counted::Network(peer) => self.networks.count(&network(peer)),
         }
     }

@@ -66,7 +66,7 @@ async fn begin(
     let by = CalledBy {
         org: signed_in.organization,
         person: signed_in.person,
-        credential: CredentialId::Session(signed_in.session),
+        credential: Some(CredentialId::Session(signed_in.session)),
         is_watched: false,
     };
     Ok(Reply::with_status(StatusCode::CREATED, &signed_in)?.called_by(by))

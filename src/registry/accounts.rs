@@ -267,7 +267,7 @@ fn make_key(
     let secret = new.public_key.is_none().then(Secret::new);
     let (prefix, hash) = match (&secret, &new.public_key) {
         (Some(secret), _) => (secret.shown().to_owned(), secret.hash()),
-        (None, Some(own)) => (own.shown(), own.hash()),
+        (None, Some(own)) => (own.shown(), own.hash_of(id)),
         (None, None) => return Err(Failure::Unavailable("a key without a secret".to_owned())),
     };
     let row = ApiKey {
@@ -325,6 +325,10 @@ pub async fn add_person(
     let roles = roles_of(registry, org).await?;
     // Nobody gives what its own key does not have. To the first person of another organization the registrar gives all.
     let own = org == by.actor().org();
+    if by.actor().is_by_token() && new.key.is_some() {
+        let why = "a token makes no keys, which would outlive it: use the key itself, or sign in";
+        return Err(Failure::Forbidden(why.to_owned()));
+    }
     let givable = if own { by.actor().scopes() } else { Scopes::of_roles(roles) };
     let made = make_person(registry, org, givable, new)?;
     let fields =
@@ -376,6 +380,10 @@ pub async fn create_key(
     once: Once,
 ) -> Result<(Submitted, Option<MadeKey>), Failure> {
     let actor = by.actor();
+    if actor.is_by_token() {
+        let why = "a token makes no keys, which would outlive it: use the key itself, or sign in";
+        return Err(Failure::Forbidden(why.to_owned()));
+    }
     let person = person.unwrap_or(actor.person());
     if person != actor.person() {
         let row = tables::person(registry.db(), &person.to_string()).await?;

@@ -154,6 +154,7 @@ pub struct Actor {
     state: State,
     scopes: Scopes,
     has_factor: bool,
+    is_by_token: bool,
 }
 
 impl Actor {
@@ -195,6 +196,11 @@ impl Actor {
     /// Whether more was shown than a password: a second factor, or an API key.
     pub const fn has_factor(&self) -> bool {
         self.has_factor
+    }
+
+    /// Whether the caller is a program with a token, which ends within minutes and leaves nothing behind that does not.
+    pub const fn is_by_token(&self) -> bool {
+        self.is_by_token
     }
 
     /// What the key or session may be used for.

@@ -2,7 +2,7 @@
 //!
 //! A backup is a folder: `registry.db`, an SQLite database with every table as of one moment; the signing keys, where
 //! they were asked for; and `manifest.json`, written last, with the digest of each file and the size and root of each
-//! log. A folder without a manifest is no backup. [`restore`] verifies all of it before it touches anything, fills an
+//! log. A folder without a manifest is no backup. [`restore()`] verifies all of it before it touches anything, fills an
 //! empty database of either kind in one transaction, and reads it again before it commits.
 
 mod files;

@@ -10,7 +10,7 @@ pub mod jwk;
 use serde::Serialize;
 
 use super::accounts::detached;
-use super::authority::{PersonRole, Scope, Scopes, State};
+use super::authority::{Actor, PersonRole, Scope, Scopes, State};
 use super::credential::Secret;
 use super::failure::Failure;
 use super::node::Registry;
@@ -113,8 +113,7 @@ pub struct Introspection {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Described {
     /// What it may be used for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scope: Option<String>,
+    pub scope: String,
     /// The API key, or the session.
     pub client_id: String,
     /// The API key, or the person.
@@ -195,6 +194,9 @@ async fn by_id(registry: &Registry, client: KeyId) -> Result<LiveKey, Refusal> {
 pub async fn issue(registry: &Registry, client: &Client, scope: Option<&str>) -> Result<Issued, Refusal> {
     let givable = client.scopes(registry).await?;
     let scopes = scope.map_or(Ok(givable), |scope| narrowed(givable, scope))?;
+    if scopes == Scopes::default() {
+        return Err(Refusal::InvalidScope("the client has no scope that it could use".to_owned()));
+    }
     let bearer = Bearer::Client(client.key, scopes.to_stored());
     let until_s = client.live.key.expires_ms.map_or(i64::MAX, |until_ms| until_ms.div_euclid(1_000));
     let token = registry.desk().tokens().issue(registry.clock(), &bearer, client.org, until_s);
@@ -226,7 +228,8 @@ fn narrowed(givable: Scopes, scope: &str) -> Result<Scopes, Refusal> {
 /// # Errors
 /// [`Refusal::UnauthorizedClient`] for another client's token.
 pub async fn revoke(registry: &Registry, client: &Client, token: &str) -> Result<(), Refusal> {
-    let Some(good) = registry.desk().tokens().read(token, registry.clock().now_ms()) else { return Ok(()) };
+    // Whatever this node's clock says of its time: by another's it may be good.
+    let Some(good) = registry.desk().tokens().read_untimed(token) else { return Ok(()) };
     if !matches!(&good.bearer, Bearer::Client(key, _) if *key == client.key) {
         return Err(Refusal::UnauthorizedClient);
     }
@@ -248,21 +251,20 @@ pub async fn introspect(registry: &Registry, client: &Client, token: &str) -> Re
     let Some(good) = tokens.read(token, registry.clock().now_ms()) else { return Ok(none) };
     let credential = super::credential::Credential::Token(token.to_owned());
     let known = registry.authenticate(&credential).await.map_err(Failure::from)?;
-    let is_own = known.is_some_and(|actor| actor.org() == client.org);
-    Ok(if is_own {
-        Introspection { active: true, token: Some(described(good, tokens.issuer())) }
-    } else {
-        none
-    })
+    let is_own = |actor: &Actor| actor.org() == client.org && actor.state() == State::Verified;
+    let Some(actor) = known.filter(is_own) else { return Ok(none) };
+    let token = Some(described(good, actor.scopes(), tokens.issuer()));
+    Ok(Introspection { active: true, token })
 }
 
-fn described(good: Good, issuer: &str) -> Described {
-    let (client_id, sub, scope) = match good.bearer {
-        Bearer::Session(session, person) => (session.to_string(), person.to_string(), None),
-        Bearer::Client(key, scope) => (key.to_string(), key.to_string(), Some(scope)),
+/// What it may be used for now, which may be less than when it was issued.
+fn described(good: Good, scopes: Scopes, issuer: &str) -> Described {
+    let (client_id, sub) = match good.bearer {
+        Bearer::Session(session, person) => (session.to_string(), person.to_string()),
+        Bearer::Client(key, _) => (key.to_string(), key.to_string()),
     };
     Described {
-        scope,
+        scope: scopes.to_stored(),
         client_id,
         sub,
         token_type: "Bearer",

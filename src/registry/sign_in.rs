@@ -30,17 +30,17 @@ use token::{Bearer, LIFE_S, Tokens};
 
 use super::accounts::detached;
 use super::answer::moment;
-use super::authority::Actor;
+use super::authority::{Actor, CredentialId, Scope};
 use super::failure::Failure;
 use super::keys::{SigningKeyError, seed};
 use super::mail::{MailError, Mailer};
 use super::node::{Registry, Settings};
-use super::trail::Event;
+use super::trail::{Event, Trail};
 use crate::clock::Clock;
 use crate::domain::ids::{OrgId, PersonId, SessionId};
 use crate::store::StoreError;
 use crate::store::logins::{self, Login};
-use crate::store::sessions::{self, Ended, NewSession};
+use crate::store::sessions::{self, Ended, Family, NewSession};
 use crate::store::tokens;
 
 pub use credentials::{change_password, invite, request_reset, set_password};
@@ -215,6 +215,7 @@ pub async fn refresh(registry: &Registry, token: &str, peer: IpAddr) -> Result<S
     desk.throttle.admit(peer, None)?;
     let token = RefreshToken::read(token).ok_or(Failure::NotYou(SPENT))?;
     let (next, now_ms, db) = (token.next(), registry.clock().now_ms(), registry.db().clone());
+    let trail = registry.trail().clone();
     let rotated = {
         let next = next.clone();
         detached(async move {
@@ -225,6 +226,7 @@ pub async fn refresh(registry: &Registry, token: &str, peer: IpAddr) -> Result<S
             if family.refresh_hash != token.own_hash() {
                 sessions::end(&mut tx, &family.id, &family.person, Ended::Reused, now_ms).await?;
                 tx.commit().await?;
+                note_reuse(&trail, &family, peer);
                 tracing::warn!(target: "kyodaku::sign_in", session = family.id, person = family.person,
                     "a spent refresh token was used: the session is ended");
                 return Ok(None);
@@ -238,6 +240,19 @@ pub async fn refresh(registry: &Registry, token: &str, peer: IpAddr) -> Result<S
     let (family, expires_ms) = rotated.await?.ok_or(Failure::NotYou(SPENT))?;
     let id = family.id.parse().map_err(|_| corrupt("session", &family.id))?;
     tell(registry, id, (&family.person, &family.org), &next, expires_ms)
+}
+
+/// Lets the admins see that two had the same token.
+fn note_reuse(trail: &Trail, family: &Family, peer: IpAddr) {
+    trail.note(Event {
+        operation: "refreshSession",
+        status: 401,
+        org: family.org.parse().ok(),
+        person: family.person.parse().ok(),
+        credential: Some(family.id.clone()),
+        peer: Some(peer),
+        request: None,
+    });
 }
 
 fn tell(
@@ -284,8 +299,18 @@ pub struct SessionView {
     pub current: bool,
 }
 
+/// A key that is for something else sees no sessions, and ends none.
+fn may_see_sessions(actor: &Actor) -> Result<(), Failure> {
+    let is_session = matches!(actor.credential(), CredentialId::Session(_));
+    if is_session || actor.scopes().holds(Scope::Organization) {
+        return Ok(());
+    }
+    Err(Failure::Forbidden("your key lacks the scope `organization`: use another, or sign in".to_owned()))
+}
+
 /// The caller's live sessions, oldest first; there are few.
 pub async fn list(registry: &Registry, actor: &Actor) -> Result<Vec<SessionView>, Failure> {
+    may_see_sessions(actor)?;
     let rows = sessions::list(registry.db(), &actor.person().to_string(), registry.clock().now_ms()).await?;
     let own = actor.credential().to_string();
     let view = |row: sessions::Session| SessionView {
@@ -301,6 +326,7 @@ pub async fn list(registry: &Registry, actor: &Actor) -> Result<Vec<SessionView>
 
 /// Ends one of the caller's sessions, at once. One that has ended stays so.
 pub async fn end(registry: &Registry, actor: &Actor, session: SessionId) -> Result<(), Failure> {
+    may_see_sessions(actor)?;
     let (db, person, now_ms) = (registry.db().clone(), actor.person().to_string(), registry.clock().now_ms());
     let is_ended = detached(async move {
         let mut tx = db.begin().await?;

@@ -33,6 +33,9 @@ const BATCH: usize = 256;
 const NOTED: (u32, Duration) = (1_000, Duration::from_secs(1));
 /// For how long they are kept: 400 days, so that a year can be compared with the one before.
 const KEPT_MS: i64 = 400 * 24 * 60 * 60 * 1_000;
+/// How many are deleted in one step, and in how many steps at a time.
+const PURGED: u32 = 2_000;
+const PURGES: u32 = 200;
 /// The name of the event that stands for those that were not written.
 const LOST: &str = "eventsLost";
 
@@ -243,10 +246,21 @@ pub async fn list(
 
 impl Registry {
     /// Deletes events older than 400 days; how many.
+    ///
+    /// In small steps: whoever writes gets its turn between them.
     pub async fn purge_events(&self) -> Result<u64, StoreError> {
-        let mut tx = self.db().begin().await?;
-        let purged = events::purge(&mut tx, self.clock().now_ms().saturating_sub(KEPT_MS)).await?;
-        tx.commit().await?;
+        let before_ms = u64::try_from(self.clock().now_ms().saturating_sub(KEPT_MS)).unwrap_or(0);
+        let before = uuid::Builder::from_unix_timestamp_millis(before_ms, &[0; 10]).into_uuid();
+        let (before, mut purged) = (EventId::new(before).to_string(), 0);
+        for _ in 0..PURGES {
+            let mut tx = self.db().begin().await?;
+            let some = events::purge(&mut tx, &before, PURGED).await?;
+            tx.commit().await?;
+            purged += some;
+            if some < u64::from(PURGED) {
+                break;
+            }
+        }
         Ok(purged)
     }
 }

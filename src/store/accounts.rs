@@ -27,7 +27,7 @@ texts! {
     COUNT_LIVE_KEYS = "SELECT count(*) FROM api_keys WHERE person = $1 AND revoked_ms IS NULL \
         AND (expires_ms IS NULL OR expires_ms > $2)";
     INSERT_KEY = "INSERT INTO api_keys (id, org, person, secret_hash, prefix, scopes, label, created_ms, expires_ms, public_key) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (secret_hash) DO NOTHING";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     FIND_KEY = "SELECT k.id, k.org, k.person, k.prefix, k.scopes, k.label, k.created_ms, k.expires_ms, \
         k.last_used_ms, k.revoked_ms, k.public_key, p.role FROM api_keys k JOIN people p ON p.person = k.person \
         WHERE k.secret_hash = $1 AND k.public_key IS NULL AND k.revoked_ms IS NULL AND p.removed_ms IS NULL \
@@ -166,7 +166,7 @@ pub async fn remove_person(tx: &mut Tx, org: &str, id: &str, now_ms: i64) -> Res
 /// [`ApiKey::revoked_ms`] are not stored.
 ///
 /// # Errors
-/// [`StoreError::Limit`] when the person has two live keys, or somebody has this public key; [`StoreError::Conflict`] when the person is not one of
+/// [`StoreError::Limit`] when the person has two live keys; [`StoreError::Conflict`] when the person is not one of
 /// the organization, or was removed.
 pub async fn insert_key(tx: &mut Tx, key: &ApiKey, secret_hash: &[u8; 32]) -> Result<(), StoreError> {
     let lock = LOCK_PERSON.of(tx.engine());
@@ -187,7 +187,7 @@ pub async fn insert_key(tx: &mut Tx, key: &ApiKey, secret_hash: &[u8; 32]) -> Re
                 key.person
             )));
         }
-        let made = sqlx::query(INSERT_KEY)
+        sqlx::query(INSERT_KEY)
             .bind(&key.id)
             .bind(&key.org)
             .bind(&key.person)
@@ -200,9 +200,6 @@ pub async fn insert_key(tx: &mut Tx, key: &ApiKey, secret_hash: &[u8; 32]) -> Re
             .bind(key.public_key.as_deref())
             .execute(&mut *conn)
             .await?;
-        if made.rows_affected() == 0 {
-            return Err(StoreError::Limit("this public key is registered already: make another pair".to_owned()));
-        }
     });
     Ok(())
 }

@@ -11,7 +11,7 @@ texts! {
         WHERE org = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
     EVERY = "SELECT id, at_ms, operation, status, org, person, credential, peer, request, lost FROM security_events \
         WHERE id < $1 ORDER BY id DESC LIMIT $2";
-    PURGE = "DELETE FROM security_events WHERE at_ms < $1";
+    PURGE = "DELETE FROM security_events WHERE id IN (SELECT id FROM security_events WHERE id < $1 ORDER BY id LIMIT $2)";
 }
 
 /// After every id.
@@ -80,10 +80,11 @@ pub async fn list(
     })
 }
 
-/// Deletes those before `before_ms`; how many.
-pub async fn purge(tx: &mut Tx, before_ms: i64) -> Result<u64, StoreError> {
+/// Deletes the first of those before the id `before`, so many at most; how many.
+pub async fn purge(tx: &mut Tx, before: &str, most: u32) -> Result<u64, StoreError> {
     Ok(on_tx!(tx, conn => sqlx::query(PURGE)
-        .bind(before_ms)
+        .bind(before)
+        .bind(i64::from(most))
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?)

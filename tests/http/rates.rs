@@ -15,8 +15,8 @@ both!(nobody_uses_up_what_another_has, async |world: World| {
     let nobody = Client::new(routes::router(&app, routes::table()));
     let (one, other) = (nobody.with_key(&one.key), nobody.with_key(&other.key));
     let first = one.get("/v1/me").await;
-    assert_eq!(first.headers["ratelimit-policy"], "\"credential\";q=60;w=60");
-    assert_eq!(first.headers["ratelimit"], "\"credential\";r=59;t=1");
+    assert_eq!(first.headers["ratelimit-policy"], "\"person\";q=60;w=60");
+    assert_eq!(first.headers["ratelimit"], "\"person\";r=59;t=1");
     for _ in 1..60 {
         assert_eq!(one.get("/v1/me").await.status, 200);
     }
@@ -24,7 +24,7 @@ both!(nobody_uses_up_what_another_has, async |world: World| {
     assert_eq!((refused.status.as_u16(), refused.problem()), (429, "too_many_requests".to_owned()));
     assert_eq!(
         (&refused.headers["retry-after"], &refused.headers["ratelimit"]),
-        (&"2".parse().unwrap(), &"\"credential\";r=0;t=60".parse().unwrap())
+        (&"2".parse().unwrap(), &"\"person\";r=0;t=60".parse().unwrap())
     );
     assert_eq!(other.get("/v1/me").await.status, 200);
     stage.clock().advance(Duration::from_secs(1));

@@ -30,6 +30,8 @@ struct Found {
     scopes: Scopes,
     /// Whether more was shown than a password; an API key is more.
     factor: bool,
+    /// Whether it is a token of a program.
+    is_token: bool,
 }
 
 impl Registry {
@@ -39,7 +41,9 @@ impl Registry {
             Credential::Key(secret) => self.find_key(secret).await?,
             Credential::Token(token) => self.find_token(token).await?,
         };
-        let Some(Found { credential, org, person, role, scopes, factor }) = found else { return Ok(None) };
+        let Some(Found { credential, org, person, role, scopes, factor, is_token }) = found else {
+            return Ok(None);
+        };
         let known = self
             .read(|now| {
                 let (state, roles) = State::of(now, org)?;
@@ -49,7 +53,17 @@ impl Registry {
             .await?;
         Ok(known.map(|(state, roles)| {
             let scopes = scopes.and(role.scopes()).and(Scopes::of_roles(roles));
-            Actor { credential, org, person, role, roles, state, scopes, has_factor: factor }
+            Actor {
+                credential,
+                org,
+                person,
+                role,
+                roles,
+                state,
+                scopes,
+                has_factor: factor,
+                is_by_token: is_token,
+            }
         }))
     }
 
@@ -66,7 +80,7 @@ impl Registry {
         self.note_use(key, self.clock().now_ms());
         let (credential, role) = (CredentialId::Key(key), PersonRole::from_stored(&live.role));
         let scopes = Scopes::from_stored(&row.scopes);
-        Ok(Found { credential, org, person, role, scopes, factor: true })
+        Ok(Found { credential, org, person, role, scopes, factor: true, is_token: false })
     }
 
     async fn find_token(&self, token: &str) -> Result<Option<Found>, StoreError> {
@@ -79,7 +93,7 @@ impl Registry {
                 let found = live.map(|live| self.use_key(&live)).transpose()?;
                 Ok(found.map(|found| {
                     let scopes = found.scopes.and(Scopes::from_stored(&scope));
-                    Found { scopes, ..found }
+                    Found { scopes, is_token: true, ..found }
                 }))
             }
         }
@@ -101,7 +115,7 @@ impl Registry {
         let (credential, role) = (CredentialId::Session(session), PersonRole::from_stored(&row.role));
         // A session may what its person may: all scopes, which the role then narrows.
         let (scopes, factor) = (Scope::ALL.into_iter().collect(), row.factor_ms.is_some());
-        Ok(Some(Found { credential, org, person, role, scopes, factor }))
+        Ok(Some(Found { credential, org, person, role, scopes, factor, is_token: false }))
     }
 
     /// Notes the use of a key, at most once a minute, without letting the caller wait for it.

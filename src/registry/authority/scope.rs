@@ -89,6 +89,11 @@ impl Scopes {
         self.0 & (1 << scope as u8) != 0
     }
 
+    /// Whether all of these are in the set.
+    pub const fn hold(self, all: Self) -> bool {
+        self.0 & all.0 == all.0
+    }
+
     /// The scopes in it.
     pub fn iter(self) -> impl Iterator<Item = Scope> {
         Scope::ALL.into_iter().filter(move |scope| self.holds(*scope))

@@ -15,7 +15,7 @@ use crate::store::tokens;
 /// The most characters that are looked at.
 const MAX_CHARS: usize = 4_096;
 /// For how long a statement may be good, in seconds.
-const LIFE_S: i64 = 300;
+const LIFE_S: i64 = 3_600;
 /// By how much the clocks of client and registry may differ, in seconds.
 const SKEW_S: i64 = 5;
 /// The most characters of the name that makes a statement one of its kind.
@@ -26,14 +26,30 @@ const MAX_JTI: usize = 255;
 struct Claims {
     iss: String,
     sub: String,
-    /// One audience: who names several lets each of them be the client elsewhere.
-    aud: String,
+    aud: Audience,
     exp: i64,
     #[serde(default)]
     nbf: Option<i64>,
     #[serde(default)]
     iat: Option<i64>,
     jti: String,
+}
+
+/// For whom it is meant: this registry and nobody else. Whoever names several lets each of them be the client elsewhere.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Audience {
+    fn is_only(&self, names: &[String; 2]) -> bool {
+        match self {
+            Self::One(name) => names.contains(name),
+            Self::Many(all) => !all.is_empty() && all.iter().all(|name| names.contains(name)),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -79,9 +95,12 @@ fn verify(text: &str, public: &[u8], issuer: &str) -> Option<Claims> {
     // Times and names are looked at below, by the registry's clock.
     validation.validate_exp = false;
     validation.validate_nbf = false;
-    validation.set_audience(&[issuer, &format!("{issuer}/oauth/token")]);
+    let names = [issuer.to_owned(), format!("{issuer}/oauth/token")];
+    validation.set_audience(&names);
     validation.set_required_spec_claims(&["aud", "exp", "iss", "sub"]);
-    Some(jsonwebtoken::decode::<Claims>(text, &DecodingKey::from_ed_der(public), &validation).ok()?.claims)
+    let key = DecodingKey::from_ed_der(public);
+    let claims = jsonwebtoken::decode::<Claims>(text, &key, &validation).ok()?.claims;
+    claims.aud.is_only(&names).then_some(claims)
 }
 
 impl Claims {
@@ -89,7 +108,6 @@ impl Claims {
         let begins = [self.nbf, self.iat].into_iter().flatten();
         self.iss == client
             && self.sub == client
-            && !self.aud.is_empty()
             && (1..=MAX_JTI).contains(&self.jti.len())
             && now_s < self.exp
             && self.exp <= now_s.saturating_add(LIFE_S + SKEW_S)

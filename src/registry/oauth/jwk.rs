@@ -4,6 +4,7 @@ use data_encoding::BASE64URL_NOPAD;
 use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::domain::ids::KeyId;
 use crate::domain::key::Sha256;
 
 /// How many characters of a key are shown in lists.
@@ -44,12 +45,11 @@ enum Curve {
     Ed25519,
 }
 
-/// RFC 8037 names the algorithm after the family, RFC 9864 after the curve.
+/// The name of RFC 8037; that of RFC 9864, `Ed25519`, is not understood in what is signed.
 #[derive(Deserialize)]
 enum Algorithm {
     #[serde(rename = "EdDSA")]
-    Family,
-    Ed25519,
+    EdDsa,
 }
 
 #[derive(Deserialize)]
@@ -80,9 +80,10 @@ impl PublicKey {
         &self.0
     }
 
-    /// By what it is found, and registered once; no secret has this hash.
-    pub fn hash(&self) -> [u8; 32] {
-        Sha256::of(&[DOMAIN, &self.0].concat()).0
+    /// What stands where an API key has the hash of its secret. No secret has this hash, and no other API key: nobody keeps
+    /// another's public key from being registered.
+    pub fn hash_of(&self, key: KeyId) -> [u8; 32] {
+        Sha256::of(&[DOMAIN, key.uuid().as_bytes(), &self.0].concat()).0
     }
 
     /// Its first characters, for lists.

@@ -9,7 +9,7 @@ use super::{DAY_MS, SPENT, corrupt, letters};
 use crate::domain::ids::{OrgId, PersonId};
 use crate::registry::accounts::{before, detached, manages};
 use crate::registry::answer::{keep, moment};
-use crate::registry::authority::{Actor, Proof, Verified};
+use crate::registry::authority::{Actor, PersonRole, Proof, Scopes, State, Verified};
 use crate::registry::failure::Failure;
 use crate::registry::four_eyes::refuse_alone;
 use crate::registry::mail::Mail;
@@ -100,6 +100,16 @@ pub async fn invite(
     if person != actor.person() {
         manages(actor, of)?;
         refuse_alone(registry, actor, of).await?;
+    }
+    // Whoever reads the mail may all that the person may: nobody gets there with a key for a part of it.
+    let known = registry.read(|now| State::of(now, of)).await?;
+    let (_, roles) = known.ok_or(Failure::NotFound)?;
+    let role = PersonRole::from_stored(&row.role).scopes();
+    let needed =
+        if of == actor.org() { role.and(Scopes::of_roles(roles)) } else { Scopes::of_roles(actor.roles()) };
+    if !actor.scopes().hold(needed) {
+        let why = "your key has not all the scopes that the person has who is invited: use a key with all, or sign in";
+        return Err(Failure::Forbidden(why.to_owned()));
     }
     let (token, now_ms) = (MailedToken::new(), registry.clock().now_ms());
     let link = MailLink {
@@ -195,7 +205,7 @@ pub async fn set_password(
     token: &str,
     password: Password,
     peer: IpAddr,
-) -> Result<PersonId, Failure> {
+) -> Result<(PersonId, OrgId), Failure> {
     let desk = registry.desk();
     desk.throttle.admit(peer, None)?;
     let token = MailedToken::read(token).ok_or(Failure::NotYou(SPENT))?;
@@ -204,6 +214,7 @@ pub async fn set_password(
     refuse_bad(registry, &password, &link.email, &link.org, "/password").await?;
     let (db, hash) = (registry.db().clone(), desk.passwords.hash(password).await?);
     let person = link.person.parse().map_err(|_| corrupt("person", &link.person))?;
+    let org = link.org.parse().map_err(|_| corrupt("organization", &link.org))?;
     let set = detached(async move {
         let mut tx = db.begin().await?;
         if !logins::spend_link(&mut tx, &token.hash(), now_ms).await? {
@@ -219,5 +230,5 @@ pub async fn set_password(
         Ok(Ok(()))
     });
     set.await??;
-    Ok(person)
+    Ok((person, org))
 }

@@ -165,6 +165,11 @@ impl Tokens {
         Some(good)
     }
 
+    /// What a token of this registry says, whether or not its time is now.
+    pub fn read_untimed(&self, text: &str) -> Option<Good> {
+        if text.len() > MAX_CHARS { None } else { self.verify(text)?.good() }
+    }
+
     /// Forgets a token that was revoked.
     pub fn forget(&self, text: &str) {
         self.known().remove(&Sha256::of(text.as_bytes()).0);
