@@ -1,5 +1,7 @@
 //! What concerns security is on the trail, for those whom it concerns, before it is answered.
 
+use std::time::Duration;
+
 use kyodaku::registry::trail::Event;
 use kyodaku::store::Db;
 use serde_json::{Value, json};
@@ -89,6 +91,29 @@ both!(what_auditors_and_the_registrar_read_is_on_the_trail_or_not_answered, asyn
     assert_eq!(stage.nobody.with_key("kyo_live_nonsense").get("/v1/me").await.status, 401);
 });
 
+both!(what_is_done_is_on_the_trail_also_when_the_caller_goes_away, async |world: World| {
+    let stage = world.stage().await;
+    let admin = stage.holder("Hoshikuzu Press").await;
+    let body = json!({ "label": "unheard" });
+    let mut call = Box::pin(admin.post("/v1/keys", &body));
+    let made = async || {
+        let page: Value = stage.registrar.get(&format!("/v1/keys?organization={}", admin.org)).await.json();
+        page["items"].as_array().unwrap().iter().any(|key| key["label"] == "unheard")
+    };
+    // The caller goes away once the key is made, and before it hears of it.
+    while !made().await && futures_util::poll!(&mut call).is_pending() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(call);
+    for _ in 0..200 {
+        if count(&of(&stage, &admin, "").await, "createKey", 201) == 1 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("a key was made, and the trail does not know");
+});
+
 both!(nobody_fills_the_trail_by_being_refused, async |world: World| {
     let stage = world.stage().await;
     let (one, other) = (stage.developer("Kagami Labs").await, stage.developer("Kumo Trading").await);
@@ -111,7 +136,7 @@ both!(nobody_fills_the_trail_by_being_refused, async |world: World| {
 both!(events_are_deleted_in_time, async |world: World| {
     let stage = world.stage().await;
     assert!(!of(&stage, &stage.registrar, "").await.is_empty());
-    let day = std::time::Duration::from_hours(24);
+    let day = Duration::from_hours(24);
     stage.clock().advance(399 * day);
     assert_eq!(stage.registry.purge_events().await.unwrap(), 0);
     stage.clock().advance(2 * day);

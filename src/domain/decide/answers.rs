@@ -72,7 +72,7 @@ impl<'a, Q: Iterator<Item = &'a Question>> Iterator for Answers<'a, Q> {
 
 impl<'a, Q: Iterator<Item = &'a Question>> Answers<'a, Q> {
     fn look_up(&mut self) {
-        (self.next, self.rule_version) = (0, self.seen.rule_version());
+        self.next = 0;
         self.asked.clear();
         self.asked.extend(self.questions.by_ref().take(TOGETHER));
         self.found.clear();
