@@ -8,7 +8,9 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
-pub use value::{Addresses, DatabaseUrl, LogFormat, MailUrl, MaybeListen, NodeName, Origin, Value, WebUrl};
+pub use value::{
+    Addresses, DatabaseUrl, LogFormat, MailUrl, MaybeDatabase, MaybeListen, NodeName, Origin, Value, WebUrl,
+};
 
 /// The file that is read when no other is named and this one is there.
 pub const DEFAULT_FILE: &str = "kyodaku.toml";
@@ -168,6 +170,8 @@ settings! {
     data_dir: PathBuf => "kyodaku-data";
     /// The database: `sqlite:PATH` or `postgres://USER@HOST/NAME`.
     database_url: DatabaseUrl => format!("sqlite:{}", data_dir.join("kyodaku.db").display());
+    /// The database of the sandbox, in which integrations are tried with keys that begin with `kyo_test_`; without one there is none. Several nodes share one, which can't be embedded then.
+    sandbox_url: MaybeDatabase => sandbox_beside(&database_url, &data_dir);
     /// The address and port on which the server listens.
     listen: std::net::SocketAddr => "127.0.0.1:8080";
     /// Where the figures for Prometheus are told at `/metrics`, apart from everything else; nowhere when it is empty.
@@ -212,6 +216,14 @@ settings! {
     log_format: LogFormat => "text";
     /// Which log lines are written: a level, or `target=level` pairs (the form of the crate tracing-subscriber).
     log_filter: String => "info,sqlx=warn,hyper=warn";
+}
+
+/// An embedded database has an embedded sandbox; elsewhere it must be stated, because all nodes share it.
+fn sandbox_beside(database: &DatabaseUrl, data_dir: &Path) -> String {
+    if !database.is_embedded() {
+        return String::new();
+    }
+    format!("sqlite:{}", data_dir.join("sandbox").join("kyodaku.db").display())
 }
 
 impl Config {

@@ -14,6 +14,7 @@
 //! | [`idempotency`] | answers already given to a key |
 //! | [`catalogue`] | what people browse; can be rebuilt from the log |
 //! | [`logins`], [`second_factors`], [`sessions`], [`tokens`] | how people and programs sign in, and their sign-ins |
+//! | [`contractors`] | who asks for a developer |
 //! | [`events`] | who signed in, was refused, and looked at what |
 //! | [`accounts`], [`proposals`], [`policies`], [`challenges`] | people and keys, what waits for a second person and where, proofs of control |
 
@@ -22,6 +23,7 @@ pub mod append;
 pub mod archive;
 pub mod catalogue;
 pub mod challenges;
+pub mod contractors;
 pub mod db;
 pub mod entries;
 mod error;

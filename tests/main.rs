@@ -24,6 +24,7 @@ mod readme;
 mod reference;
 mod registry;
 mod rules;
+mod sandbox;
 mod sign_in;
 mod store;
 mod trail;

@@ -13,9 +13,10 @@ use super::settings::{SettingsArgs, limits, registry_settings};
 use super::{Exit, Failure, Outcome, logging};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::http::sandbox::faces;
 use crate::http::server::{self, Ended, Limits};
-use crate::http::{App, metrics, routes};
-use crate::registry::Registry;
+use crate::http::{App, metrics};
+use crate::registry::{OpenError, Registry, sandbox};
 
 /// Run the server until it is told to stop (Ctrl-C or SIGTERM)
 #[derive(Debug, clap::Args)]
@@ -38,6 +39,7 @@ pub(super) async fn run(args: Args) -> Outcome {
     };
     let registry = Registry::open(registry_settings(&config), Clock::system()).await;
     let registry = registry.map_err(|error| Failure::new(error.to_string()))?;
+    let sandbox = open_sandbox(&config, &registry).await?;
     let (stop_figures, stopped) = oneshot::channel::<()>();
     if let Some(listener) = figures {
         let (router, limits) = (metrics::router(registry.clone()), limits(&config));
@@ -46,9 +48,21 @@ pub(super) async fn run(args: Args) -> Outcome {
     let app = App::new(registry)
         .behind(config.proxies.as_slice())
         .answering(u32::try_from(config.requests_per_minute).unwrap_or(u32::MAX));
+    let app = sandbox.into_iter().fold(app, App::beside);
     serve(listener, app, limits(&config), &Upkeep::of(&config), server::stop_signal()).await;
     drop(stop_figures);
     Ok(Exit::Done)
+}
+
+async fn open_sandbox(config: &Config, registry: &Registry) -> Result<Option<Registry>, Failure> {
+    let Some(url) = &config.sandbox_url.0 else { return Ok(None) };
+    let sandbox = sandbox::open(registry.settings(), url.reveal(), Clock::system()).await;
+    let refuse = |error: OpenError| {
+        Failure::new(format!(
+            "the sandbox can't be opened: {error}; without one, state `sandbox_url` as nothing"
+        ))
+    };
+    sandbox.map(Some).map_err(refuse)
 }
 
 /// Listens there; `remedy` says how to choose another place.
@@ -71,7 +85,7 @@ pub(super) async fn serve(
     upkeep: &Upkeep,
     stop: impl Future<Output = ()> + Send,
 ) {
-    let router = routes::router(&app, routes::table());
+    let router = faces(&app);
     let registry = app.registry().clone();
     let head = registry.shared().published();
     match listener.local_addr() {
@@ -81,7 +95,7 @@ pub(super) async fn serve(
         Err(error) => tracing::error!(target: "kyodaku::serve", %error, "the own address is not known"),
     }
     let (stop_upkeep, stopped) = oneshot::channel();
-    let keeping = tokio::spawn(upkeep.clone().run(registry.clone(), stopped));
+    let keeping = tokio::spawn(upkeep.clone().run(app.registries(), stopped));
     match server::serve(listener, router, limits, stop).await {
         Ended::Clean => {}
         Ended::Cut(open) => {
@@ -92,7 +106,9 @@ pub(super) async fn serve(
     if let Err(error) = keeping.await {
         tracing::error!(target: "kyodaku::serve", %error, "the upkeep ended badly");
     }
-    registry.db().close().await;
+    for registry in app.registries() {
+        registry.db().close().await;
+    }
     tracing::info!(target: "kyodaku::serve", "stopped");
 }
 
@@ -111,24 +127,36 @@ impl Upkeep {
         }
     }
 
-    /// Seals the journal and clears old keys at intervals, and once more when `stopped` resolves.
-    async fn run(self, registry: Registry, mut stopped: oneshot::Receiver<()>) {
+    /// Seals the journals and clears old keys at intervals, and once more when `stopped` resolves.
+    async fn run(self, registries: Vec<Registry>, mut stopped: oneshot::Receiver<()>) {
         let mut seal = interval(self.seal);
         let mut purge = interval(self.purge);
         seal.set_missed_tick_behavior(MissedTickBehavior::Delay);
         purge.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut sealed = 0;
+        let mut kept: Vec<(Registry, u64)> = registries.into_iter().map(|registry| (registry, 0)).collect();
         loop {
             tokio::select! {
                 _ = &mut stopped => break,
-                _ = seal.tick() => sealed = seal_journal(&registry, sealed).await,
-                _ = purge.tick() => clear(&registry).await,
+                _ = seal.tick() => seal_all(&mut kept).await,
+                _ = purge.tick() => {
+                    for (registry, _) in &kept {
+                        clear(registry).await;
+                    }
+                }
             }
         }
-        seal_journal(&registry, sealed).await;
-        if let Err(error) = registry.write_snapshot().await {
-            tracing::warn!(target: "kyodaku::serve", %error, "no snapshot was written: the next start takes longer");
+        seal_all(&mut kept).await;
+        for (registry, _) in kept {
+            if let Err(error) = registry.write_snapshot().await {
+                tracing::warn!(target: "kyodaku::serve", %error, "no snapshot was written: the next start takes longer");
+            }
         }
+    }
+}
+
+async fn seal_all(kept: &mut [(Registry, u64)]) {
+    for (registry, sealed) in kept {
+        *sealed = seal_journal(registry, *sealed).await;
     }
 }
 

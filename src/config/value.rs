@@ -335,6 +335,30 @@ impl Value for MaybeListen {
     }
 }
 
+/// A database, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MaybeDatabase(pub Option<DatabaseUrl>);
+
+impl Value for MaybeDatabase {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        let read = DatabaseUrl::read(text, &()).map(|url| Self(Some(url)));
+        read.map_err(|why| format!("{why}, or nothing"))
+    }
+
+    fn show(&self) -> String {
+        self.0.as_ref().map_or_else(|| quoted(""), DatabaseUrl::show)
+    }
+
+    fn masked(text: &str) -> String {
+        DatabaseUrl::masked(text)
+    }
+}
+
 /// The form of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {

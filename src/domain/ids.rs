@@ -209,6 +209,8 @@ kinds! {
     SessionId = SessionKind, "ses", "a session";
     /// A challenge to prove control of a host.
     ChallengeId = ChallengeKind, "chl", "a challenge";
+    /// An organization that asks for a developer.
+    ContractorId = ContractorKind, "ctr", "a contractor";
     /// Something that concerns security.
     EventId = EventKind, "evt", "a security event";
 }

@@ -13,6 +13,7 @@ use crate::registry::Registry;
 #[derive(Clone)]
 pub struct App {
     registry: Registry,
+    sandbox: Option<Box<App>>,
     at_least_wait: Duration,
     proxies: Arc<[IpAddr]>,
     rates: Option<Arc<Rates>>,
@@ -21,7 +22,8 @@ pub struct App {
 impl App {
     /// The face of a node.
     pub fn new(registry: Registry) -> Self {
-        Self { registry, at_least_wait: Duration::from_secs(2), proxies: Arc::default(), rates: None }
+        let at_least_wait = Duration::from_secs(2);
+        Self { registry, sandbox: None, at_least_wait, proxies: Arc::default(), rates: None }
     }
 
     /// The same, waiting this long for a log size that a caller asks for (2 s when not said).
@@ -43,6 +45,24 @@ impl App {
         let rates =
             (requests_per_minute > 0).then(|| Arc::new(Rates::new(self.clock(), requests_per_minute)));
         Self { rates, ..self }
+    }
+
+    /// The same, with a sandbox beside it, which answers on the same terms and counts to the same quotas. It is called last.
+    #[must_use]
+    pub fn beside(self, sandbox: Registry) -> Self {
+        let sandbox = Self { registry: sandbox, sandbox: None, ..self.clone() };
+        Self { sandbox: Some(Box::new(sandbox)), ..self }
+    }
+
+    /// The node, and that of the sandbox, where there is one.
+    pub fn registries(&self) -> Vec<Registry> {
+        let sandbox = self.sandbox.iter().map(|sandbox| sandbox.registry.clone());
+        std::iter::once(self.registry.clone()).chain(sandbox).collect()
+    }
+
+    /// The sandbox, where there is one.
+    pub(super) fn sandbox(&self) -> Option<&Self> {
+        self.sandbox.as_deref()
     }
 
     /// How many requests are answered, if that has an end.

@@ -29,7 +29,7 @@ use crate::domain::key::SubjectKey;
 use crate::domain::question::Question;
 use crate::domain::uses::Use;
 use crate::registry::answer::moment;
-use crate::registry::authority::{Developer, Proof};
+use crate::registry::authority::Asker;
 use crate::registry::checks::{Checked, Context, Item, ItemAnswer, MAX_ITEMS};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -182,7 +182,7 @@ struct DecidedAll<'a> {
 /// `POST /access/v1/evaluation`.
 async fn evaluation(
     State(app): State<App>,
-    by: Developer,
+    by: Asker,
     _at_least: AtLeast,
     _query: ValidQuery<NoQuery>,
     language: Language,
@@ -197,7 +197,7 @@ async fn evaluation(
 /// `POST /access/v1/evaluations`.
 async fn evaluations(
     State(app): State<App>,
-    by: Developer,
+    by: Asker,
     _at_least: AtLeast,
     _query: ValidQuery<NoQuery>,
     language: Language,
@@ -216,7 +216,7 @@ async fn evaluations(
 
 async fn many(
     app: &App,
-    by: &Developer,
+    by: &Asker,
     language: Language,
     defaults: &Evaluation,
     evaluations: &[&RawValue],
@@ -226,7 +226,7 @@ async fn many(
         let detail = format!("a request has at most {MAX_ITEMS} evaluations");
         return Err(Problem::new(Code::MalformedRequest).at("/evaluations", "length", detail));
     }
-    let org = by.actor().org();
+    let org = by.developer();
     let items = evaluations.iter().map(|raw| item(one_of(raw, defaults), org)).collect();
     let checked = app.registry().check_by(by, nothing_in_common(), items).await?;
     let recheck_by = moment(checked.recheck_by_ms);
@@ -246,7 +246,7 @@ fn bad_request(problem: Problem) -> Problem {
     }
 }
 
-async fn one(app: &App, by: &Developer, language: Language, asked: Evaluation) -> Result<Reply, Problem> {
+async fn one(app: &App, by: &Asker, language: Language, asked: Evaluation) -> Result<Reply, Problem> {
     let missing = [
         ("/subject", asked.subject.is_none()),
         ("/action", asked.action.is_none()),
@@ -261,7 +261,7 @@ async fn one(app: &App, by: &Developer, language: Language, asked: Evaluation) -
     if missing.iter().any(|(_, missing)| *missing) {
         return Err(problem(Code::MalformedRequest));
     }
-    let items = vec![item(Ok(asked), by.actor().org())];
+    let items = vec![item(Ok(asked), by.developer())];
     let checked = app.registry().check_by(by, nothing_in_common(), items).await?;
     let recheck_by = moment(checked.recheck_by_ms);
     match checked.items.first() {
@@ -297,7 +297,7 @@ fn question(asked: Evaluation, developer: OrgId) -> Result<Question, String> {
     };
     if subject.r#type != "organization" || subject.id != developer.to_string() {
         return Err(format!(
-            "the subject must be your own organization: type `organization`, id `{developer}`"
+            "the subject must be the developer that asks: type `organization`, id `{developer}`"
         ));
     }
     let circumstances = asked.context.unwrap_or_default();

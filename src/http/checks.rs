@@ -21,7 +21,7 @@ use super::language::Language;
 use super::problem::{Code, FieldError, Problem};
 use super::routes::{KIB, Route};
 use super::subject::{ContextWire, item};
-use crate::registry::authority::{Developer, Proof};
+use crate::registry::authority::Asker;
 use crate::registry::checks::{CheckError, MAX_ITEMS};
 
 /// The largest JSON body of a check.
@@ -42,7 +42,7 @@ pub(super) struct NoQuery {}
 /// `POST /v1/checks`.
 async fn check(
     State(app): State<App>,
-    by: Developer,
+    by: Asker,
     _at_least: AtLeast,
     _query: ValidQuery<NoQuery>,
     language: Language,
@@ -70,7 +70,7 @@ struct Envelope<'a> {
     items: Vec<&'a RawValue>,
 }
 
-async fn whole(app: &App, by: &Developer, language: Language, request: Request) -> Result<Response, Problem> {
+async fn whole(app: &App, by: &Asker, language: Language, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let bytes = read_json(&parts, body).await?;
     let envelope: Envelope<'_> = read(&bytes)?;
@@ -83,7 +83,7 @@ async fn whole(app: &App, by: &Developer, language: Language, request: Request) 
         return Err(Problem::invalid(Code::InvalidBody, faults));
     }
     let context = envelope.context.context();
-    let org = by.actor().org();
+    let org = by.developer();
     let items = envelope.items.iter().map(|raw| item(raw.get().as_bytes(), org, &context)).collect();
     let checked = app.registry().check_by(by, context, items).await?;
     Ok(answer::reply(&checked, language)?.into_response())

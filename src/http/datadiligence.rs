@@ -26,7 +26,7 @@ use crate::domain::ids::{CheckId, ModelId};
 use crate::domain::territory::Territory;
 use crate::domain::uses::Use;
 use crate::registry::answer::moment;
-use crate::registry::authority::{Developer, Proof};
+use crate::registry::authority::Asker;
 use crate::registry::checks::{Context, Item, MAX_ITEMS};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -67,7 +67,7 @@ struct UrlAnswer<'a> {
 /// `POST /api/v2/query/urls/`.
 async fn query(
     State(app): State<App>,
-    by: Developer,
+    by: Asker,
     _at_least: AtLeast,
     ValidQuery(asked): ValidQuery<Asked>,
     request: Request,
@@ -96,12 +96,12 @@ async fn query(
     })
 }
 
-fn items(by: &Developer, context: &Context, urls: &[Cow<'_, str>]) -> Result<Vec<Item>, Problem> {
+fn items(by: &Asker, context: &Context, urls: &[Cow<'_, str>]) -> Result<Vec<Item>, Problem> {
     if urls.len() > MAX_ITEMS {
         let detail = format!("a query has at most {MAX_ITEMS} addresses");
         return Err(Problem::new(Code::InvalidBody).at("", "length", detail));
     }
-    let developer = by.actor().org();
+    let developer = by.developer();
     let item = |url: &Cow<'_, str>| Item {
         reference: None,
         question: match url {

@@ -6,7 +6,7 @@ use validator::Validate;
 
 use super::app::App;
 use super::extract::{Submitted, ValidPath, ValidQuery};
-use super::gate::{Access, Scope};
+use super::gate::{Access, Caller, Scope};
 use super::page::{Limit, Page, read_cursor};
 use super::problem::Problem;
 use super::reply::Reply;
@@ -16,6 +16,7 @@ use crate::domain::ids::{KeyId, OrgId, PersonId};
 use crate::registry::accounts::{self, MAX_KEY_DAYS, NewKey};
 use crate::registry::authority::Verified;
 use crate::registry::oauth::jwk::PublicKey;
+use crate::registry::sandbox;
 
 #[rustfmt::skip]
 pub(super) fn routes() -> Vec<Route> {
@@ -23,6 +24,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/v1/keys", "listKeys", MANAGE, list),
         Route::post("/v1/keys", "createKey", MANAGE, create).trailed(),
+        Route::post("/v1/test-keys", "createTestKey", Access::Own, create_for_sandbox).trailed(),
         Route::delete("/v1/keys/{key}", "revokeKey", MANAGE, revoke).trailed(),
     ]
 }
@@ -72,6 +74,21 @@ struct CreateBody {
 
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
+struct TestKeyBody {
+    #[validate(nested)]
+    label: Label,
+    #[validate(length(min = 1, max = 8))]
+    #[serde(default)]
+    scopes: Option<Vec<Scope>>,
+    #[validate(range(min = 1, max = 365))]
+    #[serde(default)]
+    expires_in_days: Option<u16>,
+    #[serde(default)]
+    public_key: Option<PublicKey>,
+}
+
+#[derive(Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
 struct Asked {
     #[serde(default)]
     limit: Limit,
@@ -84,6 +101,21 @@ async fn create(State(app): State<App>, by: Verified, body: Submitted<CreateBody
     let (once, CreateBody { person, label, scopes, expires_in_days, public_key }) = body.into_parts();
     let new = NewKey { public_key, ..KeyBody { label, scopes, expires_in_days }.into_new() };
     let (submitted, key) = accounts::create_key(app.registry(), &by, person, &new, once).await?;
+    Reply::recorded_with_key(&submitted, key.as_ref())
+}
+
+/// `POST /v1/test-keys`.
+async fn create_for_sandbox(
+    State(app): State<App>,
+    by: Caller,
+    body: Submitted<TestKeyBody>,
+) -> Result<Reply, Problem> {
+    let none = || Problem::not_found().detail("this registry has no sandbox");
+    let sandbox = app.sandbox().ok_or_else(none)?.registry();
+    let (once, TestKeyBody { label, scopes, expires_in_days, public_key }) = body.into_parts();
+    let new = NewKey { public_key, ..KeyBody { label, scopes, expires_in_days }.into_new() };
+    let made = sandbox::create_key(app.registry(), sandbox, by.actor(), &new, once).await;
+    let (submitted, key) = made?;
     Reply::recorded_with_key(&submitted, key.as_ref())
 }
 

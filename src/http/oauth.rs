@@ -152,29 +152,29 @@ async fn keys(State(app): State<App>) -> Result<Reply, Problem> {
 
 /// `POST /oauth/token`.
 async fn token(State(app): State<App>, form: Form) -> Result<Reply, Refused> {
-    let client = prove(app.registry(), &form).await?;
+    let (registry, client) = prove(&app, &form).await?;
     match form.get("grant_type")? {
         Some("client_credentials") => {}
         Some(_) => return Err(Refusal::UnsupportedGrantType.into()),
         None => return Err(missing("grant_type")),
     }
-    let issued = oauth::issue(app.registry(), &client, form.get("scope")?).await?;
+    let issued = oauth::issue(registry, &client, form.get("scope")?).await?;
     Ok(Reply::ok(&issued)?.called_by(called_by(&client)))
 }
 
 /// `POST /oauth/revoke`.
 async fn revoke(State(app): State<App>, form: Form) -> Result<Reply, Refused> {
-    let client = prove(app.registry(), &form).await?;
+    let (registry, client) = prove(&app, &form).await?;
     let token = form.get("token")?.ok_or_else(|| missing("token"))?;
-    oauth::revoke(app.registry(), &client, token).await?;
+    oauth::revoke(registry, &client, token).await?;
     Ok(Reply::ok(&serde_json::json!({}))?.called_by(called_by(&client)))
 }
 
 /// `POST /oauth/introspect`.
 async fn introspect(State(app): State<App>, form: Form) -> Result<Reply, Refused> {
-    let client = prove(app.registry(), &form).await?;
+    let (registry, client) = prove(&app, &form).await?;
     let token = form.get("token")?.ok_or_else(|| missing("token"))?;
-    Ok(Reply::ok(&oauth::introspect(app.registry(), &client, token).await?)?)
+    Ok(Reply::ok(&oauth::introspect(registry, &client, token).await?)?)
 }
 
 fn called_by(client: &Client) -> CalledBy {
@@ -182,8 +182,15 @@ fn called_by(client: &Client) -> CalledBy {
     CalledBy { org: client.org(), person: client.person(), credential, is_watched: false }
 }
 
-async fn prove(registry: &Registry, form: &Form) -> Result<Client, Refused> {
-    Ok(Client::prove(registry, &shown(form)?).await?)
+/// Who asks, and where: whoever is no client of the real registry may be one of its sandbox.
+async fn prove<'a>(app: &'a App, form: &Form) -> Result<(&'a Registry, Client), Refused> {
+    let shown = shown(form)?;
+    match (Client::prove(app.registry(), &shown).await, app.sandbox()) {
+        (Err(Refusal::InvalidClient), Some(sandbox)) => {
+            Ok((sandbox.registry(), Client::prove(sandbox.registry(), &shown).await?))
+        }
+        (client, _) => Ok((app.registry(), client?)),
+    }
 }
 
 /// What the client proves itself with: in one way, not in several (RFC 6749 section 2.3).

@@ -20,9 +20,9 @@ use super::extract::BodyLimit;
 use super::gate::{Access, Guard, Operation, pass};
 use super::problem::{Code, Problem};
 use super::{
-    authzen, batch, bindings, checks, claims, control, datadiligence, denials, events, explanations, factors,
-    grants, holdings, keys, links, models, oauth, organizations, pages, passwords, people, powers, proposals,
-    sessions, status, works,
+    authzen, batch, bindings, checks, claims, contractors, control, datadiligence, denials, events,
+    explanations, factors, grants, holdings, keys, links, models, oauth, organizations, pages, passwords,
+    people, powers, proposals, sessions, status, works,
 };
 
 /// 1024 bytes.
@@ -134,6 +134,7 @@ pub fn table() -> Vec<Route> {
         batch::routes(),
         bindings::routes(),
         claims::routes(),
+        contractors::routes(),
         control::routes(),
         denials::routes(),
         grants::routes(),

@@ -243,7 +243,7 @@ pub(super) fn make_person(
 }
 
 /// Makes a key, within what may be given.
-fn make_key(
+pub(super) fn make_key(
     registry: &Registry,
     org: OrgId,
     person: PersonId,
@@ -264,7 +264,7 @@ fn make_key(
         return Err(Failure::fault(at, "invalid_value", detail));
     }
     let (id, created_ms) = (KeyId::new(registry.clock().new_uuid()), registry.clock().now_ms());
-    let secret = new.public_key.is_none().then(Secret::new);
+    let secret = new.public_key.is_none().then(|| Secret::of(registry.realm()));
     let (prefix, hash) = match (&secret, &new.public_key) {
         (Some(secret), _) => (secret.shown().to_owned(), secret.hash()),
         (None, Some(own)) => (own.shown(), own.hash_of(id)),
@@ -395,9 +395,19 @@ pub async fn create_key(
         refuse_alone(registry, actor, actor.org()).await?;
     }
     let made = make_key(registry, actor.org(), person, actor.scopes(), new, "/scopes")?;
+    store_key(registry, actor.org(), made, once).await
+}
+
+/// Writes a key down, once. The key is to be shown now: a repetition gets the same answer without it.
+pub(super) async fn store_key(
+    registry: &Registry,
+    org: OrgId,
+    made: MadeKey,
+    once: Once,
+) -> Result<(Submitted, Option<MadeKey>), Failure> {
     let body = keep(Some(format!("/v1/keys/{}", made.id)), None, &serde_json::json!({ "key": made.view() }));
     let answer = once.answered(201, body, registry.clock().now_ms());
-    let (db, org, row, hash) = (registry.db().clone(), actor.org(), made.row.clone(), made.hash);
+    let (db, row, hash) = (registry.db().clone(), made.row.clone(), made.hash);
     let submitted = detached(async move {
         let mut tx = db.begin().await?;
         if let Some(before) = before(&mut tx, org, &once, answer.at_ms).await? {

@@ -2,15 +2,17 @@
 //!
 //! A key or a session names a person of an organization. What the organization is, and whether it may act, comes from the index as
 //! of now, so a suspension acts with the next request. Functions of this floor that write or answer take a *proof*
-//! ([`Verified`], [`Holder`], [`Developer`], [`Auditor`], [`Registrar`]); only this module can make one, so no caller
+//! ([`Verified`], [`Holder`], [`Developer`], [`Asker`], [`Auditor`], [`Registrar`]); only this module can make one, so no caller
 //! can forget to ask.
 
+mod asker;
 mod authenticate;
 mod scope;
 
 use std::fmt;
 use std::ops::BitOr;
 
+pub use asker::Asker;
 pub use authenticate::AuthorityError;
 pub use scope::{PersonRole, Scope, Scopes};
 

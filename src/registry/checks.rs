@@ -5,9 +5,11 @@ pub mod bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::authority::{Developer, Proof};
+use super::authority::Asker;
+use super::credential::Realm;
 use super::journal::ContextRecord;
 use super::node::Registry;
+use super::sandbox::magic::is_unavailable;
 use super::shared::{FollowError, SharedIndex};
 use crate::clock::stopwatch;
 use crate::domain::act::Condition;
@@ -60,8 +62,10 @@ pub struct Item {
 /// A check that is asked.
 #[derive(Clone, Debug)]
 pub struct Check {
-    /// The developer who asks.
+    /// The developer whose questions these are.
     pub developer: OrgId,
+    /// The contractor who asks them, if the developer does not.
+    pub asked_by: Option<OrgId>,
     /// What holds for all items.
     pub context: Context,
     /// 1 to [`MAX_ITEMS`].
@@ -73,6 +77,10 @@ pub struct Check {
 pub struct Checked {
     /// Its name.
     pub check: CheckId,
+    /// The developer whose questions were answered.
+    pub developer: OrgId,
+    /// The contractor who asked them, if the developer did not.
+    pub asked_by: Option<OrgId>,
     /// The size and root of the log from which every item was answered.
     pub log: TreeHead,
     /// The moment of the answer.
@@ -200,24 +208,28 @@ impl Registry {
         if check.items.is_empty() || check.items.len() > MAX_ITEMS {
             return Err(CheckError::Size);
         }
+        let questions = || check.items.iter().filter_map(|item| item.question.as_ref().ok());
+        if self.realm() == Realm::Test && questions().any(is_unavailable) {
+            return Err(CheckError::Unavailable("the sandbox was asked for an outage".to_owned()));
+        }
         let begun = stopwatch();
         let answer = self.journal().check(check).await;
         self.metrics().checked(&answer, begun.elapsed());
         answer
     }
 
-    /// As [`Registry::check`], for whoever is proved to be a developer: every question is its own.
+    /// As [`Registry::check`], for whoever is proved to be a developer, or to ask for one: every question is the developer's.
     pub async fn check_by(
         &self,
-        by: &Developer,
+        by: &Asker,
         context: Context,
         mut items: Vec<Item>,
     ) -> Result<Checked, CheckError> {
-        let developer = by.actor().org();
+        let developer = by.developer();
         for question in items.iter_mut().filter_map(|item| item.question.as_mut().ok()) {
             question.developer = developer;
         }
-        self.check(Check { developer, context, items }).await
+        self.check(Check { developer, asked_by: by.asked_by(), context, items }).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! API keys: how one looks, and what is kept of it.
 //!
-//! `kyo_live_`, 32 characters that hold 160 random bits, 7 characters that hold the CRC-32 (ISO-HDLC) of everything
+//! `kyo_live_` (or `kyo_test_`, for the sandbox), 32 characters that hold 160 random bits, 7 characters that hold the CRC-32 (ISO-HDLC) of everything
 //! before them; all in Crockford's base32, lower case. The checksum tells a mistyped key from a revoked one without
 //! asking anybody, and lets scanners of leaked secrets be sure of what they found. It protects nothing: the 160 bits do.
 
@@ -9,8 +9,10 @@ use std::fmt;
 use crate::clock;
 use crate::domain::key::Sha256;
 
-/// What every key of this service begins with.
+/// What every key of the real registry begins with.
 pub const PREFIX: &str = "kyo_live_";
+/// What every key of its sandbox begins with; as long as [`PREFIX`].
+pub const TEST_PREFIX: &str = "kyo_test_";
 /// The number of characters of a whole key.
 pub const CHARS: usize = PREFIX.len() + RANDOM_CHARS + CHECK_CHARS;
 /// How many characters of a key are shown in lists.
@@ -19,6 +21,24 @@ const RANDOM_CHARS: usize = 32;
 const CHECK_CHARS: usize = 7;
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+
+/// Where a key is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Realm {
+    /// In the real registry.
+    Live,
+    /// In its sandbox.
+    Test,
+}
+
+impl Realm {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Live => PREFIX,
+            Self::Test => TEST_PREFIX,
+        }
+    }
+}
 
 /// A whole key, which only its owner may see, once. It can't be printed by accident.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,14 +52,21 @@ impl fmt::Debug for Secret {
 
 /// A text that is no key of this service: mistyped, cut off, or something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the key is mistyped or cut off: it is not `kyo_live_` and 39 characters with a checksum that fits")]
+#[error(
+    "the key is mistyped or cut off: it is not `kyo_live_` or `kyo_test_` and 39 characters with a checksum that fits"
+)]
 pub struct Mistyped;
 
 impl Secret {
-    /// A new key.
+    /// A new key of the real registry.
     pub fn new() -> Self {
+        Self::of(Realm::Live)
+    }
+
+    /// A new key.
+    pub fn of(realm: Realm) -> Self {
         let mut text = String::with_capacity(CHARS);
-        text.push_str(PREFIX);
+        text.push_str(realm.prefix());
         text.push_str(&base32(&clock::random::<20>()));
         text.push_str(&check_of(&text));
         Self(text)
@@ -48,13 +75,18 @@ impl Secret {
     /// A key as somebody sent it, when its form and its checksum are right. Whether it is live is another question.
     pub fn read(text: &str) -> Result<Self, Mistyped> {
         let (body, check) = text.split_at_checked(CHARS - CHECK_CHARS).ok_or(Mistyped)?;
-        let random = body.strip_prefix(PREFIX).ok_or(Mistyped)?;
+        let random = body.strip_prefix(PREFIX).or_else(|| body.strip_prefix(TEST_PREFIX)).ok_or(Mistyped)?;
         if is_base32(random) && check == check_of(body) { Ok(Self(text.to_owned())) } else { Err(Mistyped) }
     }
 
     /// The key itself, to be shown to its owner.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Where it is good.
+    pub fn realm(&self) -> Realm {
+        if self.0.starts_with(TEST_PREFIX) { Realm::Test } else { Realm::Live }
     }
 
     /// What is stored of it. A plain hash is right for 160 random bits, and a lookup by hash tells nothing by its time.

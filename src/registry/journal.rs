@@ -65,8 +65,11 @@ pub enum JournalEntry {
         check: CheckId,
         /// The moment of the answer.
         at_ms: i64,
-        /// Who asked.
+        /// Whose questions these are.
         developer: OrgId,
+        /// The contractor who asked them, if the developer did not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked_by: Option<OrgId>,
         /// What held for every item that did not say otherwise.
         context: ContextRecord,
         /// How many items.
@@ -233,6 +236,7 @@ impl Committer {
             check: id,
             at_ms: written.moment_ms,
             developer: decided.developer,
+            asked_by: decided.asked_by,
             context: decided.context.record(),
             items: decided.items.len() as u64,
             items_root: Sha256(decided.items_root.0),
@@ -250,6 +254,8 @@ impl Committer {
         let valid_until_ms = decided.items.iter().map(|it| it.valid_until_ms).min().unwrap_or(i64::MAX);
         Ok(Checked {
             check: id,
+            developer: decided.developer,
+            asked_by: decided.asked_by,
             log: written.head,
             moment_ms: written.moment_ms,
             rule_version: written.rule_version,
@@ -266,6 +272,7 @@ impl Committer {
 /// A check that is decided, and what the journal keeps of it: everything that takes time, done beside the runtime.
 struct Decided {
     developer: OrgId,
+    asked_by: Option<OrgId>,
     context: Context,
     items: Vec<ItemAnswer>,
     permitted: u64,
@@ -288,6 +295,7 @@ impl Decided {
         let is_permitted = |item: &&ItemAnswer| item.verdict == Verdict::Permitted;
         Ok(Self {
             developer: check.developer,
+            asked_by: check.asked_by,
             context: check.context,
             permitted: items.iter().filter(is_permitted).count() as u64,
             salt,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::control::lookup::{Internet, Lookup};
+use super::credential::Realm;
 use super::journal::{Committer, Journal};
 use super::keys::{SigningKeyError, signer};
 use super::metrics::Metrics;
@@ -113,6 +114,17 @@ pub enum OpenError {
     },
 }
 
+impl From<SubmitError> for OpenError {
+    fn from(error: SubmitError) -> Self {
+        Self::Begin(match error {
+            SubmitError::Refused(refusals) => {
+                refusals.into_iter().map(|refusal| refusal.detail).collect::<Vec<_>>().join("; ")
+            }
+            error => error.to_string(),
+        })
+    }
+}
+
 /// One node; cloning shares it.
 #[derive(Clone)]
 pub struct Registry(Arc<Inner>);
@@ -120,6 +132,7 @@ pub struct Registry(Arc<Inner>);
 struct Inner {
     db: Db,
     clock: Clock,
+    realm: Realm,
     settings: Settings,
     shared: Arc<SharedIndex>,
     sequencer: Sequencer,
@@ -137,6 +150,11 @@ impl Registry {
     /// Opens a node: makes the data folder and the keys if there are none, brings the tables up to date, refuses a
     /// database that is older than what was published, begins the log if it is empty, and folds it.
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, OpenError> {
+        Self::open_in(Realm::Live, settings, clock).await
+    }
+
+    /// As [`Registry::open`], for what is real or for what is not.
+    pub(super) async fn open_in(realm: Realm, settings: Settings, clock: Clock) -> Result<Self, OpenError> {
         if !is_token(&settings.node) {
             return Err(OpenError::Node(settings.node));
         }
@@ -169,6 +187,7 @@ impl Registry {
         let registry = Self(Arc::new(Inner {
             db,
             clock,
+            realm,
             settings,
             shared,
             sequencer,
@@ -207,10 +226,7 @@ impl Registry {
             Ok(_) => Ok(()),
             // Another node was faster; its log is the one.
             Err(SubmitError::Refused(_)) if self.0.shared.published() > 0 => Ok(()),
-            Err(SubmitError::Refused(refusals)) => Err(OpenError::Begin(
-                refusals.into_iter().map(|refusal| refusal.detail).collect::<Vec<_>>().join("; "),
-            )),
-            Err(error) => Err(OpenError::Begin(error.to_string())),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -300,6 +316,11 @@ impl Registry {
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// Whether what is recorded here is real.
+    pub fn realm(&self) -> Realm {
+        self.0.realm
     }
 
     /// The settings that the node was opened with.

@@ -7,8 +7,9 @@
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
-use super::authority::Developer;
+use super::authority::Asker;
 use super::checks::{CheckError, Checked, Context, Item, MAX_ITEMS};
+use super::failure::Failure;
 use super::node::Registry;
 use crate::domain::ids::CheckId;
 
@@ -21,7 +22,7 @@ pub type Arrived = (Item, usize);
 /// A stream of checks; [`CheckStream::next`] gives one chunk after the other.
 pub struct CheckStream<E> {
     registry: Registry,
-    developer: Developer,
+    by: Asker,
     context: Context,
     source: BoxStream<'static, Result<Arrived, E>>,
     totals: Totals,
@@ -46,17 +47,19 @@ pub enum Broken<E> {
     Source(E),
     /// A chunk was not answered.
     Check(CheckError),
+    /// Whoever asks may not ask any more for the developer.
+    Ended(Failure),
 }
 
 impl<E> CheckStream<E> {
-    /// Answers the items of `source` for this developer.
+    /// Answers the items of `source`, as questions of whoever asks or is asked for.
     pub fn new(
         registry: Registry,
-        developer: Developer,
+        by: Asker,
         context: Context,
         source: BoxStream<'static, Result<Arrived, E>>,
     ) -> Self {
-        Self { registry, developer, context, source, totals: Totals::default(), ended: false }
+        Self { registry, by, context, source, totals: Totals::default(), ended: false }
     }
 
     /// The answers to the next chunk: 1 to [`MAX_ITEMS`] items. `None` after the last, and after an error.
@@ -69,7 +72,10 @@ impl<E> CheckStream<E> {
             Ok(items) => items,
             Err(error) => return Some(Err(self.end(Broken::Source(error)))),
         };
-        match self.registry.check_by(&self.developer, self.context.clone(), items).await {
+        if let Err(failure) = self.by.still(&self.registry).await {
+            return Some(Err(self.end(Broken::Ended(failure))));
+        }
+        match self.registry.check_by(&self.by, self.context.clone(), items).await {
             Ok(checked) => {
                 self.totals.items += checked.items.len() as u64;
                 self.totals.permitted += checked.permitted;

@@ -87,6 +87,7 @@ pub const ALL: &[(&str, Texts)] = &[
     ("catalogue/orgs", super::catalogue::ORG_TEXTS),
     ("catalogue/rebuild", super::catalogue::REBUILD_TEXTS),
     ("challenges", super::challenges::TEXTS),
+    ("challenges", super::contractors::TEXTS),
     ("db", super::db::TEXTS),
     ("entries", super::entries::TEXTS),
     ("events", super::events::TEXTS),

@@ -123,7 +123,12 @@ fn training_check(scene: &Scene, work: kyodaku::domain::ids::WorkId) -> Check {
     let context =
         Context { uses: vec![Use::TrainGenerative], model: None, territory: None, with_parts: false };
     let question: Question = context.question(developer, vec![SubjectKey::work(work)]);
-    Check { developer, context, items: vec![Item { reference: None, question: Ok(question) }] }
+    Check {
+        asked_by: None,
+        developer,
+        context,
+        items: vec![Item { reference: None, question: Ok(question) }],
+    }
 }
 
 both!(no_check_asked_after_a_revocation_permits_on_any_node, async |world: World| {

@@ -68,6 +68,7 @@ fn question(developer: OrgId) -> Check {
     };
     let item = Item { reference: None, question: Ok(question) };
     Check {
+        asked_by: None,
         developer,
         context: Context { uses, model: None, territory: None, with_parts: false },
         items: vec![item],

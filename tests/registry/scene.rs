@@ -165,6 +165,7 @@ impl Scene {
             question: Ok(self.question(key)),
         };
         Check {
+            asked_by: None,
             developer: self.developer.0,
             context: Context {
                 uses: vec![Use::TrainGenerative],

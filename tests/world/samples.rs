@@ -35,6 +35,9 @@ impl Samples {
             "grants_survive": false,
         });
         let mandate: Value = victim.post("/v1/mandates", &mandate).await.json();
+        let helper = stage.developer("Shitauke Works").await;
+        let contractor = json!({ "organization": helper.org });
+        let contractor: Value = victim.post("/v1/contractors", &contractor).await.json();
         let works = Works::new(stage, &victim).await;
         let by_name = HashMap::from([
             ("membership", text(&membership["membership"])),
@@ -47,6 +50,7 @@ impl Samples {
             ("proposal", text(&proposal["proposal"])),
             ("code", "not_found".to_owned()),
             ("work", works.work),
+            ("contractor", text(&contractor["contractor"])),
             ("holding", works.holding),
             ("binding", works.binding),
             ("link", works.link),

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::domain::decision::{Note, NoteCode, Reason, ReasonCode};
 use crate::domain::explain::{self, Lang};
-use crate::domain::ids::CheckId;
+use crate::domain::ids::{CheckId, OrgId};
 use crate::http::language::Language;
 use crate::http::problem::Problem;
 use crate::http::reply::Reply;
@@ -18,6 +18,9 @@ use crate::registry::checks::{Checked, ItemAnswer};
 #[derive(Debug, Serialize)]
 pub(in crate::http) struct Head<'a> {
     check: CheckId,
+    developer: OrgId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_by: Option<OrgId>,
     at: String,
     log_size: u64,
     log_root: String,
@@ -59,6 +62,8 @@ impl<'a> Head<'a> {
     pub(in crate::http) fn of(checked: &'a Checked, language: Language) -> Self {
         Self {
             check: checked.check,
+            developer: checked.developer,
+            asked_by: checked.asked_by,
             at: moment(checked.moment_ms),
             log_size: checked.log.size,
             log_root: BASE64.encode(checked.log.root.as_bytes()),

@@ -26,7 +26,7 @@ use crate::http::extract::body::read;
 use crate::http::language::Language;
 use crate::http::problem::{Code, Problem};
 use crate::http::subject::{ContextWire, item, unreadable};
-use crate::registry::authority::{Developer, Proof};
+use crate::registry::authority::Asker;
 use crate::registry::checks::{Checked, Context};
 use crate::registry::streams::{Arrived, Broken, CheckStream, Totals};
 
@@ -35,7 +35,7 @@ const FRAME: usize = 65_536;
 
 pub(super) async fn answer(
     app: App,
-    by: Developer,
+    by: Asker,
     language: Language,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -47,7 +47,7 @@ pub(super) async fn answer(
     let request_id = parts.extensions.get::<RequestId>().map(|id| id.as_str().to_owned());
     let mut lines = Lines::new(body, IDLE);
     let context = first_line(&mut lines).await?;
-    let developer = by.actor().org();
+    let developer = by.developer();
     let source = items(lines, developer, context.clone());
     let checks = CheckStream::new(app.registry().clone(), by, context, source.boxed());
     let answering = Answering { checks, language, request_id, frames: VecDeque::new(), ended: false };
@@ -127,6 +127,7 @@ impl Answering {
         let problem = match broken {
             Broken::Source(problem) => problem,
             Broken::Check(error) => error.into(),
+            Broken::Ended(failure) => failure.into(),
         };
         let json = problem.json(self.request_id.as_deref());
         serde_json::value::RawValue::from_string(json).unwrap_or_default()

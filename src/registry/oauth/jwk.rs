@@ -110,6 +110,13 @@ pub struct Jwk {
     names: Option<Names>,
 }
 
+impl Jwk {
+    /// The name by which tokens name it as their signer, if it signs any.
+    pub fn kid(&self) -> Option<&str> {
+        self.names.as_ref().map(|names| names.kid.as_str())
+    }
+}
+
 /// What a verifier picks a key by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Names {

@@ -110,6 +110,9 @@ texts! {
         FROM security_events ORDER BY id";
     WRITE_SECURITY_EVENTS = "INSERT INTO security_events (id, at_ms, operation, status, org, person, credential, peer, \
         request, lost) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    READ_CONTRACTORS = "SELECT id, developer, organization, created_ms, expires_ms, ended_ms FROM contractors ORDER BY id";
+    WRITE_CONTRACTORS = "INSERT INTO contractors (id, developer, organization, created_ms, expires_ms, ended_ms) VALUES \
+        ($1, $2, $3, $4, $5, $6)";
 }
 
 /// How long a statement may take, without a limit, to the end of the transaction.
@@ -143,4 +146,5 @@ pub const TABLES: &[Table] = &[
     table("revoked_tokens", "ti", READ_REVOKED_TOKENS, WRITE_REVOKED_TOKENS),
     table("used_assertions", "bi", READ_USED_ASSERTIONS, WRITE_USED_ASSERTIONS),
     table("security_events", "titittttti", READ_SECURITY_EVENTS, WRITE_SECURITY_EVENTS),
+    table("contractors", "tttiii", READ_CONTRACTORS, WRITE_CONTRACTORS),
 ];

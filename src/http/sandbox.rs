@@ -1,0 +1,56 @@
+//! Two faces at one address: a key or token of the sandbox is answered by the sandbox, everything else by the real registry.
+//!
+//! Every answer of the sandbox bears the header `Kyodaku-Sandbox: true`, so that nobody takes it for a permission.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::Response;
+use data_encoding::BASE64URL_NOPAD;
+use serde::Deserialize;
+use tower::ServiceExt;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use super::app::App;
+use super::routes::{router, table};
+use crate::registry::credential::TEST_PREFIX;
+use crate::registry::oauth::{self, jwk::Jwk};
+
+/// The header of every answer of a sandbox.
+pub const MARK: HeaderName = HeaderName::from_static("kyodaku-sandbox");
+
+/// The whole service: the table of routes, and where there is a sandbox, another one before it.
+///
+/// # Panics
+/// As [`router`].
+pub fn faces(app: &App) -> Router {
+    let live = router(app, table());
+    let Some(sandbox) = app.sandbox() else { return live };
+    let signers = oauth::signing_keys(sandbox.registry());
+    let mark = SetResponseHeaderLayer::overriding(MARK, HeaderValue::from_static("true"));
+    let sandbox = router(sandbox, table()).layer(mark);
+    Router::new().fallback(async move |request: Request| -> Response {
+        let face = if is_test(request.headers(), &signers) { sandbox } else { live };
+        face.oneshot(request).await.unwrap_or_else(|never| match never {})
+    })
+}
+
+/// Whether it shows a key of the sandbox, or a token that the sandbox signed, as far as its form tells.
+fn is_test(headers: &HeaderMap, signers: &[Jwk]) -> bool {
+    let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let shown = shown.and_then(|text| text.split_once(' ')).map_or("", |(_, shown)| shown);
+    shown.starts_with(TEST_PREFIX)
+        || signer(shown).is_some_and(|kid| signers.iter().any(|key| key.kid() == Some(kid.as_str())))
+}
+
+/// The key that a token names as its signer (RFC 7515 section 4.1.4).
+fn signer(token: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Header {
+        kid: String,
+    }
+    let (header, _) = token.split_once('.')?;
+    let json = BASE64URL_NOPAD.decode(header.as_bytes()).ok()?;
+    serde_json::from_slice::<Header>(&json).ok().map(|header| header.kid)
+}
