@@ -210,6 +210,8 @@ settings! {
     mail_url: MailUrl => format!("folder:{}", data_dir.join("mail").display());
     /// Who sends them.
     mail_from: String => "Kyodaku <kyodaku@localhost>";
+    /// Whether organizations may enter themselves; the registrar verifies them in any case. Otherwise it also enters them: `true` or `false`.
+    registration: bool => "true";
     /// Whether in every organization a second person must approve what may open something: `true` or `false`.
     four_eyes: bool => "false";
     /// The form of log lines on stderr: `text` or `json`.

@@ -40,6 +40,7 @@ mod powers;
 pub mod problem;
 mod proposals;
 mod rates;
+mod registrations;
 pub mod reply;
 pub mod routes;
 pub mod sandbox;

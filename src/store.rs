@@ -13,7 +13,7 @@
 //! | [`payloads`] | what people typed: erasable, outside the log |
 //! | [`idempotency`] | answers already given to a key |
 //! | [`catalogue`] | what people browse; can be rebuilt from the log |
-//! | [`logins`], [`second_factors`], [`sessions`], [`tokens`] | how people and programs sign in, and their sign-ins |
+//! | [`logins`], [`registrations`], [`second_factors`], [`sessions`], [`tokens`] | how people and programs sign in, and their sign-ins |
 //! | [`contractors`] | who asks for a developer |
 //! | [`events`] | who signed in, was refused, and looked at what |
 //! | [`accounts`], [`proposals`], [`policies`], [`challenges`] | people and keys, what waits for a second person and where, proofs of control |
@@ -35,6 +35,7 @@ pub mod logins;
 pub mod payloads;
 pub mod policies;
 pub mod proposals;
+pub mod registrations;
 pub mod second_factors;
 pub mod sessions;
 pub mod sql;

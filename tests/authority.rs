@@ -257,6 +257,7 @@ const NOT_NOW: &[(&str, &str, &str)] = &[
     ("signIn", "invalid_credentials", "nobody has the address"),
     ("refreshSession", "invalid_credentials", "nobody has the token"),
     ("setPassword", "invalid_credentials", "the same"),
+    ("completeRegistration", "invalid_credentials", "the same"),
     ("issueToken", "invalid_client", "nobody has the secret"),
     ("revokeToken", "invalid_client", "the same"),
     ("introspectToken", "invalid_client", "the same"),

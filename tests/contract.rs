@@ -79,8 +79,15 @@ fn the_page_of_operations_is_made_from_the_table() {
 }
 
 /// Public operations whose credentials stand in the body.
-const IN_BODY: [&str; 6] =
-    ["signIn", "refreshSession", "setPassword", "issueToken", "revokeToken", "introspectToken"];
+const IN_BODY: [&str; 7] = [
+    "signIn",
+    "refreshSession",
+    "setPassword",
+    "completeRegistration",
+    "issueToken",
+    "revokeToken",
+    "introspectToken",
+];
 
 #[test]
 fn an_operation_takes_credentials_unless_it_is_public() {

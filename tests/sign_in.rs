@@ -1,6 +1,7 @@
 //! People are invited, sign in, stay signed in, and stop.
 
 pub(crate) mod factor;
+mod registration;
 
 use std::time::Duration;
 

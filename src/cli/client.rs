@@ -14,6 +14,8 @@ use url::{Host, Url};
 
 use super::{Failure, output};
 use crate::domain::explain::Lang;
+use crate::http::sandbox::MARK;
+use crate::registry::credential::TEST_PREFIX;
 
 /// The media type of JSON texts, one a line.
 pub(super) const NDJSON: &str = "application/x-ndjson";
@@ -34,6 +36,9 @@ pub(super) struct ClientArgs {
     /// After how many seconds without a sign of life the server counts as unavailable
     #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     timeout: u64,
+    /// Ask the sandbox, with a key that begins with `kyo_test_`; nothing that it answers is a permission
+    #[arg(long)]
+    sandbox: bool,
 }
 
 impl std::fmt::Debug for ClientArgs {
@@ -137,6 +142,8 @@ pub(super) struct Server {
     client: Client,
     timeout: Duration,
     language: Lang,
+    /// Whether answers of a sandbox are wanted, and no others.
+    sandbox: bool,
 }
 
 impl Server {
@@ -146,7 +153,15 @@ impl Server {
         if key.is_empty() {
             return Err(Failure::usage("there is no API key: set `KYODAKU_API_KEY` (or use `--api-key`)"));
         }
-        Self::with_key(&args.url, key, Duration::from_secs(args.timeout))
+        if args.sandbox {
+            output::warning("from the sandbox: nothing of it is a permission");
+        } else if key.starts_with(TEST_PREFIX) {
+            return Err(Failure::usage(
+                "the API key is one of the sandbox, in which nothing is real: add `--sandbox`",
+            ));
+        }
+        let server = Self::with_key(&args.url, key, Duration::from_secs(args.timeout))?;
+        Ok(Self { sandbox: args.sandbox, ..server })
     }
 
     /// The server at `url`, asked with `key`.
@@ -179,7 +194,7 @@ impl Server {
         let client =
             client.build().map_err(|error| Failure::new(format!("no client can be made: {error}")))?;
         let base = base.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { base, key: bearer, client, timeout, language: output::language() })
+        Ok(Self { base, key: bearer, client, timeout, language: output::language(), sandbox: false })
     }
 
     /// The same, told in this language.
@@ -258,7 +273,7 @@ impl Server {
         })??;
         let status = response.status();
         if status.is_success() {
-            return Ok(response);
+            return self.of_its_world(response);
         }
         let problem = match tokio::time::timeout(self.timeout, whole(response)).await {
             Ok(Ok(bytes)) => {
@@ -269,6 +284,17 @@ impl Server {
         let words = problem.map_or_else(String::new, |problem| format!(": {problem}"));
         let why = format!("the server answered {}{words}", status.as_u16());
         Err(NoAnswer { status: Some(status.as_u16()), why })
+    }
+}
+
+impl Server {
+    /// An answer of the sandbox where that is meant, and one of the real registry where it is not.
+    fn of_its_world(&self, response: Response) -> Result<Response, NoAnswer> {
+        match (response.headers().contains_key(MARK), self.sandbox) {
+            (true, false) => Err(NoAnswer::new("the answer is one of a sandbox, in which nothing is real")),
+            (false, true) => Err(NoAnswer::new("the answer is real, and `--sandbox` was said")),
+            _ => Ok(response),
+        }
     }
 }
 

@@ -48,6 +48,7 @@ pub(super) async fn run(args: Args) -> Outcome {
     let app = App::new(registry)
         .behind(config.proxies.as_slice())
         .answering(u32::try_from(config.requests_per_minute).unwrap_or(u32::MAX));
+    let app = app.open(config.registration);
     let app = sandbox.into_iter().fold(app, App::beside);
     serve(listener, app, limits(&config), &Upkeep::of(&config), server::stop_signal()).await;
     drop(stop_figures);

@@ -17,13 +17,14 @@ pub struct App {
     at_least_wait: Duration,
     proxies: Arc<[IpAddr]>,
     rates: Option<Arc<Rates>>,
+    is_open: bool,
 }
 
 impl App {
     /// The face of a node.
     pub fn new(registry: Registry) -> Self {
         let at_least_wait = Duration::from_secs(2);
-        Self { registry, sandbox: None, at_least_wait, proxies: Arc::default(), rates: None }
+        Self { registry, sandbox: None, at_least_wait, proxies: Arc::default(), rates: None, is_open: true }
     }
 
     /// The same, waiting this long for a log size that a caller asks for (2 s when not said).
@@ -50,7 +51,7 @@ impl App {
     /// The same, with a sandbox beside it, which answers on the same terms and counts to the same quotas. It is called last.
     #[must_use]
     pub fn beside(self, sandbox: Registry) -> Self {
-        let sandbox = Self { registry: sandbox, sandbox: None, ..self.clone() };
+        let sandbox = Self { registry: sandbox, sandbox: None, is_open: false, ..self.clone() };
         Self { sandbox: Some(Box::new(sandbox)), ..self }
     }
 
@@ -63,6 +64,17 @@ impl App {
     /// The sandbox, where there is one.
     pub(super) fn sandbox(&self) -> Option<&Self> {
         self.sandbox.as_deref()
+    }
+
+    /// The same, where only the registrar enters organizations, unless it is `open`.
+    #[must_use]
+    pub fn open(self, open: bool) -> Self {
+        Self { is_open: open, ..self }
+    }
+
+    /// Whether organizations may enter themselves.
+    pub(super) const fn is_open(&self) -> bool {
+        self.is_open
     }
 
     /// How many requests are answered, if that has an end.

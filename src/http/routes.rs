@@ -22,7 +22,7 @@ use super::problem::{Code, Problem};
 use super::{
     authzen, batch, bindings, checks, claims, contractors, control, datadiligence, denials, events,
     explanations, factors, grants, holdings, keys, links, models, oauth, organizations, pages, passwords,
-    people, powers, proposals, sessions, status, works,
+    people, powers, proposals, registrations, sessions, status, works,
 };
 
 /// 1024 bytes.
@@ -148,6 +148,7 @@ pub fn table() -> Vec<Route> {
         people::routes(),
         powers::routes(),
         proposals::routes(),
+        registrations::routes(),
         sessions::routes(),
         works::routes(),
     ]

@@ -17,9 +17,10 @@ use crate::domain::act::{PersonAdded, PersonRemoved};
 use crate::domain::admit::{Refusal, code};
 use crate::domain::ids::{KeyId, OrgId, PersonId};
 use crate::store::accounts::{ApiKey, Person};
+use crate::store::logins::Login;
 use crate::store::proposals::{self, ProposalState};
 use crate::store::sessions::{self, Ended};
-use crate::store::{StoreError, Tx, accounts as tables, idempotency, logins, second_factors};
+use crate::store::{StoreError, Tx, accounts as tables, idempotency, logins, registrations, second_factors};
 
 /// How long a key lives, at most and when nothing else is said, in days.
 pub const MAX_KEY_DAYS: u16 = 365;
@@ -34,6 +35,13 @@ pub enum AccountChange {
     NobodyYet(OrgId),
     /// A person gets a key.
     AddKey(ApiKey, [u8; 32]),
+    /// An organization has entered itself: its first person signs in with the address to which the token was mailed.
+    Enter {
+        /// SHA-256 of the token.
+        token_hash: [u8; 32],
+        /// How the person signs in.
+        login: Login,
+    },
     /// A person is removed, with all keys and sessions, and cannot sign in any more.
     RemovePerson {
         /// From where.
@@ -65,6 +73,13 @@ pub(super) async fn refusal(
         {
             let detail = format!("`{proposal}` does not wait for you: it is decided, over, or your own");
             return Ok(Some(Refusal { code: NOT_WAITING, ..Refusal::of_command(detail) }));
+        }
+        if let AccountChange::Enter { token_hash, login } = change
+            && !registrations::can_be_taken(tx, token_hash, &login.email, now_ms).await?
+        {
+            let detail =
+                "the token is spent, or somebody signs in with the address: ask for another one, or sign in";
+            return Ok(Some(Refusal { code: NOT_WAITING, ..Refusal::of_command(detail.to_owned()) }));
         }
         if let AccountChange::NobodyYet(org) = change
             && tables::had_people(tx, &org.to_string()).await?
@@ -98,6 +113,13 @@ pub(super) async fn write(
                 logins::delete(tx, &person, now_ms).await?;
                 second_factors::delete(tx, &person).await?;
                 sessions::end_of_person(tx, &person, None, Ended::Removed, now_ms).await?;
+            }
+            AccountChange::Enter { token_hash, login } => {
+                let is_taken = registrations::take(tx, token_hash, &login.email, now_ms).await?;
+                let Login { person, email, password, .. } = login;
+                if !is_taken || !logins::put(tx, person, email, password, now_ms).await? {
+                    return Err(StoreError::Conflict("the token was spent meanwhile".to_owned()));
+                }
             }
             AccountChange::EndSessions(org) => {
                 sessions::end_of_org(tx, &org.to_string(), Ended::Suspended, now_ms).await?;

@@ -12,6 +12,7 @@ mod credentials;
 mod factor;
 mod letters;
 pub mod password;
+pub mod registration;
 mod seal;
 mod secret;
 mod throttle;
@@ -41,7 +42,7 @@ use crate::domain::ids::{OrgId, PersonId, SessionId};
 use crate::store::StoreError;
 use crate::store::logins::{self, Login};
 use crate::store::sessions::{self, Ended, Family, NewSession};
-use crate::store::tokens;
+use crate::store::{registrations, tokens};
 
 pub use credentials::{change_password, invite, request_reset, set_password};
 pub use factor::{Offered, confirm as confirm_factor, offer as offer_factor, remove as remove_factor};
@@ -348,7 +349,8 @@ impl Registry {
         let mut tx = self.db().begin().await?;
         let purged = logins::purge_links(&mut tx, before_ms).await?
             + sessions::purge(&mut tx, before_ms).await?
-            + tokens::purge(&mut tx, now_ms.saturating_sub(DAY_MS)).await?;
+            + tokens::purge(&mut tx, now_ms.saturating_sub(DAY_MS)).await?
+            + registrations::purge(&mut tx, now_ms).await?;
         tx.commit().await?;
         Ok(purged)
     }

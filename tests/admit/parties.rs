@@ -24,6 +24,10 @@ fn roles_are_stated_once_and_a_registrar_has_no_other() {
     }
     let readers = stage.ok(&registrar, with(&[Role::RightsHolder, Role::AiDeveloper]));
     assert_eq!(readers, [registrar.party]);
+    // Who enters itself is entered by the installation, which does not verify it.
+    let org = stage.id();
+    stage.ok(&installation, OrgRegistered { org, roles: vec![Role::AiDeveloper] });
+    stage.no(&installation, OrgVerified { org, evidence: None }, &[("unauthorized", "")]);
 }
 
 #[test]

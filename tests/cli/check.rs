@@ -353,3 +353,32 @@ fn a_wrong_call_is_2_and_asks_nobody() {
     assert!(keyless.code == 2 && keyless.err.contains("KYODAKU_API_KEY"), "{}", keyless.err);
     assert!(fake.asked().is_empty());
 }
+
+#[test]
+fn an_answer_of_the_sandbox_counts_only_where_it_is_asked_for() {
+    let answer = |marked: bool| {
+        Fake::new(move |asked, stream| {
+            let body = all(asked);
+            let mark = if marked { "Kyodaku-Sandbox: true\r\n" } else { "" };
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n{mark}Content-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
+            stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        })
+    };
+    // By a real key and unasked, a sandbox's permit is no answer.
+    for (marked, arguments, code) in [
+        (true, &["mal:1"][..], 69),
+        (false, &["--sandbox", "mal:1"], 69),
+        (false, &["mal:1"], 0),
+        (true, &["--sandbox", "mal:1"], 0),
+    ] {
+        let said = check(&answer(marked), arguments);
+        assert_eq!(said.code, code, "{arguments:?} {marked}: {}{}", said.out, said.err);
+    }
+    let said =
+        run(["check", "--url", "http://127.0.0.1:9", "--api-key", "kyo_test_x", "--use", "search", "mal:1"]);
+    assert_eq!(said.code, 2, "{}", said.err);
+    assert!(said.err.contains("--sandbox"), "{}", said.err);
+}

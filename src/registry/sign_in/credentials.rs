@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use super::factor::{proved, session_of};
+use super::letters::{self, Letter};
 use super::password::Password;
 use super::secret::MailedToken;
-use super::{DAY_MS, SPENT, corrupt, letters};
+use super::{DAY_MS, SPENT, corrupt};
 use crate::domain::ids::{OrgId, PersonId};
 use crate::registry::accounts::{before, detached, manages};
 use crate::registry::answer::{keep, moment};
@@ -40,7 +41,7 @@ pub async fn change_password(
 ) -> Result<(), Failure> {
     let session = session_of(actor)?.to_string();
     let login = proved(registry, actor, current, "/current", peer).await?;
-    refuse_bad(registry, &new, &login.email, &login.org, "/new").await?;
+    refuse_bad(&new, &login.email, &name_of(registry, &login.org).await?, "/new")?;
     let (db, hash, now_ms) =
         (registry.db().clone(), registry.desk().passwords.hash(new).await?, registry.clock().now_ms());
     let is_changed = detached(async move {
@@ -61,15 +62,14 @@ pub async fn change_password(
     }
 }
 
-async fn refuse_bad(
-    registry: &Registry,
+/// Refuses a password that is easy to guess for one with this address, at an organization of this name.
+pub(super) fn refuse_bad(
     new: &Password,
     email: &str,
-    org: &str,
+    organization: &str,
     pointer: &'static str,
 ) -> Result<(), Failure> {
-    let name = name_of(registry, org).await?;
-    match new.fault(&[email, &name]) {
+    match new.fault(&[email, organization]) {
         Some((code, detail)) => Err(Failure::fault(pointer, code, detail)),
         None => Ok(()),
     }
@@ -154,8 +154,12 @@ async fn letter(
     token: &MailedToken,
 ) -> Result<Mail, Failure> {
     let name = name_of(registry, org).await?;
-    let (service, until) = (&registry.desk().public_url, moment(link.expires_ms));
-    Ok(letters::letter(link.purpose, &link.email, service, &name, &token.expose(), &until))
+    let (token, until) = (&token.expose(), &moment(link.expires_ms));
+    let letter = match link.purpose {
+        Purpose::Invitation => Letter::Invitation { token, until },
+        Purpose::Reset => Letter::Reset { token, until },
+    };
+    Ok(letters::letter(&letter, &link.email, &registry.desk().public_url, &name))
 }
 
 /// Asks for another password by mail. The answer is the same whether anybody has the address; the work is done after it.
@@ -211,7 +215,7 @@ pub async fn set_password(
     let token = MailedToken::read(token).ok_or(Failure::NotYou(SPENT))?;
     let now_ms = registry.clock().now_ms();
     let link = logins::link(registry.db(), &token.hash(), now_ms).await?.ok_or(Failure::NotYou(SPENT))?;
-    refuse_bad(registry, &password, &link.email, &link.org, "/password").await?;
+    refuse_bad(&password, &link.email, &name_of(registry, &link.org).await?, "/password")?;
     let (db, hash) = (registry.db().clone(), desk.passwords.hash(password).await?);
     let person = link.person.parse().map_err(|_| corrupt("person", &link.person))?;
     let org = link.org.parse().map_err(|_| corrupt("organization", &link.org))?;

@@ -113,6 +113,10 @@ texts! {
     READ_CONTRACTORS = "SELECT id, developer, organization, created_ms, expires_ms, ended_ms FROM contractors ORDER BY id";
     WRITE_CONTRACTORS = "INSERT INTO contractors (id, developer, organization, created_ms, expires_ms, ended_ms) VALUES \
         ($1, $2, $3, $4, $5, $6)";
+    READ_REGISTRATIONS = "SELECT token_hash, email, email_key, name, roles, created_ms, expires_ms FROM registrations \
+        ORDER BY token_hash";
+    WRITE_REGISTRATIONS = "INSERT INTO registrations (token_hash, email, email_key, name, roles, created_ms, expires_ms) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
 }
 
 /// How long a statement may take, without a limit, to the end of the transaction.
@@ -147,4 +151,5 @@ pub const TABLES: &[Table] = &[
     table("used_assertions", "bi", READ_USED_ASSERTIONS, WRITE_USED_ASSERTIONS),
     table("security_events", "titittttti", READ_SECURITY_EVENTS, WRITE_SECURITY_EVENTS),
     table("contractors", "tttiii", READ_CONTRACTORS, WRITE_CONTRACTORS),
+    table("registrations", "bttttii", READ_REGISTRATIONS, WRITE_REGISTRATIONS),
 ];
