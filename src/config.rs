@@ -8,7 +8,9 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
-pub use value::{Addresses, DatabaseUrl, LogFormat, MailUrl, MaybeListen, NodeName, Origin, Value, WebUrl};
+pub use value::{
+    Addresses, DatabaseUrl, LogFormat, MailUrl, MaybeListen, MaybePath, NodeName, Origin, Value, WebUrl,
+};
 
 /// The file that is read when no other is named and this one is there.
 pub const DEFAULT_FILE: &str = "kyodaku.toml";
@@ -170,6 +172,10 @@ settings! {
     database_url: DatabaseUrl => format!("sqlite:{}", data_dir.join("kyodaku.db").display());
     /// The address and port on which the server listens.
     listen: std::net::SocketAddr => "127.0.0.1:8080";
+    /// The PEM file of the certificate with which the server speaks TLS, those up to its root after it; with `tls_key`, and in the clear when both are empty.
+    tls_cert: MaybePath => "";
+    /// The PEM file of the certificate's private key, which has no passphrase.
+    tls_key: MaybePath => "";
     /// Where the figures for Prometheus are told at `/metrics`, apart from everything else; nowhere when it is empty.
     metrics: MaybeListen => "";
     /// The name of this registry in every checkpoint it signs, for ever: a URL without its scheme.
@@ -199,7 +205,7 @@ settings! {
     /// How many requests each person may send in a minute, with all keys and sessions, and each network without one a tenth of that; 0 is no limit.
     requests_per_minute: u64, 0..=1_000_000 => 6_000;
     /// Where people reach this registry, as letters tell them: a URL without a slash at the end.
-    public_url: WebUrl => format!("http://{listen}");
+    public_url: WebUrl => format!("{}://{listen}", if tls_cert.0.is_some() { "https" } else { "http" });
     /// Proxies in front of this server: their addresses with blanks between, whose `X-Forwarded-For` is believed.
     proxies: Addresses => "";
     /// How letters are sent: `smtp://USER:PASSWORD@HOST`, `smtps://…`, or `folder:PATH` for files that somebody reads.
@@ -239,7 +245,29 @@ impl Config {
         for (key, value) in flags {
             stated.put(&key, value, Source::Flag)?;
         }
-        Config::of(&stated)
+        let config = Config::of(&stated)?;
+        config.agree()?;
+        Ok(config)
+    }
+
+    /// Refuses settings that are right each by itself, and wrong together.
+    fn agree(&self) -> Result<(), ConfigError> {
+        let lacks = |key, other: &str| ConfigError::Value {
+            key,
+            place: self.source(key).unwrap_or(Source::Default),
+            text: String::new(),
+            why: format!("`{other}` is stated, and TLS takes both a certificate and its key, or neither"),
+        };
+        match (&self.tls_cert.0, &self.tls_key.0) {
+            (Some(_), None) => Err(lacks("tls_key", "tls_cert")),
+            (None, Some(_)) => Err(lacks("tls_cert", "tls_key")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The files of TLS, certificate and key.
+    pub fn tls(&self) -> Option<(&Path, &Path)> {
+        self.tls_cert.0.as_deref().zip(self.tls_key.0.as_deref())
     }
 
     /// Where the value of `key` came from; none for a key that is not known.
@@ -257,9 +285,9 @@ impl Config {
                 self.origin
             ));
         }
-        if !self.listen.ip().is_loopback() {
+        if !self.listen.ip().is_loopback() && self.tls().is_none() {
             warnings.push(format!(
-                "`listen` is `{}`: others can reach it, and keys travel in the clear unless a proxy before it speaks TLS",
+                "`listen` is `{}`: others can reach it, and keys travel in the clear unless a proxy before it speaks TLS, or `tls_cert` and `tls_key` are stated",
                 self.listen
             ));
         }

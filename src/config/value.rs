@@ -84,6 +84,22 @@ impl Value for PathBuf {
     }
 }
 
+/// A path, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MaybePath(pub Option<PathBuf>);
+
+impl Value for MaybePath {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        if text.is_empty() { Ok(Self(None)) } else { PathBuf::read(text, &()).map(|path| Self(Some(path))) }
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.0.as_ref().map(|path| path.display().to_string()).unwrap_or_default())
+    }
+}
+
 impl Value for SocketAddr {
     type Rule = ();
 
