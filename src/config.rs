@@ -9,7 +9,8 @@ mod value;
 use std::path::{Path, PathBuf};
 
 pub use value::{
-    Addresses, DatabaseUrl, LogFormat, MailUrl, MaybeListen, MaybePath, NodeName, Origin, Value, WebUrl,
+    Addresses, DatabaseUrl, Issuer, LogFormat, MailUrl, MaybeListen, MaybePath, NodeName, Origin, Secret,
+    Value, WebUrl,
 };
 
 /// The file that is read when no other is named and this one is there.
@@ -212,6 +213,14 @@ settings! {
     mail_url: MailUrl => format!("folder:{}", data_dir.join("mail").display());
     /// Who sends them.
     mail_from: String => "Kyodaku <kyodaku@localhost>";
+    /// The provider of OpenID Connect through which people may sign in too: its issuer, exactly as it writes it; none when it is empty.
+    oidc_issuer: Issuer => "";
+    /// The name of this registry at that provider.
+    oidc_client_id: String => "";
+    /// The secret of this registry at that provider.
+    oidc_client_secret: Secret => "";
+    /// Where that provider sends people back to, with `code` and `state`, for the program that began their sign-in.
+    oidc_redirect_url: WebUrl => format!("{public_url}/sign-in");
     /// Whether in every organization a second person must approve what may open something: `true` or `false`.
     four_eyes: bool => "false";
     /// The form of log lines on stderr: `text` or `json`.
@@ -252,17 +261,32 @@ impl Config {
 
     /// Refuses settings that are right each by itself, and wrong together.
     fn agree(&self) -> Result<(), ConfigError> {
-        let lacks = |key, other: &str| ConfigError::Value {
-            key,
-            place: self.source(key).unwrap_or(Source::Default),
-            text: String::new(),
-            why: format!("`{other}` is stated, and TLS takes both a certificate and its key, or neither"),
-        };
-        match (&self.tls_cert.0, &self.tls_key.0) {
-            (Some(_), None) => Err(lacks("tls_key", "tls_cert")),
-            (None, Some(_)) => Err(lacks("tls_cert", "tls_key")),
-            _ => Ok(()),
+        let groups: [(&[(&'static str, bool)], &str); 2] = [
+            (
+                &[("tls_cert", self.tls_cert.0.is_some()), ("tls_key", self.tls_key.0.is_some())],
+                "TLS takes both a certificate and its key, or neither",
+            ),
+            (
+                &[
+                    ("oidc_issuer", !self.oidc_issuer.as_str().is_empty()),
+                    ("oidc_client_id", !self.oidc_client_id.is_empty()),
+                    ("oidc_client_secret", !self.oidc_client_secret.reveal().is_empty()),
+                ],
+                "single sign-on takes an issuer, the name and the secret of this registry there, or none of them",
+            ),
+        ];
+        for (settings, rule) in groups {
+            let stated = settings.iter().find(|(_, is_stated)| *is_stated);
+            let lacking = settings.iter().find(|(_, is_stated)| !is_stated);
+            let (Some((stated, _)), Some((key, _))) = (stated, lacking) else { continue };
+            return Err(ConfigError::Value {
+                key,
+                place: self.source(key).unwrap_or(Source::Default),
+                text: String::new(),
+                why: format!("`{stated}` is stated, and {rule}"),
+            });
         }
+        Ok(())
     }
 
     /// The files of TLS, certificate and key.

@@ -43,6 +43,7 @@ pub mod reply;
 pub mod routes;
 pub mod server;
 mod sessions;
+mod sign_ins;
 pub mod status;
 mod subject;
 pub mod text;

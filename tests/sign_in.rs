@@ -1,6 +1,9 @@
 //! People are invited, sign in, stay signed in, and stop.
 
 pub(crate) mod factor;
+mod fake;
+mod provider;
+mod single;
 
 use std::time::Duration;
 

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::lock::Lock;
-use super::settings::{SettingsArgs, limits, registry_settings};
+use super::settings::{SettingsArgs, limits, provider, registry_settings};
 use super::{Exit, Failure, Outcome, logging};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -45,6 +45,9 @@ pub(super) async fn run(args: Args) -> Outcome {
     };
     let registry = Registry::open(registry_settings(&config), Clock::system()).await;
     let registry = registry.map_err(|error| Failure::new(error.to_string()))?;
+    if let Some(provider) = provider(&config) {
+        registry.sign_in_through(provider).map_err(|error| Failure::new(error.to_string()))?;
+    }
     let (stop_figures, stopped) = oneshot::channel::<()>();
     if let Some(listener) = figures {
         let (router, limits) = (metrics::router(registry.clone()), limits(&config));

@@ -22,7 +22,7 @@ use super::problem::{Code, Problem};
 use super::{
     authzen, batch, bindings, checks, claims, control, datadiligence, denials, events, explanations, factors,
     grants, holdings, keys, links, models, oauth, organizations, pages, passwords, people, powers, proposals,
-    sessions, status, works,
+    sessions, sign_ins, status, works,
 };
 
 /// 1024 bytes.
@@ -148,6 +148,7 @@ pub fn table() -> Vec<Route> {
         powers::routes(),
         proposals::routes(),
         sessions::routes(),
+        sign_ins::routes(),
         works::routes(),
     ]
     .into_iter()

@@ -19,7 +19,7 @@ use crate::domain::ids::{KeyId, OrgId, PersonId};
 use crate::store::accounts::{ApiKey, Person};
 use crate::store::proposals::{self, ProposalState};
 use crate::store::sessions::{self, Ended};
-use crate::store::{StoreError, Tx, accounts as tables, idempotency, logins, second_factors};
+use crate::store::{StoreError, Tx, accounts as tables, idempotency, identities, logins, second_factors};
 
 /// How long a key lives, at most and when nothing else is said, in days.
 pub const MAX_KEY_DAYS: u16 = 365;
@@ -97,6 +97,7 @@ pub(super) async fn write(
                 tables::remove_person(tx, &org.to_string(), &person, now_ms).await?;
                 logins::delete(tx, &person, now_ms).await?;
                 second_factors::delete(tx, &person).await?;
+                identities::delete_of_person(tx, &person).await?;
                 sessions::end_of_person(tx, &person, None, Ended::Removed, now_ms).await?;
             }
             AccountChange::EndSessions(org) => {

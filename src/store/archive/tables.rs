@@ -110,6 +110,14 @@ texts! {
         FROM security_events ORDER BY id";
     WRITE_SECURITY_EVENTS = "INSERT INTO security_events (id, at_ms, operation, status, org, person, credential, peer, \
         request, lost) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    READ_SIGN_INS = "SELECT token_hash, state_hash, nonce, verifier, created_ms, expires_ms, taken_ms, subject, email \
+        FROM sign_ins ORDER BY token_hash";
+    WRITE_SIGN_INS = "INSERT INTO sign_ins (token_hash, state_hash, nonce, verifier, created_ms, expires_ms, taken_ms, \
+        subject, email) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    READ_IDENTITIES = "SELECT id, person, issuer, subject, email, created_ms, used_ms, removed_ms FROM identities \
+        ORDER BY id";
+    WRITE_IDENTITIES = "INSERT INTO identities (id, person, issuer, subject, email, created_ms, used_ms, removed_ms) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 }
 
 /// How long a statement may take, without a limit, to the end of the transaction.
@@ -143,4 +151,6 @@ pub const TABLES: &[Table] = &[
     table("revoked_tokens", "ti", READ_REVOKED_TOKENS, WRITE_REVOKED_TOKENS),
     table("used_assertions", "bi", READ_USED_ASSERTIONS, WRITE_USED_ASSERTIONS),
     table("security_events", "titittttti", READ_SECURITY_EVENTS, WRITE_SECURITY_EVENTS),
+    table("sign_ins", "bbttiiitt", READ_SIGN_INS, WRITE_SIGN_INS),
+    table("identities", "tttttiii", READ_IDENTITIES, WRITE_IDENTITIES),
 ];
