@@ -9,7 +9,8 @@ mod value;
 use std::path::{Path, PathBuf};
 
 pub use value::{
-    Addresses, DatabaseUrl, LogFormat, MailUrl, MaybeDatabase, MaybeListen, NodeName, Origin, Value, WebUrl,
+    Addresses, DatabaseUrl, Issuer, LogFormat, MailUrl, MaybeDatabase, MaybeListen, MaybePath, NodeName,
+    Origin, Secret, Value, WebUrl,
 };
 
 /// The file that is read when no other is named and this one is there.
@@ -174,6 +175,10 @@ settings! {
     sandbox_url: MaybeDatabase => sandbox_beside(&database_url, &data_dir);
     /// The address and port on which the server listens.
     listen: std::net::SocketAddr => "127.0.0.1:8080";
+    /// The PEM file of the certificate with which the server speaks TLS, those up to its root after it; with `tls_key`, and in the clear when both are empty.
+    tls_cert: MaybePath => "";
+    /// The PEM file of the certificate's private key, which has no passphrase.
+    tls_key: MaybePath => "";
     /// Where the figures for Prometheus are told at `/metrics`, apart from everything else; nowhere when it is empty.
     metrics: MaybeListen => "";
     /// The name of this registry in every checkpoint it signs, for ever: a URL without its scheme.
@@ -203,7 +208,7 @@ settings! {
     /// How many requests each person may send in a minute, with all keys and sessions, and each network without one a tenth of that; 0 is no limit.
     requests_per_minute: u64, 0..=1_000_000 => 6_000;
     /// Where people reach this registry, as letters tell them: a URL without a slash at the end.
-    public_url: WebUrl => format!("http://{listen}");
+    public_url: WebUrl => format!("{}://{listen}", if tls_cert.0.is_some() { "https" } else { "http" });
     /// Proxies in front of this server: their addresses with blanks between, whose `X-Forwarded-For` is believed.
     proxies: Addresses => "";
     /// How letters are sent: `smtp://USER:PASSWORD@HOST`, `smtps://…`, or `folder:PATH` for files that somebody reads.
@@ -212,6 +217,14 @@ settings! {
     mail_from: String => "Kyodaku <kyodaku@localhost>";
     /// Whether organizations may enter themselves; the registrar verifies them in any case. Otherwise it also enters them: `true` or `false`.
     registration: bool => "true";
+    /// The provider of OpenID Connect through which people may sign in too: its issuer, exactly as it writes it; none when it is empty.
+    oidc_issuer: Issuer => "";
+    /// The name of this registry at that provider.
+    oidc_client_id: String => "";
+    /// The secret of this registry at that provider.
+    oidc_client_secret: Secret => "";
+    /// Where that provider sends people back to, with `code` and `state`, for the program that began their sign-in.
+    oidc_redirect_url: WebUrl => format!("{public_url}/sign-in");
     /// Whether in every organization a second person must approve what may open something: `true` or `false`.
     four_eyes: bool => "false";
     /// The form of log lines on stderr: `text` or `json`.
@@ -253,7 +266,44 @@ impl Config {
         for (key, value) in flags {
             stated.put(&key, value, Source::Flag)?;
         }
-        Config::of(&stated)
+        let config = Config::of(&stated)?;
+        config.agree()?;
+        Ok(config)
+    }
+
+    /// Refuses settings that are right each by itself, and wrong together.
+    fn agree(&self) -> Result<(), ConfigError> {
+        let groups: [(&[(&'static str, bool)], &str); 2] = [
+            (
+                &[("tls_cert", self.tls_cert.0.is_some()), ("tls_key", self.tls_key.0.is_some())],
+                "TLS takes both a certificate and its key, or neither",
+            ),
+            (
+                &[
+                    ("oidc_issuer", !self.oidc_issuer.as_str().is_empty()),
+                    ("oidc_client_id", !self.oidc_client_id.is_empty()),
+                    ("oidc_client_secret", !self.oidc_client_secret.reveal().is_empty()),
+                ],
+                "single sign-on takes an issuer, the name and the secret of this registry there, or none of them",
+            ),
+        ];
+        for (settings, rule) in groups {
+            let stated = settings.iter().find(|(_, is_stated)| *is_stated);
+            let lacking = settings.iter().find(|(_, is_stated)| !is_stated);
+            let (Some((stated, _)), Some((key, _))) = (stated, lacking) else { continue };
+            return Err(ConfigError::Value {
+                key,
+                place: self.source(key).unwrap_or(Source::Default),
+                text: String::new(),
+                why: format!("`{stated}` is stated, and {rule}"),
+            });
+        }
+        Ok(())
+    }
+
+    /// The files of TLS, certificate and key.
+    pub fn tls(&self) -> Option<(&Path, &Path)> {
+        self.tls_cert.0.as_deref().zip(self.tls_key.0.as_deref())
     }
 
     /// Where the value of `key` came from; none for a key that is not known.
@@ -271,9 +321,9 @@ impl Config {
                 self.origin
             ));
         }
-        if !self.listen.ip().is_loopback() {
+        if !self.listen.ip().is_loopback() && self.tls().is_none() {
             warnings.push(format!(
-                "`listen` is `{}`: others can reach it, and keys travel in the clear unless a proxy before it speaks TLS",
+                "`listen` is `{}`: others can reach it, and keys travel in the clear unless a proxy before it speaks TLS, or `tls_cert` and `tls_key` are stated",
                 self.listen
             ));
         }

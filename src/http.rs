@@ -46,6 +46,7 @@ pub mod routes;
 pub mod sandbox;
 pub mod server;
 mod sessions;
+mod sign_ins;
 pub mod status;
 mod subject;
 pub mod text;

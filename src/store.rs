@@ -13,8 +13,8 @@
 //! | [`payloads`] | what people typed: erasable, outside the log |
 //! | [`idempotency`] | answers already given to a key |
 //! | [`catalogue`] | what people browse; can be rebuilt from the log |
-//! | [`logins`], [`registrations`], [`second_factors`], [`sessions`], [`tokens`] | how people and programs sign in, and their sign-ins |
 //! | [`contractors`] | who asks for a developer |
+//! | [`logins`], [`registrations`], [`second_factors`], [`sign_ins`], [`identities`], [`sessions`], [`tokens`] | how people and programs sign in, and their sign-ins |
 //! | [`events`] | who signed in, was refused, and looked at what |
 //! | [`accounts`], [`proposals`], [`policies`], [`challenges`] | people and keys, what waits for a second person and where, proofs of control |
 
@@ -31,6 +31,7 @@ pub mod events;
 pub mod heads;
 pub mod high_water;
 pub mod idempotency;
+pub mod identities;
 pub mod logins;
 pub mod payloads;
 pub mod policies;
@@ -38,6 +39,7 @@ pub mod proposals;
 pub mod registrations;
 pub mod second_factors;
 pub mod sessions;
+pub mod sign_ins;
 pub mod sql;
 pub mod tiles;
 pub mod tokens;

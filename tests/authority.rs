@@ -266,6 +266,10 @@ const NOT_NOW: &[(&str, &str, &str)] = &[
     ("offerSecondFactor", "not_allowed", "nor a second factor"),
     ("confirmSecondFactor", "not_allowed", "the same"),
     ("removeSecondFactor", "not_allowed", "the same"),
+    ("beginSignIn", "not_found", "the settings name no provider"),
+    ("completeSignIn", "invalid_credentials", "the same"),
+    ("linkIdentity", "not_allowed", "an API key links nothing"),
+    ("removeIdentity", "not_allowed", "nor removes"),
 ];
 
 /// Whose example it is: the registrar's two persons, an auditor, or the one whose things the samples are.

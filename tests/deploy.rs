@@ -28,6 +28,21 @@ fn every_setting_in_the_files_is_one() {
 }
 
 #[test]
+fn the_settings_on_the_page_for_the_person_on_call_are_settings() {
+    let page = include_str!("../docs/operating.md");
+    let blocks: Vec<&str> =
+        page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(!blocks.is_empty());
+    let folder = tempfile::tempdir().unwrap();
+    for block in blocks {
+        let file = folder.path().join("kyodaku.toml");
+        std::fs::write(&file, block).unwrap();
+        let config = Config::load(Some(&file), [], []).unwrap();
+        assert_eq!(config.warnings().len(), 1, "of the origin alone: {:?}", config.warnings());
+    }
+}
+
+#[test]
 fn the_unit_starts_what_there_is_and_waits_long_enough_for_its_end() {
     let start = UNIT.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/kyodaku ")).unwrap();
     let words: Vec<_> = start.split(' ').collect();

@@ -6,3 +6,4 @@ mod gate;
 pub(crate) mod node;
 mod rates;
 mod server;
+mod tls;

@@ -1,7 +1,10 @@
 //! People are invited, sign in, stay signed in, and stop.
 
 pub(crate) mod factor;
+mod fake;
+mod provider;
 mod registration;
+mod single;
 
 use std::time::Duration;
 

@@ -11,6 +11,7 @@
 //! own. PostgreSQL is one private cluster for the test process, started from the machine's binaries.
 
 pub(crate) mod actors;
+pub(crate) mod authority;
 pub(crate) mod client;
 pub(crate) mod contract;
 pub(crate) mod people;

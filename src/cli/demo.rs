@@ -73,7 +73,7 @@ pub(super) async fn run(args: Args) -> Outcome {
     };
     let serving = {
         let (registry, limits, upkeep) = (registry.clone(), limits(&config), Upkeep::of(&config));
-        tokio::spawn(async move { serve(listener, App::new(registry), limits, &upkeep, stop).await })
+        tokio::spawn(async move { serve(listener, None, App::new(registry), limits, &upkeep, stop).await })
     };
     let lang = args.lang.unwrap_or_else(output::language);
     let mut cast = Cast { url: format!("http://{}", reachable(address)), lang, notes };

@@ -6,17 +6,22 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::lock::Lock;
-use super::settings::{SettingsArgs, limits, registry_settings};
+use super::settings::{SettingsArgs, limits, provider, registry_settings};
 use super::{Exit, Failure, Outcome, logging};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::sandbox::faces;
+use crate::http::server::tls::Tls;
 use crate::http::server::{self, Ended, Limits};
 use crate::http::{App, metrics};
 use crate::registry::{OpenError, Registry, sandbox};
+
+/// How long a renewed certificate lies there before it is taken up.
+const TLS_LOOK: Duration = Duration::from_secs(10);
 
 /// Run the server until it is told to stop (Ctrl-C or SIGTERM)
 #[derive(Debug, clap::Args)]
@@ -32,6 +37,8 @@ pub(super) async fn run(args: Args) -> Outcome {
         tracing::warn!(target: "kyodaku::serve", "{warning}");
     }
     let _lock = Lock::take(&config)?;
+    let tls = config.tls().map(|(cert, key)| Tls::open(cert, key)).transpose();
+    let tls = tls.map_err(|error| Failure::new(error.to_string()))?;
     let listener = listen(config.listen, "`--listen ADDRESS:PORT`").await?;
     let figures = match config.metrics.0 {
         Some(address) => Some(listen(address, "the setting `metrics`").await?),
@@ -40,6 +47,9 @@ pub(super) async fn run(args: Args) -> Outcome {
     let registry = Registry::open(registry_settings(&config), Clock::system()).await;
     let registry = registry.map_err(|error| Failure::new(error.to_string()))?;
     let sandbox = open_sandbox(&config, &registry).await?;
+    if let Some(provider) = provider(&config) {
+        registry.sign_in_through(provider).map_err(|error| Failure::new(error.to_string()))?;
+    }
     let (stop_figures, stopped) = oneshot::channel::<()>();
     if let Some(listener) = figures {
         let (router, limits) = (metrics::router(registry.clone()), limits(&config));
@@ -50,7 +60,7 @@ pub(super) async fn run(args: Args) -> Outcome {
         .answering(u32::try_from(config.requests_per_minute).unwrap_or(u32::MAX));
     let app = app.open(config.registration);
     let app = sandbox.into_iter().fold(app, App::beside);
-    serve(listener, app, limits(&config), &Upkeep::of(&config), server::stop_signal()).await;
+    serve(listener, tls, app, limits(&config), &Upkeep::of(&config), server::stop_signal()).await;
     drop(stop_figures);
     Ok(Exit::Done)
 }
@@ -81,6 +91,7 @@ pub(super) async fn listen(address: SocketAddr, remedy: &str) -> Result<TcpListe
 /// Serves until `stop` resolves, then ends what runs, seals the journal and writes a snapshot.
 pub(super) async fn serve(
     listener: TcpListener,
+    tls: Option<Tls>,
     app: App,
     limits: Limits,
     upkeep: &Upkeep,
@@ -91,13 +102,19 @@ pub(super) async fn serve(
     let head = registry.shared().published();
     match listener.local_addr() {
         Ok(address) => {
-            tracing::info!(target: "kyodaku::serve", log_size = head, "listening on http://{address}");
+            let scheme = if tls.is_some() { "https" } else { "http" };
+            tracing::info!(target: "kyodaku::serve", log_size = head, "listening on {scheme}://{address}");
         }
         Err(error) => tracing::error!(target: "kyodaku::serve", %error, "the own address is not known"),
     }
     let (stop_upkeep, stopped) = oneshot::channel();
     let keeping = tokio::spawn(upkeep.clone().run(app.registries(), stopped));
-    match server::serve(listener, router, limits, stop).await {
+    // It ends with the server, as the rest of the set would.
+    let mut renewing = JoinSet::new();
+    if let Some(tls) = tls.clone() {
+        renewing.spawn(tls.keep_fresh(TLS_LOOK));
+    }
+    match server::serve_over(listener, tls, router, limits, stop).await {
         Ended::Clean => {}
         Ended::Cut(open) => {
             tracing::warn!(target: "kyodaku::serve", open, "connections were cut at the end of the time of grace");

@@ -9,6 +9,7 @@ use super::Failure;
 use crate::config::Config;
 use crate::http::server::Limits;
 use crate::registry;
+use crate::registry::sign_in::ProviderSettings;
 
 /// Where the settings come from.
 #[derive(Clone, Debug, Default, Args)]
@@ -82,6 +83,17 @@ pub(super) fn registry_settings(config: &Config) -> registry::Settings {
         },
         four_eyes: config.four_eyes,
     }
+}
+
+/// The provider through which people may sign in too, if the settings name one.
+pub(super) fn provider(config: &Config) -> Option<ProviderSettings> {
+    let issuer = config.oidc_issuer.as_str();
+    (!issuer.is_empty()).then(|| ProviderSettings {
+        issuer: issuer.to_owned(),
+        client_id: config.oidc_client_id.clone(),
+        client_secret: config.oidc_client_secret.reveal().to_owned(),
+        redirect_url: config.oidc_redirect_url.to_string(),
+    })
 }
 
 /// The limits of the accept loop.

@@ -84,6 +84,22 @@ impl Value for PathBuf {
     }
 }
 
+/// A path, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MaybePath(pub Option<PathBuf>);
+
+impl Value for MaybePath {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        if text.is_empty() { Ok(Self(None)) } else { PathBuf::read(text, &()).map(|path| Self(Some(path))) }
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.0.as_ref().map(|path| path.display().to_string()).unwrap_or_default())
+    }
+}
+
 impl Value for SocketAddr {
     type Rule = ();
 
@@ -287,6 +303,70 @@ impl Value for WebUrl {
     }
 }
 
+/// The issuer of a provider of OpenID Connect, exactly as it was written, or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer(String);
+
+impl Issuer {
+    /// The issuer.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Value for Issuer {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        let is_good = |url: &url::Url| {
+            let is_local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+            let is_closed = url.scheme() == "https" || url.scheme() == "http" && is_local;
+            is_closed && url.query().is_none() && url.fragment().is_none() && url.username().is_empty()
+        };
+        if text.is_empty() || url::Url::parse(text).is_ok_and(|url| is_good(&url)) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err("expected what the provider calls itself, such as `https://accounts.example`: `https` but on this machine".to_owned())
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.0)
+    }
+}
+
+/// A secret, or nothing. It is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The secret.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.show())
+    }
+}
+
+impl Value for Secret {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        String::read(text, &()).map(Self)
+    }
+
+    fn show(&self) -> String {
+        quoted(&Self::masked(&self.0))
+    }
+
+    fn masked(text: &str) -> String {
+        if text.is_empty() { String::new() } else { "***".to_owned() }
+    }
+}
+
 /// Addresses of the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses(Vec<IpAddr>);
@@ -408,6 +488,11 @@ mod tests {
         }
         assert_eq!(MailUrl::masked("smtps://ann:hunter2@mail.example"), "smtps://ann:***@mail.example");
         assert_eq!(MailUrl::masked("folder:a@b"), "folder:a@b");
+        let secret = Secret::read("hunter2", &()).unwrap();
+        assert_eq!(
+            (format!("{secret:?}"), Secret::masked("hunter2")),
+            ("\"***\"".to_owned(), "***".to_owned())
+        );
         let url = DatabaseUrl::read("postgres://ann:hunter2@h/x", &()).unwrap();
         assert!(!format!("{url:?} {}", url.show()).contains("hunter2"));
     }

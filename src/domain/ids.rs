@@ -207,6 +207,8 @@ kinds! {
     ProposalId = ProposalKind, "prp", "a proposal";
     /// A person's sign-in.
     SessionId = SessionKind, "ses", "a session";
+    /// Who a person is to a provider of sign-ins.
+    IdentityId = IdentityKind, "idn", "an identity";
     /// A challenge to prove control of a host.
     ChallengeId = ChallengeKind, "chl", "a challenge";
     /// An organization that asks for a developer.

@@ -22,7 +22,7 @@ use super::problem::{Code, Problem};
 use super::{
     authzen, batch, bindings, checks, claims, contractors, control, datadiligence, denials, events,
     explanations, factors, grants, holdings, keys, links, models, oauth, organizations, pages, passwords,
-    people, powers, proposals, registrations, sessions, status, works,
+    people, powers, proposals, registrations, sessions, sign_ins, status, works,
 };
 
 /// 1024 bytes.
@@ -150,6 +150,7 @@ pub fn table() -> Vec<Route> {
         proposals::routes(),
         registrations::routes(),
         sessions::routes(),
+        sign_ins::routes(),
         works::routes(),
     ]
     .into_iter()

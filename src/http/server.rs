@@ -1,5 +1,7 @@
 //! The accept loop: hyper-util with a timer, because a loop without one keeps half-sent headers open for ever.
 
+pub mod tls;
+
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -16,14 +18,17 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
+use tls::Tls;
+
 /// The limits of the accept loop. Bodies and handlers have theirs in the table of routes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How long a client may take to send the head of a request, the first byte included.
+    /// How long a client may take to send the head of a request, the first byte included; and before that to shake hands.
     pub header_read: Duration,
     /// How many connections are served at once; others wait in the system's queue.
     pub connections: usize,
@@ -62,11 +67,22 @@ pub enum Ended {
     Cut(usize),
 }
 
-/// Serves `router` on `listener` until `stop` resolves, then finishes what is running, within `limits.grace`.
+/// Serves `router` in the clear on `listener` until `stop` resolves, then finishes what is running, within `limits.grace`.
 ///
 /// The caller's address is in each request as `ConnectInfo<SocketAddr>`.
 pub async fn serve(
     listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+) -> Ended {
+    serve_over(listener, None, router, limits, stop).await
+}
+
+/// The same over TLS, where there is any.
+pub async fn serve_over(
+    listener: TcpListener,
+    tls: Option<Tls>,
     router: Router,
     limits: Limits,
     stop: impl Future<Output = ()>,
@@ -84,7 +100,7 @@ pub async fn serve(
         match accepted {
             Ok((stream, peer, permit)) => {
                 let one = Connection { builder: Arc::clone(&builder), router: router.clone(), peer, permit };
-                tokio::spawn(one.serve(stream, limits, graceful.watcher()));
+                tokio::spawn(one.serve(stream, tls.clone(), limits, graceful.watcher()));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -147,9 +163,23 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream, limits: Limits, watcher: Watcher) {
+    async fn serve(self, stream: TcpStream, tls: Option<Tls>, limits: Limits, watcher: Watcher) {
         // Small answers should leave at once; a socket that refuses the option still works.
         let _ = stream.set_nodelay(true);
+        match tls {
+            None => self.speak(stream, limits, watcher).await,
+            Some(tls) => {
+                if let Some(stream) = tls.handshake(stream, limits.header_read).await {
+                    self.speak(stream, limits, watcher).await;
+                }
+            }
+        }
+    }
+
+    async fn speak<S>(self, stream: S, limits: Limits, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let asked = Asked::default();
         let service = {
             let (router, peer, asked) = (self.router, self.peer, asked.clone());

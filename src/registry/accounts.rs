@@ -20,7 +20,9 @@ use crate::store::accounts::{ApiKey, Person};
 use crate::store::logins::Login;
 use crate::store::proposals::{self, ProposalState};
 use crate::store::sessions::{self, Ended};
-use crate::store::{StoreError, Tx, accounts as tables, idempotency, logins, registrations, second_factors};
+use crate::store::{
+    StoreError, Tx, accounts as tables, idempotency, identities, logins, registrations, second_factors,
+};
 
 /// How long a key lives, at most and when nothing else is said, in days.
 pub const MAX_KEY_DAYS: u16 = 365;
@@ -112,6 +114,7 @@ pub(super) async fn write(
                 tables::remove_person(tx, &org.to_string(), &person, now_ms).await?;
                 logins::delete(tx, &person, now_ms).await?;
                 second_factors::delete(tx, &person).await?;
+                identities::delete_of_person(tx, &person).await?;
                 sessions::end_of_person(tx, &person, None, Ended::Removed, now_ms).await?;
             }
             AccountChange::Enter { token_hash, login } => {

@@ -12,20 +12,25 @@ mod credentials;
 mod factor;
 mod letters;
 pub mod password;
+mod provider;
 pub mod registration;
 mod seal;
 mod secret;
+pub mod single;
 mod throttle;
 pub mod token;
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
 use factor::Right;
 use password::{Password, Passwords};
+use provider::Provider;
 use seal::Sealer;
 use secret::RefreshToken;
+use single::Entrance;
 use throttle::Throttle;
 use token::{Bearer, LIFE_S, Tokens};
 
@@ -42,10 +47,11 @@ use crate::domain::ids::{OrgId, PersonId, SessionId};
 use crate::store::StoreError;
 use crate::store::logins::{self, Login};
 use crate::store::sessions::{self, Ended, Family, NewSession};
-use crate::store::{registrations, tokens};
+use crate::store::{Tx, registrations, sign_ins, tokens};
 
 pub use credentials::{change_password, invite, request_reset, set_password};
 pub use factor::{Offered, confirm as confirm_factor, offer as offer_factor, remove as remove_factor};
+pub use provider::{ProviderError, ProviderSettings};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// How long a session lives without being refreshed.
@@ -68,6 +74,7 @@ pub(super) struct Desk {
     sealer: Sealer,
     mailer: Mailer,
     public_url: String,
+    provider: OnceLock<Provider>,
 }
 
 /// Why nobody can sign in.
@@ -95,12 +102,18 @@ impl Desk {
             sealer: Sealer::new(&sealing),
             mailer: Mailer::open(&settings.mail.url, &settings.mail.sender)?,
             public_url: settings.mail.public_url.clone(),
+            provider: OnceLock::new(),
         })
     }
 
     /// Access tokens.
     pub(super) const fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// The provider through which people may sign in too.
+    fn provider(&self) -> Option<&Provider> {
+        self.provider.get()
     }
 }
 
@@ -153,27 +166,52 @@ pub async fn sign_in(
     let kept = login.as_ref().map(|login| login.password.clone());
     let is_right = desk.passwords.verify(kept, shown.password).await?;
     if !is_right {
-        note_refusal(registry, login.as_ref(), peer);
+        note_refusal(registry, "signIn", login.as_ref(), peer);
     }
     let login = login.filter(|_| is_right).ok_or(Failure::NotYou(WRONG))?;
     let right = factor::check(registry, &login.person, shown.code).await?;
-    begin(registry, &login, right, client).await
+    begin(registry, &login, Entry::Password(right), client).await
 }
 
 /// Lets the admins of whoever has the address see that somebody guesses.
-fn note_refusal(registry: &Registry, login: Option<&Login>, peer: IpAddr) {
+fn note_refusal(registry: &Registry, operation: &'static str, login: Option<&Login>, peer: IpAddr) {
     let id = |login: &Login| Some((login.org.parse().ok()?, login.person.parse().ok()?));
     let (org, person) = login.and_then(id).unzip();
     let peer = Some(peer);
-    registry.trail().note(Event { operation: "signIn", status: 401, org, person, peer, ..Event::default() });
+    registry.trail().note(Event { operation, status: 401, org, person, peer, ..Event::default() });
 }
 
-async fn begin(
-    registry: &Registry,
-    login: &Login,
-    right: Option<Right>,
-    client: &str,
-) -> Result<SignedIn, Failure> {
+/// By what somebody comes in, with what was shown of a second factor.
+enum Entry {
+    Password(Option<Right>),
+    Provider(Entrance, Option<Right>),
+}
+
+impl Entry {
+    const fn right(&self) -> Option<Right> {
+        match self {
+            Self::Password(right) | Self::Provider(_, right) => *right,
+        }
+    }
+
+    /// What somebody is told who comes too late with it.
+    const fn wrong(&self) -> &'static str {
+        match self {
+            Self::Password(_) => WRONG,
+            Self::Provider(..) => single::OVER,
+        }
+    }
+
+    /// Spends what can be spent once, but the code of the second factor; false if it was.
+    async fn spend(&self, tx: &mut Tx, person: &str, now_ms: i64) -> Result<bool, StoreError> {
+        match self {
+            Self::Password(_) => Ok(true),
+            Self::Provider(entrance, _) => entrance.spend(tx, person, now_ms).await,
+        }
+    }
+}
+
+async fn begin(registry: &Registry, login: &Login, entry: Entry, client: &str) -> Result<SignedIn, Failure> {
     let (now_ms, id) = (registry.clock().now_ms(), SessionId::new(registry.clock().new_uuid()));
     let refresh = RefreshToken::new();
     let row = NewSession {
@@ -183,7 +221,7 @@ async fn begin(
         family_hash: refresh.family_hash(),
         refresh_hash: refresh.own_hash(),
         client: client.chars().filter(|c| !c.is_control()).take(CLIENT_CHARS).collect(),
-        factor: right.is_some(),
+        factor: entry.right().is_some(),
         created_ms: now_ms,
         expires_ms: now_ms.saturating_add(IDLE_MS),
     };
@@ -192,9 +230,12 @@ async fn begin(
         let mut tx = db.begin().await?;
         // The password may have been changed, or the person removed, while this one was computed.
         if !logins::hold(&mut tx, &begun.person, &password).await? {
-            return Ok(Err(Failure::NotYou(WRONG)));
+            return Ok(Err(Failure::NotYou(entry.wrong())));
         }
-        if let Some(right) = right
+        if !entry.spend(&mut tx, &begun.person, now_ms).await? {
+            return Ok(Err(Failure::NotYou(entry.wrong())));
+        }
+        if let Some(right) = entry.right()
             && !right.spend(&mut tx, &begun.person, now_ms).await?
         {
             return Ok(Err(Failure::NotYou(WRONG_CODE)));
@@ -341,6 +382,14 @@ pub async fn end(registry: &Registry, actor: &Actor, session: SessionId) -> Resu
 }
 
 impl Registry {
+    /// Lets people sign in through this provider too, once; false when there is one.
+    ///
+    /// # Errors
+    /// [`ProviderError`] for settings that can't serve. Whether it answers is not asked.
+    pub fn sign_in_through(&self, settings: ProviderSettings) -> Result<bool, ProviderError> {
+        Ok(self.desk().provider.set(Provider::new(settings, self.clock())?).is_ok())
+    }
+
     /// Deletes sessions and mailed tokens whose time has been up for 30 days, and what ended or used up tokens that are over
     /// anyway since a day; how many.
     pub async fn purge_sign_ins(&self) -> Result<u64, StoreError> {
@@ -349,8 +398,9 @@ impl Registry {
         let mut tx = self.db().begin().await?;
         let purged = logins::purge_links(&mut tx, before_ms).await?
             + sessions::purge(&mut tx, before_ms).await?
-            + tokens::purge(&mut tx, now_ms.saturating_sub(DAY_MS)).await?
-            + registrations::purge(&mut tx, now_ms).await?;
+            + registrations::purge(&mut tx, now_ms).await?
+            + sign_ins::purge(&mut tx, now_ms).await?
+            + tokens::purge(&mut tx, now_ms.saturating_sub(DAY_MS)).await?;
         tx.commit().await?;
         Ok(purged)
     }

@@ -93,6 +93,7 @@ pub const ALL: &[(&str, Texts)] = &[
     ("events", super::events::TEXTS),
     ("heads", super::heads::TEXTS),
     ("idempotency", super::idempotency::TEXTS),
+    ("identities", super::identities::TEXTS),
     ("logins", super::logins::TEXTS),
     ("payloads", super::payloads::TEXTS),
     ("policies", super::policies::TEXTS),
@@ -100,6 +101,7 @@ pub const ALL: &[(&str, Texts)] = &[
     ("registrations", super::registrations::TEXTS),
     ("second_factors", super::second_factors::TEXTS),
     ("sessions", super::sessions::TEXTS),
+    ("sign_ins", super::sign_ins::TEXTS),
     ("tiles", super::tiles::TEXTS),
     ("tokens", super::tokens::TEXTS),
 ];

@@ -150,3 +150,26 @@ fn passwords_are_not_shown_and_other_names_of_the_environment_are_left_alone() {
     assert_eq!((check.code, check.out.as_str()), (0, ""));
     assert!(check.err.contains("`origin` is the default") && check.err.contains("TLS"), "{}", check.err);
 }
+
+#[test]
+fn tls_takes_both_files_or_neither_and_then_nothing_travels_in_the_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |arguments: &[&str]| {
+        let words: Vec<&str> =
+            ["config", "check", "--listen", "0.0.0.0:443"].iter().chain(arguments).copied().collect();
+        said(in_folder(folder.path(), &words).output().unwrap())
+    };
+    for (one, other) in [("tls_cert", "tls_key"), ("tls_key", "tls_cert")] {
+        let said = check(&["--set", &format!("{one}=a.pem"), "--set", &format!("{other}=")]);
+        assert_eq!(said.code, 2, "{}", said.err);
+        assert!(said.err.contains(&format!("`{other}`")) && said.err.contains("or neither"), "{}", said.err);
+    }
+    let both = ["--set", "tls_cert=a.pem", "--set", "tls_key=b.pem"];
+    let said_of_both = check(&both);
+    assert!(said_of_both.code == 0 && !said_of_both.err.contains("in the clear"), "{}", said_of_both.err);
+    assert!(check(&[]).err.contains("in the clear"));
+    let print = said(in_folder(folder.path(), &["config", "print"]).args(both).output().unwrap());
+    for line in ["public_url = \"https://127.0.0.1:8080\" # default", "tls_key = \"b.pem\" # flag"] {
+        assert!(print.out.contains(line), "{}", print.out);
+    }
+}

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Said, kyodaku, run, said};
+use crate::world::authority::Authority;
 use crate::world::{World, both};
 
 /// A server in a process of its own; killed when it goes out of scope.
@@ -37,8 +38,8 @@ impl Server {
             }
         });
         let mut server = Self { child, url: String::new(), lines };
-        let line = server.wait_for("listening on http://");
-        let at = line.find("http://").unwrap();
+        let line = server.wait_for("listening on http");
+        let at = line.find("http").unwrap();
         server.url = line[at..].split([' ', '"']).next().unwrap().to_owned();
         server
     }
@@ -202,6 +203,36 @@ fn fetch(address: &str, path: &str) -> String {
     stream.read_to_string(&mut answer).unwrap();
     answer
 }
+
+both!(tls_is_spoken_by_the_process_itself, async |world: World| {
+    let authority = Authority::new(world.folder.path());
+    authority.renew();
+    let files = [("KYODAKU_TLS_CERT", authority.cert()), ("KYODAKU_TLS_KEY", authority.key())];
+    let mut command = serve(&world);
+    let mut server = Server::start(command.envs(files.clone()));
+    server.url = server.url.replace("https://127.0.0.1", "https://localhost");
+    assert!(server.url.starts_with("https://"), "{}", server.url);
+    let first = create_registrar(&world, "first");
+    let ask = |roots: &std::path::Path| {
+        let words = ["admin", "create-key", text(&first["person"]), "--label", "own"];
+        let mut command = kyodaku();
+        command.args(words).env("KYODAKU_URL", &server.url).env("KYODAKU_API_KEY", text(&first["key"]));
+        said(command.env("SSL_CERT_FILE", roots).output().unwrap())
+    };
+    let answered = ask(&authority.root_file());
+    assert_eq!(answered.code, 0, "{}{}", answered.out, answered.err);
+    assert!(answered.out.starts_with("kyo_live_"), "{}", answered.out);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let distrusted = ask(&Authority::new(elsewhere.path()).root_file());
+    assert_eq!((distrusted.code, distrusted.out.as_str()), (69, ""), "{}", distrusted.err);
+    assert_eq!(server.stop(), 0);
+
+    // What can't be used is refused before anything is listened on.
+    std::fs::write(authority.key(), "").unwrap();
+    let refused = said(serve(&world).envs(files).output().unwrap());
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    assert!(refused.err.contains("`tls_key`") && !refused.err.contains("listening"), "{}", refused.err);
+});
 
 both!(figures_are_told_on_a_listener_of_their_own, async |world: World| {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -15,9 +15,9 @@ use tokio::task::JoinHandle;
 
 use super::node::Node;
 
-const SHORT: Duration = Duration::from_millis(150);
+pub(super) const SHORT: Duration = Duration::from_millis(150);
 /// Far longer than any limit under test: reached only when the server does not act.
-const LONG: Duration = Duration::from_secs(20);
+pub(super) const LONG: Duration = Duration::from_secs(20);
 
 struct Running {
     address: SocketAddr,
@@ -57,7 +57,7 @@ async fn connect(address: SocketAddr, sent: &[u8]) -> TcpStream {
 }
 
 /// Everything until the server closes; fails when it does not.
-async fn until_closed(stream: &mut TcpStream) -> String {
+pub(super) async fn until_closed(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let read = tokio::time::timeout(LONG, stream.read_to_end(&mut bytes)).await;
     // A reset is an end too.
@@ -65,7 +65,7 @@ async fn until_closed(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn get(path: &str) -> Vec<u8> {
+pub(super) fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").into_bytes()
 }
 
@@ -90,7 +90,7 @@ async fn a_connection_kept_alive_in_silence_ends() {
 }
 
 /// GET /quick over HTTP/2, as bytes: the preface, empty settings, and one request (RFC 9113, RFC 7541).
-fn get_over_http_2() -> Vec<u8> {
+pub(super) fn get_over_http_2() -> Vec<u8> {
     let block = [&[0x82, 0x86, 0x04, 6][..], b"/quick", &[0x41, 1, b'x']].concat();
     let headers = [&[0, 0, u8::try_from(block.len()).unwrap(), 1, 5, 0, 0, 0, 1][..], &block].concat();
     [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &[0, 0, 0, 4, 0, 0, 0, 0, 0], &headers].concat()

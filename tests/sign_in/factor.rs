@@ -29,7 +29,7 @@ async fn sign_in(stage: &Stage, email: &str, code: &str) -> Answer {
 }
 
 /// Sets a second factor up: its secret, and the codes for a day without the device.
-async fn set_up(stage: &Stage, who: &SignedIn) -> (String, Vec<String>) {
+pub(crate) async fn set_up(stage: &Stage, who: &SignedIn) -> (String, Vec<String>) {
     let offered: Value = post(who, "", json!({ "password": PASSWORD })).await.json();
     let secret = offered["secret"].as_str().unwrap().to_owned();
     assert!(offered["address"].as_str().unwrap().contains(&secret));

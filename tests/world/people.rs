@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kyodaku::domain::ids::SessionId;
+use kyodaku::domain::ids::{IdentityId, SessionId};
 use kyodaku::registry::Registry;
+use kyodaku::store::identities::{self, Identity};
 use kyodaku::store::sessions::{self, NewSession};
 use serde_json::{Value, json};
 
@@ -34,6 +35,25 @@ pub(crate) async fn session_of(stage: &Stage, actor: &Actor) -> String {
     sessions::insert(&mut tx, &session).await.unwrap();
     tx.commit().await.unwrap();
     id
+}
+
+/// An identity of a person at a provider, made without one.
+pub(crate) async fn identity_of(stage: &Stage, actor: &Actor) -> String {
+    let now_ms = stage.clock().now_ms();
+    let identity = Identity {
+        id: IdentityId::new(stage.clock().new_uuid()).to_string(),
+        person: actor.person.clone(),
+        issuer: "https://accounts.example".to_owned(),
+        subject: actor.person.clone(),
+        email: None,
+        created_ms: now_ms,
+        used_ms: now_ms,
+        removed_ms: None,
+    };
+    let mut tx = stage.registry.db().begin().await.unwrap();
+    assert!(identities::insert(&mut tx, &identity).await.unwrap());
+    tx.commit().await.unwrap();
+    identity.id
 }
 
 /// Somebody who is signed in.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::actors::{Actor, Stage};
-use super::people::session_of;
+use super::people::{identity_of, session_of};
 use super::works::{grant, id, registration};
 
 /// Things that belong to others than the one who tries.
@@ -46,6 +46,7 @@ impl Samples {
             ("person", text(&colleague["person"])),
             ("key", text(&colleague["key"]["key"])),
             ("session", session_of(stage, &victim).await),
+            ("identity", identity_of(stage, &victim).await),
             ("model", victim.model("Himitsu 1").await),
             ("proposal", text(&proposal["proposal"])),
             ("code", "not_found".to_owned()),

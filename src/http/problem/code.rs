@@ -56,7 +56,7 @@ codes! {
     InvalidCredentials, "invalid_credentials", 401, "the credentials are not valid",
         "The key is unknown, expired, revoked or mistyped. Ask your organization for a live key.";
     CodeRequired, "code_required", 401, "a code of your second factor is needed",
-        "Send the six digits that your device shows as `code`, or one of your codes for a day without it.";
+        "Send the six digits that your device shows as `code` (as `second_factor` after single sign-on), or one of your codes for a day without it.";
     RoleRequired, "role_required", 403, "your organization does not have the role for this",
         "The API description states with `x-access` which roles may call each operation.";
     ScopeRequired, "scope_required", 403, "the key does not have the scope for this",

@@ -1,4 +1,4 @@
-//! Secrets that people's programs and mailboxes keep: refresh tokens, and tokens that were mailed.
+//! Secrets that people's programs and mailboxes keep: refresh tokens, tokens that were mailed, and those of sign-ins that began.
 //!
 //! 160 random bits a part, in Crockford's base32 with a prefix that scanners of leaked secrets know. Of each part only its
 //! SHA-256 is stored: a plain hash is right for so many random bits.
@@ -9,6 +9,7 @@ use crate::registry::credential::{base32, is_base32};
 
 const REFRESH: &str = "kyo_refresh_";
 const MAILED: &str = "kyo_mail_";
+const SIGN_IN: &str = "kyo_signin_";
 const PART_CHARS: usize = 32;
 
 /// 160 random bits in 32 characters.
@@ -16,7 +17,7 @@ pub(super) fn part() -> String {
     base32(&clock::random::<20>())
 }
 
-fn hash(part: &str) -> [u8; 32] {
+pub(super) fn hash(part: &str) -> [u8; 32] {
     Sha256::of(part.as_bytes()).0
 }
 
@@ -81,6 +82,33 @@ impl MailedToken {
     /// The token itself, for the mail.
     pub(super) fn expose(&self) -> String {
         format!("{MAILED}{}", self.0)
+    }
+
+    /// What is stored of it.
+    pub(super) fn hash(&self) -> [u8; 32] {
+        hash(&self.0)
+    }
+}
+
+/// What the program keeps that began to sign somebody in through a provider: without it nobody ends what it began.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct SignInToken(String);
+
+impl SignInToken {
+    /// A new one.
+    pub(super) fn new() -> Self {
+        Self(part())
+    }
+
+    /// A token as somebody sent it, if it has the form of one.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let part = text.strip_prefix(SIGN_IN)?;
+        (part.len() == PART_CHARS && is_base32(part)).then(|| Self(part.to_owned()))
+    }
+
+    /// The token itself, for its owner.
+    pub(super) fn expose(&self) -> String {
+        format!("{SIGN_IN}{}", self.0)
     }
 
     /// What is stored of it.

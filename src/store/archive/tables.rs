@@ -117,6 +117,14 @@ texts! {
         ORDER BY token_hash";
     WRITE_REGISTRATIONS = "INSERT INTO registrations (token_hash, email, email_key, name, roles, created_ms, expires_ms) \
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    READ_SIGN_INS = "SELECT token_hash, state_hash, nonce, verifier, created_ms, expires_ms, taken_ms, subject, email \
+        FROM sign_ins ORDER BY token_hash";
+    WRITE_SIGN_INS = "INSERT INTO sign_ins (token_hash, state_hash, nonce, verifier, created_ms, expires_ms, taken_ms, \
+        subject, email) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    READ_IDENTITIES = "SELECT id, person, issuer, subject, email, created_ms, used_ms, removed_ms FROM identities \
+        ORDER BY id";
+    WRITE_IDENTITIES = "INSERT INTO identities (id, person, issuer, subject, email, created_ms, used_ms, removed_ms) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 }
 
 /// How long a statement may take, without a limit, to the end of the transaction.
@@ -152,4 +160,6 @@ pub const TABLES: &[Table] = &[
     table("security_events", "titittttti", READ_SECURITY_EVENTS, WRITE_SECURITY_EVENTS),
     table("contractors", "tttiii", READ_CONTRACTORS, WRITE_CONTRACTORS),
     table("registrations", "bttttii", READ_REGISTRATIONS, WRITE_REGISTRATIONS),
+    table("sign_ins", "bbttiiitt", READ_SIGN_INS, WRITE_SIGN_INS),
+    table("identities", "tttttiii", READ_IDENTITIES, WRITE_IDENTITIES),
 ];
