@@ -16,6 +16,7 @@ pub(crate) mod client;
 pub(crate) mod contract;
 pub(crate) mod people;
 mod postgres;
+pub(crate) mod python;
 pub(crate) mod samples;
 pub(crate) mod works;
 
