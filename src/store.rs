@@ -29,6 +29,7 @@ pub mod events;
 pub mod heads;
 pub mod high_water;
 pub mod idempotency;
+mod lent;
 pub mod logins;
 pub mod payloads;
 pub mod policies;
