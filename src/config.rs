@@ -8,7 +8,9 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
-pub use value::{Addresses, DatabaseUrl, LogFormat, MailUrl, MaybeListen, NodeName, Origin, Value, WebUrl};
+pub use value::{
+    Addresses, DatabaseUrl, LogFormat, MailUrl, MaybeListen, MaybeMoment, NodeName, Origin, Value, WebUrl,
+};
 
 /// The file that is read when no other is named and this one is there.
 pub const DEFAULT_FILE: &str = "kyodaku.toml";
@@ -208,6 +210,8 @@ settings! {
     mail_from: String => "Kyodaku <kyodaku@localhost>";
     /// Whether in every organization a second person must approve what may open something: `true` or `false`.
     four_eyes: bool => "false";
+    /// The moment that it is, told by somebody who knows, where the last entry is more than a year old; nothing otherwise.
+    accept_clock: MaybeMoment => "";
     /// The form of log lines on stderr: `text` or `json`.
     log_format: LogFormat => "text";
     /// Which log lines are written: a level, or `target=level` pairs (the form of the crate tracing-subscriber).

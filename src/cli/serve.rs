@@ -9,13 +9,13 @@ use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::lock::Lock;
-use super::settings::{SettingsArgs, limits, registry_settings};
+use super::settings::{SettingsArgs, clock, limits, registry_settings};
 use super::{Exit, Failure, Outcome, logging};
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::server::{self, Ended, Limits};
 use crate::http::{App, metrics, routes};
 use crate::registry::Registry;
+use crate::registry::answer::moment;
 
 /// Run the server until it is told to stop (Ctrl-C or SIGTERM)
 #[derive(Debug, clap::Args)]
@@ -36,8 +36,17 @@ pub(super) async fn run(args: Args) -> Outcome {
         Some(address) => Some(listen(address, "the setting `metrics`").await?),
         None => None,
     };
-    let registry = Registry::open(registry_settings(&config), Clock::system()).await;
+    let registry = Registry::open(registry_settings(&config), clock(&config)?).await;
     let registry = registry.map_err(|error| Failure::new(error.to_string()))?;
+    if !registry.is_clock_believed() {
+        let (now, last) = (moment(registry.clock().now_ms()), moment(registry.shared().head_ms()));
+        tracing::error!(
+            target: "kyodaku::serve",
+            "the clock says {now}, and the last entry is of {last}, more than a year before: nothing is recorded and no check \
+             is answered. If the clock is wrong, mend it; if it is right, start with `--set accept_clock={now}`, the time \
+             taken from elsewhere"
+        );
+    }
     let (stop_figures, stopped) = oneshot::channel::<()>();
     if let Some(listener) = figures {
         let (router, limits) = (metrics::router(registry.clone()), limits(&config));
