@@ -6,9 +6,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// The greatest step forward that is believed: a year. A clock that far off would date entries wrongly for ever, and would
+/// permit what begins in a year.
+const MAX_STEP_MS: i64 = 365 * DAY_MS;
+/// How far the clock may be from the moment that somebody vouched for.
+const VOUCHED_MS: i64 = DAY_MS;
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// What is said of a clock that is not believed.
+pub const NOT_BELIEVED: &str = "the clock of this machine is more than a year ahead of the last entry";
+
 /// A source of the present moment. Cloning shares the source.
 #[derive(Clone, Debug)]
-pub struct Clock(Source);
+pub struct Clock {
+    source: Source,
+    vouched_ms: Option<i64>,
+}
 
 #[derive(Clone, Debug)]
 enum Source {
@@ -19,18 +32,41 @@ enum Source {
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
-        Self(Source::System)
+        Self { source: Source::System, vouched_ms: None }
     }
 
     /// A clock that stands still at `at_ms` until [`Clock::set`] or [`Clock::advance`] moves it.
     pub fn manual(at_ms: i64) -> Self {
-        Self(Source::Manual(Arc::new(AtomicI64::new(at_ms))))
+        Self { source: Source::Manual(Arc::new(AtomicI64::new(at_ms))), vouched_ms: None }
+    }
+
+    /// The same clock, for which somebody vouches: it is about `at_ms`. It is believed within a day of that, however long
+    /// ago the last entry was recorded.
+    ///
+    /// # Errors
+    /// How many milliseconds the clock is behind, when that is more than a day: one of the two is wrong. A moment that is over
+    /// is none: it vouches for nothing any more.
+    pub fn vouched(mut self, at_ms: i64) -> Result<Self, i64> {
+        let behind_ms = at_ms.saturating_sub(self.now_ms());
+        if behind_ms > VOUCHED_MS {
+            return Err(behind_ms);
+        }
+        self.vouched_ms = Some(at_ms);
+        Ok(self)
+    }
+
+    /// Whether it can be now, when the last entry was recorded at `last_ms`: not more than a year later, unless somebody
+    /// vouched for it.
+    pub fn is_believed_after(&self, last_ms: i64) -> bool {
+        let now_ms = self.now_ms();
+        now_ms.saturating_sub(last_ms) <= MAX_STEP_MS
+            || self.vouched_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) <= VOUCHED_MS)
     }
 
     /// Now, in milliseconds since the Unix epoch (UTC, leap seconds ignored). A clock before 1970 reads 0.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the time")]
     pub fn now_ms(&self) -> i64 {
-        match &self.0 {
+        match &self.source {
             Source::System => SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
@@ -40,14 +76,14 @@ impl Clock {
 
     /// Sets a manual clock; does nothing to the machine's.
     pub fn set(&self, at_ms: i64) {
-        if let Source::Manual(at) = &self.0 {
+        if let Source::Manual(at) = &self.source {
             at.store(at_ms, Ordering::SeqCst);
         }
     }
 
     /// Moves a manual clock forward; does nothing to the machine's.
     pub fn advance(&self, by: Duration) {
-        if let Source::Manual(at) = &self.0 {
+        if let Source::Manual(at) = &self.source {
             at.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
         }
     }
@@ -74,4 +110,28 @@ pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system must give randomness");
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_believed_for_a_year_and_a_vouched_one_about_its_moment() {
+        const LAST: i64 = 1_761_523_200_000;
+        let clock = Clock::manual(LAST + MAX_STEP_MS);
+        assert!(clock.is_believed_after(LAST));
+        clock.advance(Duration::from_millis(1));
+        assert!(!clock.is_believed_after(LAST));
+        let now = clock.now_ms();
+        assert_eq!(clock.clone().vouched(now + VOUCHED_MS + 1).unwrap_err(), VOUCHED_MS + 1);
+        let vouched = clock.clone().vouched(now + VOUCHED_MS).unwrap();
+        assert!(vouched.is_believed_after(LAST));
+        clock.set(now + 2 * VOUCHED_MS);
+        assert!(vouched.is_believed_after(LAST));
+        clock.advance(Duration::from_millis(1));
+        assert!(!vouched.is_believed_after(LAST), "what was vouched for is over");
+        clock.set(0);
+        assert!(clock.is_believed_after(LAST), "time that goes backwards is clamped, not refused");
+    }
 }

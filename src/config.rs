@@ -9,8 +9,8 @@ mod value;
 use std::path::{Path, PathBuf};
 
 pub use value::{
-    Addresses, DatabaseUrl, Issuer, LogFormat, MailUrl, MaybeDatabase, MaybeListen, MaybePath, NodeName,
-    Origin, Secret, Value, WebUrl,
+    Addresses, DatabaseUrl, Issuer, LogFormat, MailUrl, MaybeDatabase, MaybeListen, MaybeMoment, MaybePath,
+    NodeName, Origin, Secret, Value, WebUrl,
 };
 
 /// The file that is read when no other is named and this one is there.
@@ -227,6 +227,8 @@ settings! {
     oidc_redirect_url: WebUrl => format!("{public_url}/sign-in");
     /// Whether in every organization a second person must approve what may open something: `true` or `false`.
     four_eyes: bool => "false";
+    /// The moment that it is, told by somebody who knows, where the last entry is more than a year old; nothing otherwise.
+    accept_clock: MaybeMoment => "";
     /// The form of log lines on stderr: `text` or `json`.
     log_format: LogFormat => "text";
     /// Which log lines are written: a level, or `target=level` pairs (the form of the crate tracing-subscriber).

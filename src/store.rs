@@ -32,6 +32,7 @@ pub mod heads;
 pub mod high_water;
 pub mod idempotency;
 pub mod identities;
+mod lent;
 pub mod logins;
 pub mod payloads;
 pub mod policies;

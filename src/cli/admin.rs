@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 
 use super::client::{ClientArgs, NoAnswer, Server};
-use super::settings::{SettingsArgs, registry_settings};
+use super::settings::{SettingsArgs, clock, registry_settings};
 use super::{Exit, Failure, Outcome, output};
 use crate::clock::Clock;
 use crate::domain::act::Role;
@@ -212,7 +212,7 @@ async fn in_the_database<T>(
     act: impl AsyncFnOnce(&Registry) -> Result<T, crate::registry::Failure>,
 ) -> Result<T, Failure> {
     let config = settings.load()?;
-    let registry = Registry::open(registry_settings(&config), Clock::system()).await;
+    let registry = Registry::open(registry_settings(&config), clock(&config)?).await;
     let registry = registry.map_err(|error| Failure::new(error.to_string()))?;
     let done = act(&registry).await;
     registry.db().close().await;

@@ -10,14 +10,14 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::lock::Lock;
-use super::settings::{SettingsArgs, limits, provider, registry_settings};
+use super::settings::{SettingsArgs, clock, limits, provider, registry_settings};
 use super::{Exit, Failure, Outcome, logging};
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::sandbox::faces;
 use crate::http::server::tls::Tls;
 use crate::http::server::{self, Ended, Limits};
 use crate::http::{App, metrics};
+use crate::registry::answer::moment;
 use crate::registry::{OpenError, Registry, sandbox};
 
 /// How long a renewed certificate lies there before it is taken up.
@@ -44,12 +44,13 @@ pub(super) async fn run(args: Args) -> Outcome {
         Some(address) => Some(listen(address, "the setting `metrics`").await?),
         None => None,
     };
-    let registry = Registry::open(registry_settings(&config), Clock::system()).await;
+    let registry = Registry::open(registry_settings(&config), clock(&config)?).await;
     let registry = registry.map_err(|error| Failure::new(error.to_string()))?;
     let sandbox = open_sandbox(&config, &registry).await?;
     if let Some(provider) = provider(&config) {
         registry.sign_in_through(provider).map_err(|error| Failure::new(error.to_string()))?;
     }
+    tell_of_clock(&registry);
     let (stop_figures, stopped) = oneshot::channel::<()>();
     if let Some(listener) = figures {
         let (router, limits) = (metrics::router(registry.clone()), limits(&config));
@@ -65,9 +66,23 @@ pub(super) async fn run(args: Args) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// Says what to do where the clock is not believed.
+fn tell_of_clock(registry: &Registry) {
+    if registry.is_clock_believed() {
+        return;
+    }
+    let (now, last) = (moment(registry.clock().now_ms()), moment(registry.shared().head_ms()));
+    tracing::error!(
+        target: "kyodaku::serve",
+        "the clock says {now}, and the last entry is of {last}, more than a year before: nothing is recorded and no check \
+         is answered. If the clock is wrong, mend it; if it is right, start with `--set accept_clock={now}`, the time \
+         taken from elsewhere"
+    );
+}
+
 async fn open_sandbox(config: &Config, registry: &Registry) -> Result<Option<Registry>, Failure> {
     let Some(url) = &config.sandbox_url.0 else { return Ok(None) };
-    let sandbox = sandbox::open(registry.settings(), url.reveal(), Clock::system()).await;
+    let sandbox = sandbox::open(registry.settings(), url.reveal(), registry.clock().clone()).await;
     let refuse = |error: OpenError| {
         Failure::new(format!(
             "the sandbox can't be opened: {error}; without one, state `sandbox_url` as nothing"

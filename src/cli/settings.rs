@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Failure;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::server::Limits;
 use crate::registry;
@@ -66,6 +67,18 @@ impl SettingsArgs {
         Config::load(self.config.as_deref(), environment, flags)
             .map_err(|error| Failure::usage(error.to_string()))
     }
+}
+
+/// The machine's clock, and the word of whoever vouches for it.
+pub(super) fn clock(config: &Config) -> Result<Clock, Failure> {
+    let clock = Clock::system();
+    let Some(vouched) = config.accept_clock.0 else { return Ok(clock) };
+    clock.vouched(vouched.as_millisecond()).map_err(|behind_ms| {
+        let hours = behind_ms / 3_600_000;
+        Failure::new(format!(
+            "`accept_clock` is `{vouched}`, and the clock of this machine is {hours} hours behind it: one of the two is wrong"
+        ))
+    })
 }
 
 /// What a node is opened with.

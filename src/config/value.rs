@@ -439,6 +439,28 @@ impl Value for MaybeDatabase {
     }
 }
 
+/// A moment, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaybeMoment(pub Option<jiff::Timestamp>);
+
+impl Value for MaybeMoment {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        let read = text.parse().map(|moment| Self(Some(moment)));
+        read.map_err(|_| {
+            "expected a moment with its zone, such as `2027-12-01T09:00:00Z`, or nothing".to_owned()
+        })
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.0.map(|moment| moment.to_string()).unwrap_or_default())
+    }
+}
+
 /// The form of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {

@@ -71,7 +71,8 @@ fn of_submit(error: SubmitError, places: Places) -> Problem {
             Problem::new(Code::PreconditionFailed).detail(format!("`{what}` has changed since you read it"))
         }
         SubmitError::Busy => Problem::unavailable(BUSY_RETRY_S),
-        SubmitError::Clock | SubmitError::Unavailable(_) => Problem::unanswered(&error),
+        SubmitError::Clock => Problem::unanswered(&error).detail(error.to_string()),
+        SubmitError::Unavailable(_) => Problem::unanswered(&error),
     }
 }
 

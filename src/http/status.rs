@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::app::App;
 use super::problem::Problem;
 use super::reply::Reply;
+use crate::clock::NOT_BELIEVED;
 use crate::registry::answer::moment;
 
 /// The head of the log as this node has read it.
@@ -36,9 +37,12 @@ pub(super) async fn healthz() -> Result<Reply, Problem> {
     Reply::ok(&Health { status: "alive" })
 }
 
-/// `GET /readyz`: the node has not stopped and its database answers; 503 otherwise.
+/// `GET /readyz`: the node has not stopped, its database answers, and its clock can be right; 503 otherwise.
 pub(super) async fn readyz(State(app): State<App>) -> Result<Reply, Problem> {
     app.registry().head().await.map_err(|error| Problem::unanswered(&error))?;
+    if !app.registry().is_clock_believed() {
+        return Err(Problem::unanswered(&NOT_BELIEVED).detail(NOT_BELIEVED));
+    }
     Reply::ok(&Health { status: "ready" })
 }
 

@@ -195,9 +195,14 @@ impl Committer {
         let mut tx = self.db.begin().await?;
         let log = checks_log(&self.node);
         let journal = heads::lock_or_create(&mut tx, &log, &self.signer, self.clock.now_ms()).await?;
+        let published = self.shared.head();
         let acts = heads::read_tree_in(&mut tx, heads::ACTS).await?.unwrap_or(TreeHead::EMPTY);
-        self.shared.catch_up_to(&self.db, acts).await?;
+        self.shared.catch_up_to(&self.db, published, acts).await?;
         let head = self.shared.head();
+        // What begins in a year must not be permitted today.
+        if head.size > 0 && !self.clock.is_believed_after(self.shared.head_ms()) {
+            return Err(CheckError::Unavailable(clock::NOT_BELIEVED.to_owned()));
+        }
         let moment_ms = self.clock.now_ms().max(self.shared.head_ms());
         let shared = Arc::clone(&self.shared);
         let decided = tokio::task::spawn_blocking(move || {

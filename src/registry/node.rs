@@ -269,9 +269,10 @@ impl Registry {
     /// The head of the act log, and the version of the rules that holds there. Fails when this node has stopped or the
     /// database can't be asked, so it also tells whether the node is ready.
     pub async fn head(&self) -> Result<(Head, u32), FollowError> {
+        let published = self.0.shared.head();
         let head = heads::read(&self.0.db, heads::ACTS).await?;
         let head = head.ok_or_else(|| StoreError::Corrupt("the act log has no head".to_owned()))?;
-        self.0.shared.catch_up_to(&self.0.db, head.tree()).await?;
+        self.0.shared.catch_up_to(&self.0.db, published, head.tree()).await?;
         let rules = self.0.shared.read().as_of(head.size()).rule_version();
         Ok((head, rules))
     }
@@ -373,9 +374,17 @@ impl Registry {
         self.0.shared.read().registry()
     }
 
-    /// Now, as checks see it: the later of the clock and the head of the log, in milliseconds.
+    /// Now, as checks see it: the later of the clock and the head of the log, in milliseconds. A clock that is not believed
+    /// moves nothing.
     pub fn moment_ms(&self) -> i64 {
-        self.0.clock.now_ms().max(self.0.shared.head_ms())
+        let head_ms = self.0.shared.head_ms();
+        if self.is_clock_believed() { self.0.clock.now_ms().max(head_ms) } else { head_ms }
+    }
+
+    /// Whether the clock can be right. When it can't, nothing is recorded and no check answered.
+    pub fn is_clock_believed(&self) -> bool {
+        let Inner { clock, shared, .. } = &*self.0;
+        shared.published() == 0 || clock.is_believed_after(shared.head_ms())
     }
 }
 

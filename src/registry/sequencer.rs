@@ -13,7 +13,7 @@ use super::catalogue;
 use super::four_eyes;
 use super::orders::Unchanged;
 use super::shared::{FollowError, SharedIndex, Writer};
-use crate::clock::{self, Clock};
+use crate::clock::{self, Clock, NOT_BELIEVED};
 use crate::domain::act::Act;
 use crate::domain::admit::Refusal;
 use crate::domain::command::{Command, Proposed, record};
@@ -32,8 +32,6 @@ use crate::store::{Db, StoreError, Tx, append, heads, idempotency, payloads};
 pub const QUEUE: usize = 1_024;
 /// The most commands in one commit.
 pub const BATCH: usize = 256;
-/// The greatest step forward of the clock that is believed: a year. A clock that far off would date entries wrongly for ever.
-pub const MAX_STEP_MS: i64 = 365 * 24 * 60 * 60 * 1_000;
 
 /// What is asked to be recorded, in one piece.
 #[derive(Clone, Debug)]
@@ -144,7 +142,7 @@ pub enum SubmitError {
     #[error("too many commands wait")]
     Busy,
     /// The clock of this machine can't be right.
-    #[error("the clock of this machine is more than a year ahead of the last entry")]
+    #[error("{NOT_BELIEVED}")]
     Clock,
     /// The database, or this node. Whether it was recorded may be unknown: repeat it with the same key.
     #[error("the log can't be written: {0}")]
@@ -247,7 +245,7 @@ impl Worker {
         let mut tx = self.db.begin().await?;
         let head = heads::lock_or_create(&mut tx, heads::ACTS, &self.signer, self.clock.now_ms()).await?;
         let mut writer = self.shared.permit().await;
-        self.shared.follow(&self.db, &mut writer, head.tree()).await?;
+        self.shared.follow_locked(&self.db, &mut writer, head.tree()).await?;
         self.record_all(tx, &head, &mut writer, submissions).await
     }
 
@@ -260,7 +258,7 @@ impl Worker {
     ) -> Result<Vec<Answer>, BatchError> {
         let now_ms = self.clock.now_ms();
         let at_ms = now_ms.max(self.shared.head_ms());
-        if head.size() > 0 && now_ms.saturating_sub(self.shared.head_ms()) > MAX_STEP_MS {
+        if head.size() > 0 && !self.clock.is_believed_after(self.shared.head_ms()) {
             return Ok(submissions.iter().map(|_| Err(SubmitError::Clock)).collect());
         }
         let folded = self.shared.speculate();

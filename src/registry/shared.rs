@@ -109,13 +109,16 @@ impl SharedIndex {
     /// Folds everything that the database has, as of now. What was acknowledged before the call is then seen.
     pub async fn catch_up(&self, db: &Db) -> Result<u64, FollowError> {
         self.refuse_if_stopped()?;
+        let before = self.head();
         let head = heads::read_tree(db, heads::ACTS).await?.unwrap_or(TreeHead::EMPTY);
-        self.catch_up_to(db, head).await
+        self.catch_up_to(db, before, head).await
     }
 
-    /// As [`SharedIndex::catch_up`], to a head that was read already.
-    pub async fn catch_up_to(&self, db: &Db, head: TreeHead) -> Result<u64, FollowError> {
+    /// As [`SharedIndex::catch_up`], to a head that was read already. `before` is what was published before that was read: a
+    /// database that has less, or something else, is not the one that this node followed.
+    pub async fn catch_up_to(&self, db: &Db, before: TreeHead, head: TreeHead) -> Result<u64, FollowError> {
         self.refuse_if_stopped()?;
+        self.must_hold(head, before)?;
         if head.size > self.published() {
             let mut writer = self.permit().await;
             self.follow(db, &mut writer, head).await?;
@@ -123,13 +126,20 @@ impl SharedIndex {
         Ok(self.published())
     }
 
-    /// Folds and publishes the entries up to `head`, whose root they must have.
-    pub(super) async fn follow(
+    /// As [`SharedIndex::follow`], to a head that is locked: nothing can be published that it lacks.
+    pub(super) async fn follow_locked(
         &self,
         db: &Db,
         writer: &mut Writer,
         head: TreeHead,
     ) -> Result<(), FollowError> {
+        self.refuse_if_stopped()?;
+        self.must_hold(head, self.head())?;
+        self.follow(db, writer, head).await
+    }
+
+    /// Folds and publishes the entries up to `head`, whose root they must have.
+    async fn follow(&self, db: &Db, writer: &mut Writer, head: TreeHead) -> Result<(), FollowError> {
         self.refuse_if_stopped()?;
         if head.size <= self.published() {
             return Ok(());
@@ -156,6 +166,18 @@ impl SharedIndex {
         self.must_have_root(&frontier, head)?;
         let folded = Speculation { shared: self, back_to: None };
         self.publish(&mut writer, frontier, folded).await
+    }
+
+    /// Refuses a head without what was published: an older copy of the database took the place of the one that was followed.
+    fn must_hold(&self, head: TreeHead, published: TreeHead) -> Result<(), FollowError> {
+        if head.size > published.size || head == published {
+            return Ok(());
+        }
+        Err(self.stop(format!(
+            "the database has {} entries with another root than the {} that were published: it is an older copy, or another \
+             history",
+            head.size, published.size
+        )))
     }
 
     fn must_have_root(&self, frontier: &Frontier, head: TreeHead) -> Result<(), FollowError> {

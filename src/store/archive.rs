@@ -53,6 +53,7 @@ impl Value {
 
 /// Lets the statements of a transaction take as long as a whole table takes.
 pub async fn take_time(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.take_time();
     let text = tables::UNHURRIED.of(tx.engine());
     on_tx!(tx, conn => sqlx::query(text).execute(conn).await.map(drop))?;
     Ok(())

@@ -6,16 +6,20 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{ConnectOptions, Connection, PgPool, Sqlite, SqlitePool, Transaction};
 
 use super::error::StoreError;
+use super::lent::Lent;
 use super::sql::texts;
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// How long a caller waits for a connection before it is told that the database is busy.
+/// How long a caller waits for a connection before it is told that the database is busy. The server ends a statement before
+/// [`ANSWER`](super::lent::ANSWER) is over.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait before a server that may be starting is tried again.
+const RETRY: Duration = Duration::from_millis(100);
 
 texts! {
     /// How SQLite and PostgreSQL open a transaction that sees one moment only and writes nothing.
@@ -62,7 +66,7 @@ pub enum Tx {
     /// On SQLite.
     Sqlite(Transaction<'static, Sqlite>),
     /// On PostgreSQL.
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(Lent),
 }
 
 /// Compiles `$body` once per driver, with `$pool` the pool to read from.
@@ -70,7 +74,13 @@ macro_rules! on_db {
     ($db:expr, $pool:ident => $body:expr) => {
         match $db {
             $crate::store::db::Db::Sqlite { readers: $pool, .. } => $body,
-            $crate::store::db::Db::Postgres($pool) => $body,
+            $crate::store::db::Db::Postgres(pool) => match $crate::store::lent::Lent::from(pool).await {
+                Ok(mut lent) => {
+                    let $pool = &mut lent;
+                    $body
+                }
+                Err(error) => Err(error),
+            },
         }
     };
 }
@@ -84,7 +94,7 @@ macro_rules! on_tx {
                 $body
             }
             $crate::store::db::Tx::Postgres(tx) => {
-                let $conn = &mut **tx;
+                let $conn = &mut *tx;
                 $body
             }
         }
@@ -107,11 +117,9 @@ impl Db {
             Some(("postgres" | "postgresql", _)) => Self::Postgres(open_postgres(url, connections).await?),
             _ => return Err(StoreError::Address { url: without_password(url) }),
         };
-        match &db {
-            Self::Sqlite { writer, .. } => SQLITE_MIGRATIONS.run(writer).await?,
-            Self::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await?,
+        if let Self::Sqlite { writer, .. } = &db {
+            SQLITE_MIGRATIONS.run(writer).await?;
         }
-        db.refuse_unsafe_settings().await?;
         Ok(db)
     }
 
@@ -127,7 +135,7 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with(BEGIN_WRITE.sqlite).await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin_with(BEGIN_WRITE.postgres).await?),
+            Self::Postgres(pool) => Tx::Postgres(begin(pool, BEGIN_WRITE.postgres).await?),
         })
     }
 
@@ -135,7 +143,7 @@ impl Db {
     pub async fn snapshot(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin_with(BEGIN_SNAPSHOT.sqlite).await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin_with(BEGIN_SNAPSHOT.postgres).await?),
+            Self::Postgres(pool) => Tx::Postgres(begin(pool, BEGIN_SNAPSHOT.postgres).await?),
         })
     }
 
@@ -148,26 +156,6 @@ impl Db {
             }
             Self::Postgres(pool) => pool.close().await,
         }
-    }
-
-    /// A server that acknowledges before it has written, or that only copies another one, cannot keep this
-    /// registry's promises.
-    async fn refuse_unsafe_settings(&self) -> Result<(), StoreError> {
-        let text = DURABILITY.of(self.engine());
-        let (commit, fsync, standby): (String, String, String) =
-            on_db!(self, pool => sqlx::query_as(text).fetch_one(pool).await)?;
-        if standby == "on" {
-            return Err(StoreError::Unavailable(
-                "this server is a standby: give the primary's address".to_owned(),
-            ));
-        }
-        if commit == "off" || fsync == "off" {
-            return Err(StoreError::Unavailable(format!(
-                "the server may lose what it acknowledged (synchronous_commit `{commit}`, fsync `{fsync}`): \
-                 switch both on"
-            )));
-        }
-        Ok(())
     }
 }
 
@@ -184,19 +172,45 @@ impl Tx {
     pub async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(tx) => tx.commit().await,
-            Self::Postgres(tx) => tx.commit().await,
+            Self::Postgres(mut tx) => tx.run("COMMIT").await,
         }
         .map_err(StoreError::at_commit)
+    }
+
+    /// Lets its statements take as long as a whole table takes.
+    pub(super) fn take_time(&mut self) {
+        if let Self::Postgres(tx) = self {
+            tx.take_time();
+        }
     }
 
     /// Undoes the changes now; dropping the transaction does so too, a little later.
     pub async fn rollback(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(tx) => tx.rollback().await,
-            Self::Postgres(tx) => tx.rollback().await,
+            Self::Postgres(mut tx) => tx.run("ROLLBACK").await,
         }
         .map_err(StoreError::from)
     }
+}
+
+/// A server that acknowledges before it has written, or that only copies another one, cannot keep this registry's promises:
+/// why, of what [`DURABILITY`] gives.
+fn unsafe_settings((commit, fsync, standby): (String, String, String)) -> Option<String> {
+    if standby == "on" {
+        return Some("this server is a standby: give the primary's address".to_owned());
+    }
+    (matches!(commit.as_str(), "off" | "local") || fsync == "off").then(|| {
+        format!(
+            "the server may lose what it acknowledged (synchronous_commit `{commit}`, fsync `{fsync}`): switch both on"
+        )
+    })
+}
+
+async fn begin(pool: &PgPool, text: &'static str) -> Result<Lent, sqlx::Error> {
+    let mut tx = Lent::from(pool).await?;
+    tx.run(text).await?;
+    Ok(tx)
 }
 
 async fn open_sqlite(url: &str, connections: u32) -> Result<Db, StoreError> {
@@ -231,15 +245,23 @@ async fn open_sqlite(url: &str, connections: u32) -> Result<Db, StoreError> {
 async fn open_postgres(url: &str, connections: u32) -> Result<PgPool, StoreError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| StoreError::Address { url: without_password(url) })?
-        .application_name("kyodaku")
-        .options([
-            ("statement_timeout", "30s"),
-            ("lock_timeout", "10s"),
-            ("idle_in_transaction_session_timeout", "30s"),
-        ]);
+        .application_name("kyodaku");
+    bring_up_to_date(&options).await?;
+    let options = options.options([
+        ("statement_timeout", "20s"),
+        ("lock_timeout", "10s"),
+        ("idle_in_transaction_session_timeout", "30s"),
+    ]);
     let pool = PgPoolOptions::new()
         .max_connections(connections.max(2))
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // After a failover the address may be a standby's for a while: what it says is old, and it takes no writes.
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                let settings = sqlx::query_as(DURABILITY.postgres).fetch_one(connection).await?;
+                unsafe_settings(settings).map_or(Ok(()), |why| Err(sqlx::Error::Protocol(why)))
+            })
+        })
         // A future dropped while it waits for `BEGIN` gives its connection back inside an open transaction; the
         // next user's autocommitted writes would vanish with it.
         .after_release(|connection, _| {
@@ -251,6 +273,31 @@ async fn open_postgres(url: &str, connections: u32) -> Result<PgPool, StoreError
         .connect_with(options)
         .await?;
     Ok(pool)
+}
+
+/// Looks at the server, and brings its tables up to date: on a connection of its own, because that takes as long as it takes.
+async fn bring_up_to_date(options: &PgConnectOptions) -> Result<(), StoreError> {
+    let connecting = async {
+        loop {
+            match options.connect().await {
+                // It may be starting.
+                Err(sqlx::Error::Io(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                    tokio::time::sleep(RETRY).await;
+                }
+                other => break other,
+            }
+        }
+    };
+    let connected = tokio::time::timeout(ACQUIRE_TIMEOUT, connecting).await;
+    let mut connection =
+        connected.map_err(|_| StoreError::Unavailable("it refuses connections".to_owned()))??;
+    let settings = sqlx::query_as(DURABILITY.postgres).fetch_one(&mut connection).await?;
+    if let Some(why) = unsafe_settings(settings) {
+        return Err(StoreError::Unavailable(why));
+    }
+    POSTGRES_MIGRATIONS.run(&mut connection).await?;
+    connection.close().await?;
+    Ok(())
 }
 
 /// The address without what stands between `//` and `@`, for messages.

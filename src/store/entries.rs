@@ -50,7 +50,7 @@ pub(super) async fn insert(
         Tx::Postgres(tx) => {
             let entries: Vec<&[u8]> = entries.iter().map(AsRef::as_ref).collect();
             let insert = sqlx::query(INSERT.postgres).bind(log).bind(first).bind(at_ms).bind(entries);
-            insert.execute(&mut **tx).await?;
+            insert.execute(&mut *tx).await?;
         }
     }
     Ok(())

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use kyodaku::domain::decision::Verdict;
-use kyodaku::registry::SubmitError;
+use kyodaku::registry::checks::CheckError;
 use kyodaku::registry::sequencer::Once;
+use kyodaku::registry::{Registry, SubmitError};
 
-use super::scene::{Scene, node, submission};
+use super::scene::{Scene, node, settings, submission};
 use crate::world::{World, both};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -91,9 +92,42 @@ both!(a_clock_that_is_far_off_dates_nothing, async |world: World| {
     let refused = scene.as_holder(act.clone()).await;
     assert!(matches!(refused, Err(SubmitError::Clock)), "{refused:?}");
     assert_eq!(scene.registry.shared().published(), before);
+    // Nor is a check answered: what begins in a year must not be permitted today.
+    let unanswered = scene.registry.check(scene.check_of(&[&work.key])).await;
+    assert!(
+        matches!(&unanswered, Err(CheckError::Unavailable(why)) if why == kyodaku::clock::NOT_BELIEVED),
+        "{unanswered:?}"
+    );
+    assert!(!scene.registry.is_clock_believed());
+    assert_eq!(scene.registry.moment_ms(), crate::world::START_MS);
     // Backwards: entries keep the time of the head, and the log never goes back.
     world.clock.set(crate::world::START_MS - 86_400_000);
     scene.as_holder(act).await.unwrap();
     assert_eq!(scene.registry.shared().head_ms(), crate::world::START_MS);
     assert_eq!(scene.check(&[&work.key]).await.items[0].verdict, Verdict::Permitted);
 });
+
+both!(
+    a_registry_that_slept_for_more_than_a_year_goes_on_when_somebody_vouches_for_the_clock,
+    async |world: World| {
+        let scene = Scene::open(&world).await;
+        let work = scene.work("one").await;
+        let (grant, act) = scene.grant_of(work.work);
+        world.clock.advance(400 * DAY);
+        let now_ms = world.clock.now_ms();
+        let vouched =
+            |at_ms| Registry::open(settings(&world, "two"), world.clock.clone().vouched(at_ms).unwrap());
+        // A word for another moment is none for this one.
+        let asleep = vouched(now_ms - 2 * 86_400_000).await.unwrap();
+        let (holder, person) = scene.holder;
+        let refused = asleep.submit(submission(holder, &[person], vec![act.clone()], None)).await;
+        assert!(matches!(refused, Err(SubmitError::Clock)), "{refused:?}");
+        let awake = vouched(now_ms).await.unwrap();
+        assert_eq!(awake.check(scene.check_of(&[&work.key])).await.unwrap().moment_ms, now_ms);
+        awake.submit(submission(holder, &[person], vec![act], None)).await.unwrap();
+        // From then on nobody needs to vouch for it.
+        assert!(scene.registry.read(|seen| seen.index.grants.find(grant).is_some()).await.unwrap());
+        assert!(scene.registry.is_clock_believed());
+        assert_eq!(scene.check(&[&work.key]).await.items[0].verdict, Verdict::Permitted);
+    }
+);
