@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
@@ -263,6 +264,7 @@ impl Committer {
             recheck_by_ms: valid_until_ms.min(written.moment_ms.saturating_add(self.recheck_max_ms)),
             permitted: decided.permitted,
             items: decided.items,
+            json: decided.json,
             journal: (self.signer.origin().to_owned(), written.index),
             items_root: decided.items_root,
         })
@@ -275,6 +277,7 @@ struct Decided {
     asked_by: Option<OrgId>,
     context: Context,
     items: Vec<ItemAnswer>,
+    json: Bytes,
     permitted: u64,
     salt: [u8; 16],
     items_root: Hash,
@@ -289,7 +292,7 @@ impl Decided {
         check: Check,
         started: std::time::Instant,
     ) -> Result<Self, CheckError> {
-        let items = decide_all(shared, size, moment_ms, check.items, started)?;
+        let (items, json) = decide_all(shared, size, moment_ms, check.items, started)?;
         let salt = clock::random::<16>();
         let digests: Vec<Hash> = items.iter().map(|item| salted(&salt, &item.json)).collect();
         let is_permitted = |item: &&ItemAnswer| item.verdict == Verdict::Permitted;
@@ -302,6 +305,7 @@ impl Decided {
             items_root: ItemTree::new(&digests).head().root,
             chunks: matched_chunks(&items),
             items,
+            json,
         })
     }
 }
