@@ -361,7 +361,7 @@ pub fn use_answer(leaf: Use, outcome: Outcome) -> UseAnswer {
         Outcome::NotPermitted(reasons) => UseAnswer {
             r#use: leaf,
             verdict: Verdict::NotPermitted,
-            reasons: reasons.iter().cloned().collect(),
+            reasons: reasons.into_vec(),
             conditions: Vec::new(),
             terms: Vec::new(),
             rests_on: Vec::new(),

@@ -5,6 +5,8 @@
 //! appends one entry a check (and one for every [`CHUNK`] matched works), signs once, commits, and only then answers.
 //! So no answer misses an act that was acknowledged before its question came, and none leaves before it is durable.
 
+mod line;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,7 +23,6 @@ use crate::domain::ids::{CheckId, ModelId, OrgId, WorkId};
 use crate::domain::key::Sha256;
 use crate::domain::territory::Territory;
 use crate::domain::uses::Use;
-use crate::log::canonical::to_canonical;
 use crate::log::checkpoint::CheckpointSigner;
 use crate::log::digest::salted;
 use crate::log::merkle::{Hash, TreeHead};
@@ -248,9 +249,9 @@ impl Committer {
             chunks: u32::try_from(decided.chunks.len()).unwrap_or(u32::MAX),
             salt: Salt(decided.salt),
         };
-        bytes.push(canonical(&entry)?);
+        bytes.push(line::write(&entry)?);
         for (chunk, works) in (0..).zip(decided.chunks) {
-            bytes.push(canonical(&JournalEntry::Matched { v: 1, check: id, chunk, works })?);
+            bytes.push(line::write(&JournalEntry::Matched { v: 1, check: id, chunk, works })?);
         }
         let valid_until_ms = decided.items.iter().map(|it| it.valid_until_ms).min().unwrap_or(i64::MAX);
         Ok(Checked {
@@ -316,10 +317,6 @@ struct Written {
     moment_ms: i64,
     rule_version: u32,
     index: u64,
-}
-
-fn canonical(value: &impl Serialize) -> Result<Vec<u8>, CheckError> {
-    to_canonical(value).map_err(|error| StoreError::Program(error.to_string()).into())
 }
 
 /// Bytes of one matched work in [`JournalEntry::Matched`].
