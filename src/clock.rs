@@ -2,8 +2,8 @@
 //!
 //! Everything else is given a [`Clock`], so that a test can move time and no test waits for it to pass.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The greatest step forward that is believed: a year. A clock that far off would date entries wrongly for ever, and would
@@ -88,12 +88,27 @@ impl Clock {
         }
     }
 
-    /// A new UUIDv7 (RFC 9562): its first 48 bits are this clock's milliseconds, the rest is random.
+    /// A new UUIDv7 (RFC 9562): its first 48 bits are this clock's milliseconds, the rest is random. Those that one process
+    /// makes in one millisecond ascend too, each by a random step (section 6.2, method 2), as long as time does not go back.
     pub fn new_uuid(&self) -> uuid::Uuid {
         let millis = u64::try_from(self.now_ms()).unwrap_or(0);
-        uuid::Builder::from_unix_timestamp_millis(millis, &random()).into_uuid()
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        let chance = u128::from_be_bytes(random());
+        // The first of a millisecond leaves half of what there is for steps; more of them than fit can't be made in one.
+        let rest = if last.0 == millis { last.1 + 1 + (chance & STEP) } else { chance & (CHANCE >> 1) };
+        *last = (millis, rest);
+        let [.., a, b] = ((rest & CHANCE) >> 62).to_be_bytes();
+        let [.., c, d, e, f, g, h, i, j] = (rest & ((1 << 62) - 1)).to_be_bytes();
+        uuid::Builder::from_unix_timestamp_millis(millis, &[a, b, c, d, e, f, g, h, i, j]).into_uuid()
     }
 }
+
+/// The bits of a UUIDv7 that are left to chance, and those of a step.
+const CHANCE: u128 = (1 << 74) - 1;
+const STEP: u128 = (1 << 48) - 1;
+
+/// The milliseconds of the last UUID of this process, and its chance.
+static LAST: Mutex<(u64, u128)> = Mutex::new((0, 0));
 
 /// A point for measuring durations; never compared with the wall clock.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the time")]
@@ -133,5 +148,19 @@ mod tests {
         assert!(!vouched.is_believed_after(LAST), "what was vouched for is over");
         clock.set(0);
         assert!(clock.is_believed_after(LAST), "time that goes backwards is clamped, not refused");
+    }
+
+    #[test]
+    fn uuids_of_one_millisecond_ascend_and_bear_it() {
+        // No other test has this millisecond.
+        let clock = Clock::manual(1_234_567_890_123);
+        let made: Vec<_> = (0..10_000).map(|_| clock.new_uuid()).collect();
+        assert!(made.is_sorted_by(|one, next| one < next));
+        for uuid in made {
+            assert_eq!((uuid.get_version_num(), uuid.get_variant()), (7, uuid::Variant::RFC4122));
+            assert_eq!(uuid.as_u128() >> 80, 1_234_567_890_123);
+        }
+        clock.set(1_234_567_890_122);
+        assert_eq!(clock.new_uuid().as_u128() >> 80, 1_234_567_890_122);
     }
 }

@@ -81,6 +81,7 @@ pub mod sign_in;
 pub mod simulate;
 pub mod snapshot;
 pub mod streams;
+mod together;
 pub mod trail;
 pub mod transfers;
 pub mod who;

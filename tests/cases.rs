@@ -237,7 +237,7 @@ fn ask(index: &Index, asked: &Asked, rule_version: u32, number: usize, problems:
     };
     let decided = decide(index, size, asked.moment_ms, &asked.question);
     assert_eq!(decided, decide_in_full(index, size, asked.moment_ms, &asked.question));
-    let decision = view(&decided, viewer);
+    let decision = view(decided.clone(), viewer);
     let mut differ = |what: &str, expected: &str, found: &str| {
         problems
             .push(format!("question {number}: {what}\n      expected {expected}\n      found    {found}"));

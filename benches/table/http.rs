@@ -1,7 +1,11 @@
-//! Checks of 1,000 items over HTTP, on loopback: read, decided, journaled, answered. The client is a thread of this
-//! process, whose CPU time is taken off what the process used.
+//! What is asked and written over HTTP, on loopback. The CPU time is that of this process without the client's thread; what a
+//! database uses in processes of its own is not in it.
 
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::routing::post;
 
 use kyodaku::clock::{Clock, stopwatch};
 use kyodaku::domain::act::{Act, Role};
@@ -13,21 +17,27 @@ use kyodaku::registry::bootstrap::{NewAccess, create_registrar};
 use kyodaku::registry::{Body, Registry, Settings, Submission};
 use serde_json::{Value, json};
 
+use super::client::{self, ask};
 use super::{Entered, Numbers, asked, entered, row};
 
 const ITEMS: usize = 1_000;
-const REQUESTS: usize = 200;
+/// How many checks of many items are asked.
+const REQUESTS: usize = 600;
+/// How many checks of one item are asked.
+const SINGLE: usize = 20_000;
+/// How many grants are written one after the other, and many at once.
+const ONE_BY_ONE: usize = 200;
+const GRANTS: usize = 10_000;
 /// How many bodies are asked in turn.
 const BODIES: usize = 20;
 /// How many acts one command holds here.
 const ACTS: usize = 900;
-/// The unit of CPU times in `/proc`.
-const TICKS_A_SECOND: f64 = 100.0;
 
 /// Who records, and who asks.
 struct Cast {
     registrars: [NewAccess; 2],
     holder: (OrgId, PersonId),
+    holder_key: String,
     developer: OrgId,
     key: String,
 }
@@ -48,45 +58,137 @@ pub(super) fn figures(name: &str, url: &str, works: u64) {
             four_eyes: false,
         };
         let registry = Registry::open(settings, Clock::system()).await.expect("an empty database");
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
         let router = routes::router(&App::new(registry.clone()), routes::table());
-        tokio::spawn(serve(listener, router, Limits::default(), std::future::pending()));
+        let address = listen(router).await;
         let cast = Cast::enter(&registry, &format!("http://{address}")).await;
         let watch = stopwatch();
-        let ids = cast.fill(&registry, works).await;
-        let entries = registry.shared().published();
-        row(&format!("{name}: entries in the log"), &entries.to_string());
-        row(
-            &format!("{name}: works registered and confirmed a second"),
-            &format!("{:.0}", works as f64 / watch.elapsed().as_secs_f64()),
-        );
-        for connections in [1, 4] {
-            let (bodies, key) = (bodies(&ids), cast.key.clone());
-            let asked = tokio::task::spawn_blocking(move || ask(address, &key, &bodies, connections)).await;
-            print(name, connections, asked.expect("the client ends"));
-        }
+        let works = cast.fill(&registry, works).await;
+        row(&format!("{name}: entries in the log"), &registry.shared().published().to_string());
+        let rate = works.len() as f64 / watch.elapsed().as_secs_f64();
+        row(&format!("{name}: works registered and confirmed a second"), &format!("{rate:.0}"));
+        let constant = listen(Router::new().route("/v1/checks", post(async || "{}"))).await;
+        let name = name.to_owned();
+        let asked = tokio::task::spawn_blocking(move || {
+            let asking = Asking { name, address, cast, works, grants: AtomicUsize::new(0) };
+            asking.batches();
+            asking.single(constant);
+            asking.writes();
+            asking.checks_under_writes();
+        });
+        asked.await.expect("the client ends");
     });
 }
 
-/// What the client saw.
-struct Seen {
-    latencies: Vec<Duration>,
-    elapsed: Duration,
-    server_cpu_s: f64,
-    permitted: u64,
+/// Serves a router on a port of its own, as the program does.
+async fn listen(router: Router) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(serve(listener, router, Limits::default(), std::future::pending()));
+    address
 }
 
-fn print(name: &str, connections: usize, mut seen: Seen) {
-    let items = (seen.latencies.len() * ITEMS) as f64;
-    seen.latencies.sort_unstable();
-    let at = |part: usize| seen.latencies[(seen.latencies.len() - 1) * part / 100].as_secs_f64() * 1_000.0;
-    let what = format!("{name}, {connections} at once: items");
-    row(&format!("{what} a second"), &format!("{:.0}", items / seen.elapsed.as_secs_f64()));
-    row(&format!("{what} a second of the server's CPU"), &format!("{:.0}", items / seen.server_cpu_s));
-    let what = format!("{name}, {connections} at once: request of {ITEMS}");
-    row(&format!("{what}, of which permitted"), &seen.permitted.to_string());
-    row(&format!("{what}, p50 / p99"), &format!("{:.1} / {:.1} ms", at(50), at(99)));
+/// Whoever asks the served registry.
+struct Asking {
+    name: String,
+    address: SocketAddr,
+    cast: Cast,
+    works: Vec<WorkId>,
+    /// How many grants were written.
+    grants: AtomicUsize,
+}
+
+impl Asking {
+    fn row(&self, what: &str, figure: &str) {
+        row(&format!("{}: {what}", self.name), figure);
+    }
+
+    fn check(&self, body: &str) -> Vec<u8> {
+        client::post("/v1/checks", &self.cast.key, "", body)
+    }
+
+    /// Checks of many items: read, decided, journaled, answered.
+    fn batches(&self) {
+        let bodies: Vec<_> = bodies(&self.works, BODIES, ITEMS).iter().map(|body| self.check(body)).collect();
+        for connections in [1, 4, 32] {
+            let requests = bodies.iter().map(Vec::as_slice).cycle().take(REQUESTS + connections);
+            let seen = ask(self.address, connections, requests, 200);
+            let what = format!("items in checks of {ITEMS}, {connections} at once, a second");
+            self.row(&what, &format!("{:.0}", seen.rate() * ITEMS as f64));
+            self.row(&format!("{what} of CPU"), &format!("{:.0}", seen.rate_of_cpu() * ITEMS as f64));
+            self.row(
+                &format!("checks of {ITEMS}, {connections} at once, p50 / p99"),
+                &seen.latencies([500, 990]),
+            );
+            let answer: Value = serde_json::from_slice(client::body(&seen.last)).expect("JSON");
+            assert!(answer["permitted"].as_u64().expect("a count") > 0, "some of it is granted");
+        }
+    }
+
+    /// Checks of one item, beside a handler that does nothing.
+    fn single(&self, constant: SocketAddr) {
+        let bodies: Vec<_> = bodies(&self.works, SINGLE, 1).iter().map(|body| self.check(body)).collect();
+        let all = || bodies.iter().map(Vec::as_slice);
+        let (nothing, check) = (ask(constant, 32, all(), 200), ask(self.address, 32, all(), 200));
+        for (what, seen) in [("an axum constant", &nothing), ("checks of one item", &check)] {
+            self.row(&format!("{what}, 32 at once, a second"), &format!("{:.0}", seen.rate()));
+            self.row(&format!("{what}, 32 at once, a second of CPU"), &format!("{:.0}", seen.rate_of_cpu()));
+            self.row(&format!("{what}, 32 at once, p50 / p99"), &seen.latencies([500, 990]));
+        }
+        let (time, cpu) = (check.rate() / nothing.rate(), check.rate_of_cpu() / nothing.rate_of_cpu());
+        self.row("checks of one item by the constant, time / CPU", &format!("{time:.2} / {cpu:.2}"));
+    }
+
+    /// Grants, each acknowledged: one after the other, and many at once.
+    fn writes(&self) {
+        let mut rates = Vec::new();
+        for (connections, count) in [(1, ONE_BY_ONE), (256, GRANTS)] {
+            let grants = self.new_grants(count + connections);
+            let seen = ask(self.address, connections, grants.iter().map(Vec::as_slice), 201);
+            self.row(&format!("grants, {connections} at once, a second"), &format!("{:.0}", seen.rate()));
+            self.row(&format!("grants, {connections} at once, p50 / p99"), &seen.latencies([500, 990]));
+            rates.push(seen.rate());
+        }
+        self.row("grants, 256 at once by one after the other", &format!("{:.1}", rates[1] / rates[0]));
+    }
+
+    /// How long single checks take while nothing is written, and while grants are.
+    fn checks_under_writes(&self) {
+        let bodies: Vec<_> = bodies(&self.works, SINGLE, 1).iter().map(|body| self.check(body)).collect();
+        let idle = ask(self.address, 8, bodies.iter().map(Vec::as_slice), 200);
+        let grants = self.new_grants(GRANTS);
+        let written = AtomicBool::new(false);
+        let busy = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                ask(self.address, 64, grants.iter().map(Vec::as_slice), 201);
+                written.store(true, Ordering::Relaxed);
+            });
+            let meanwhile = bodies.iter().cycle().take_while(|_| !written.load(Ordering::Relaxed));
+            ask(self.address, 8, meanwhile.map(Vec::as_slice), 200)
+        });
+        for (what, seen) in [("idle", &idle), ("under writes", &busy)] {
+            self.row(
+                &format!("checks of one item, 8 at once, {what}, p50 / p99.9"),
+                &seen.latencies([500, 999]),
+            );
+        }
+        self.row("p99.9 under writes by idle", &format!("{:.1}", busy.ms_of(999) / idle.ms_of(999)));
+    }
+
+    /// Grants that were not asked for before.
+    fn new_grants(&self, count: usize) -> Vec<Vec<u8>> {
+        let first = self.grants.fetch_add(count, Ordering::Relaxed);
+        let grant = |number: usize| {
+            let body = json!({
+                "work": self.works[number % self.works.len()], "covers": "work", "as_layer_of": "any",
+                "by_location": false, "uses": { "only": ["train.finetune"] },
+                "developers": { "only": [self.cast.developer] }, "models": "any", "territories": "any",
+                "from": "on_record", "until": "open", "revocable": { "notice_days": 0 }, "conditions": [], "terms": null
+            });
+            let once = format!("idempotency-key: grant-{number}\r\n");
+            client::post("/v1/grants", &self.cast.holder_key, &once, &body.to_string())
+        };
+        (first..first + count).map(grant).collect()
+    }
 }
 
 impl Cast {
@@ -95,7 +197,7 @@ impl Cast {
         let second = create_registrar(registry, "", "second").await.expect("a second person");
         let client = reqwest::Client::new();
         let key = first.secret.expose().to_owned();
-        let post = async |path: &str, body: Value| -> Value {
+        let send = async |path: &str, body: Value| -> Value {
             let once = registry.clock().new_uuid().to_string();
             let request =
                 client.post(format!("{base}{path}")).bearer_auth(&key).header("Idempotency-Key", once);
@@ -105,16 +207,16 @@ impl Cast {
         let member = async |name: &str, role: Role| {
             let person = json!({ "label": "bench", "key": { "label": "bench" } });
             let body = json!({ "name": name, "roles": [role], "person": person });
-            let made = post("/v1/organizations", body).await;
+            let made = send("/v1/organizations", body).await;
             let org = made["organization"].as_str().expect("an id");
-            post(&format!("/v1/organizations/{org}/verify"), json!({ "note": "for the bench" })).await;
+            send(&format!("/v1/organizations/{org}/verify"), json!({ "note": "for the bench" })).await;
             let person = made["person"].as_str().expect("an id").parse().expect("an id");
             let key = made["key"]["secret"].as_str().expect("a key").to_owned();
             (org.parse().expect("an id"), person, key)
         };
-        let (holder, person, _) = member("Bench Press", Role::RightsHolder).await;
+        let (holder, person, holder_key) = member("Bench Press", Role::RightsHolder).await;
         let (developer, _, key) = member("Bench Labs", Role::AiDeveloper).await;
-        Self { registrars: [first, second], holder: (holder, person), developer, key }
+        Self { registrars: [first, second], holder: (holder, person), holder_key, developer, key }
     }
 
     /// Works as in the table above, through the sequencer: registered, confirmed, 30% granted, 10% denied.
@@ -157,9 +259,9 @@ async fn record(registry: &Registry, party: OrgId, by: &[PersonId], acts: Vec<Ac
     registry.submit(submission).await.expect("it is recorded");
 }
 
-/// Bodies of checks with the mix of keys of the table above.
-fn bodies(works: &[WorkId]) -> Vec<String> {
-    let mut numbers = Numbers(0x2545_F491_4F6C_DD1D);
+/// So many bodies of checks of so many items, with the mix of keys of the table above.
+fn bodies(works: &[WorkId], count: usize, items: usize) -> Vec<String> {
+    let mut numbers = Numbers::new(0x2545_F491_4F6C_DD1D);
     let mut item = || match asked(&mut numbers, works) {
         SubjectKey::Key(Key::Url { value }) => json!({ "url": value }),
         SubjectKey::Key(Key::Sha256 { value }) => json!({ "sha256": value }),
@@ -167,48 +269,8 @@ fn bodies(works: &[WorkId]) -> Vec<String> {
         other => json!({ "keys": [other] }),
     };
     let mut body = || {
-        let items: Vec<_> = (0..ITEMS).map(|_| item()).collect();
+        let items: Vec<_> = (0..items).map(|_| item()).collect();
         json!({ "context": { "uses": ["train.generative"] }, "items": items }).to_string()
     };
-    (0..BODIES).map(|_| body()).collect()
-}
-
-/// Asks from this thread alone, over so many connections at once.
-fn ask(address: std::net::SocketAddr, key: &str, bodies: &[String], connections: usize) -> Seen {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let client = reqwest::Client::new();
-        let uri = format!("http://{address}/v1/checks");
-        let one = async |number: usize| {
-            let watch = stopwatch();
-            let request = client.post(&uri).bearer_auth(key).header("content-type", "application/json");
-            let answer = request.body(bodies[number % bodies.len()].clone()).send().await.expect("an answer");
-            assert_eq!(answer.status(), 200);
-            let bytes = answer.bytes().await.expect("a whole answer");
-            (watch.elapsed(), bytes)
-        };
-        for number in 0..BODIES {
-            one(number).await;
-        }
-        let (before, watch) = (cpu_s("self") - cpu_s("thread-self"), stopwatch());
-        let (mut latencies, mut last) = (Vec::new(), None);
-        for round in 0..REQUESTS / connections {
-            let asked = (0..connections).map(|at| one(round * connections + at));
-            for (latency, bytes) in futures_util::future::join_all(asked).await {
-                latencies.push(latency);
-                last = Some(bytes);
-            }
-        }
-        let (elapsed, server_cpu_s) = (watch.elapsed(), cpu_s("self") - cpu_s("thread-self") - before);
-        let answer: Value = serde_json::from_slice(&last.expect("answers")).expect("JSON");
-        Seen { latencies, elapsed, server_cpu_s, permitted: answer["permitted"].as_u64().expect("a count") }
-    })
-}
-
-/// User and system time of this process or thread, in seconds.
-fn cpu_s(whose: &str) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{whose}/stat")).unwrap_or_default();
-    // The name, in parentheses, may hold anything; twelve fields on stand the two times.
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
-    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_A_SECOND
+    (0..count).map(|_| body()).collect()
 }

@@ -13,13 +13,16 @@ use kyodaku::domain::question::Question;
 use kyodaku::domain::scope::{From, Scope, Until};
 use kyodaku::domain::uses::Use;
 
-pub(crate) const QUESTIONS: usize = 1_000_000;
 pub(crate) const AT_MS: i64 = 1_750_000_000_000;
 
 /// A small generator of numbers: the same run asks the same questions.
-pub(crate) struct Numbers(pub(crate) u64);
+pub(crate) struct Numbers(u64, u128);
 
 impl Numbers {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self(seed, 0)
+    }
+
     pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -34,6 +37,8 @@ impl Numbers {
 
 pub(crate) struct World {
     pub(crate) index: Index,
+    /// Entries that are made and not folded yet.
+    made: Vec<Entry>,
     ids: Numbers,
     registrar: OrgId,
     holders: [OrgId; 3],
@@ -42,9 +47,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    fn fold<A: Into<Act>>(&mut self, party: OrgId, act: A) {
-        let at = self.index.size();
-        let entry = Entry {
+    fn make<A: Into<Act>>(&mut self, party: OrgId, act: A) {
+        self.made.push(Entry {
             v: ENTRY_VERSION,
             at_ms: AT_MS,
             party,
@@ -54,32 +58,104 @@ impl World {
             act: act.into(),
             payload: None,
             salt: Salt([0; 16]),
-        };
-        self.index.fold(at, &entry).expect("the bench folds what it can fold");
-        self.index.keep();
+        });
+    }
+
+    /// Folds what was made.
+    pub(crate) fn fold(&mut self) {
+        for (at, entry) in (self.index.size()..).zip(&self.made) {
+            self.index.fold(at, entry).expect("the bench folds what it can fold");
+            self.index.keep();
+        }
+    }
+
+    /// Forgets what was folded.
+    pub(crate) fn forget(&mut self) {
+        self.made.clear();
     }
 
     pub(crate) fn open() -> Self {
-        let mut ids = Numbers(0x9E37_79B9_7F4A_7C15);
+        let mut ids = Numbers::new(0x9E37_79B9_7F4A_7C15);
         let mut org = || OrgId::new(uuid::Uuid::from_u64_pair(ids.next(), ids.next()));
         let (registry, registrar, developer) = (org(), org(), org());
         let holders = [org(), org(), org()];
-        let mut world = Self { index: Index::new(), ids, registrar, holders, developer, works: Vec::new() };
-        world.fold(registry, LogOpened { origin: "bench.example/log".into(), registry, continues: None });
-        world.fold(registry, RulesActivated { version: 1 });
+        let mut world = Self {
+            index: Index::new(),
+            made: Vec::new(),
+            ids,
+            registrar,
+            holders,
+            developer,
+            works: Vec::new(),
+        };
+        world.make(registry, LogOpened { origin: "bench.example/log".into(), registry, continues: None });
+        world.make(registry, RulesActivated { version: 1 });
         let holders = holders.map(|holder| (holder, Role::RightsHolder));
         for (org, role) in
             [(registrar, Role::Registrar), (developer, Role::AiDeveloper)].into_iter().chain(holders)
         {
-            world.fold(registry, OrgRegistered { org, roles: vec![role] });
-            world.fold(registry, OrgVerified { org, evidence: None });
+            world.make(registry, OrgRegistered { org, roles: vec![role] });
+            world.make(registry, OrgVerified { org, evidence: None });
         }
+        world.fold();
+        world.forget();
         world
     }
 
-    /// Everything that is recorded of one work.
+    /// A registry of so many works, folded.
+    #[cfg(feature = "rivals")]
+    pub(crate) fn of(works: u64) -> Self {
+        let mut world = Self::open();
+        (0..works).for_each(|number| world.register(number));
+        world.fold();
+        world.forget();
+        world
+    }
+
+    /// So many questions: the same ones in each run.
+    pub(crate) fn questions(&self, count: usize) -> Vec<Question> {
+        let mut numbers = Numbers::new(0x2545_F491_4F6C_DD1D);
+        let mut question = || Question {
+            developer: self.developer,
+            model: None,
+            uses: vec![Use::TrainGenerative],
+            territory: None,
+            subject: vec![asked(&mut numbers, &self.works)],
+            with_parts: false,
+        };
+        (0..count).map(|_| question()).collect()
+    }
+
+    /// How many of these questions are permitted here.
+    #[cfg(feature = "rivals")]
+    pub(crate) fn permitted(&self, questions: &[Question]) -> usize {
+        let (index, size) = (&self.index, self.index.size());
+        let answers = kyodaku::domain::decide::answers(index, size, AT_MS, questions.iter());
+        answers.filter(|it| it.verdict() == kyodaku::domain::decision::Verdict::Permitted).count()
+    }
+
+    /// What a verdict on this work rests on.
+    #[cfg(feature = "rivals")]
+    pub(crate) fn facts(&self, number: usize) -> Facts {
+        let is_granted = |number: usize| number % 10 < 3;
+        let layers = if is_layered(number as u64) { number.saturating_sub(2)..number } else { 0..0 };
+        Facts {
+            granted: is_granted(number),
+            denied: number % 10 == 3,
+            layers: layers.map(is_granted).collect(),
+        }
+    }
+
+    /// All keys of this work.
+    pub(crate) fn keys(&self, number: usize) -> impl Iterator<Item = SubjectKey> {
+        let keys = keys(number as u64).map(SubjectKey::Key);
+        keys.into_iter().chain([SubjectKey::work(self.works[number])])
+    }
+
+    /// Makes everything that is recorded of one work.
     pub(crate) fn register(&mut self, number: u64) {
-        let mut ids = || uuid::Uuid::from_u64_pair(self.ids.next(), self.ids.next());
+        let ids = &mut self.ids;
+        let mut ids = || id_of(ids);
         let [first, others @ ..] = self.holders;
         let Entered { mut registered, mut confirmed, answered } =
             entered(&mut ids, number, first, self.developer);
@@ -102,16 +178,26 @@ impl World {
             registered.layers = layers.map(|work| Tie { link: Id::new(ids()), work: *work }).collect();
         }
         let work = registered.work;
-        self.fold(first, registered);
-        self.fold(self.registrar, confirmed);
+        self.make(first, registered);
+        self.make(self.registrar, confirmed);
         if let Some(answered) = answered {
-            self.fold(first, answered);
+            self.make(first, answered);
         }
         for (holder, act) in more {
-            self.fold::<Act>(holder, act);
+            self.make::<Act>(holder, act);
         }
         self.works.push(work);
     }
+}
+
+/// An id as this registry makes them: the time, and chance that ascends.
+fn id_of(numbers: &mut Numbers) -> uuid::Uuid {
+    let step = u128::from(numbers.next() >> 16);
+    numbers.1 += 1 + step;
+    let [.., a, b] = (numbers.1 >> 62).to_be_bytes();
+    let [.., c, d, e, f, g, h, i, j] = (numbers.1 & ((1 << 62) - 1)).to_be_bytes();
+    let chance = [a, b, c, d, e, f, g, h, i, j];
+    uuid::Builder::from_unix_timestamp_millis(AT_MS.cast_unsigned(), &chance).into_uuid()
 }
 
 /// One in twenty has three holders.
@@ -122,6 +208,18 @@ const fn is_shared(number: u64) -> bool {
 /// One in twenty incorporates two others, which incorporate nothing.
 const fn is_layered(number: u64) -> bool {
     (number / 10 + number) % 20 == 7
+}
+
+/// What a verdict on a work of this table rests on.
+#[cfg(feature = "rivals")]
+#[derive(Clone)]
+pub(crate) struct Facts {
+    /// Whether every holder has granted it.
+    pub(crate) granted: bool,
+    /// Whether one has denied it.
+    pub(crate) denied: bool,
+    /// Whether each of its layers is granted.
+    pub(crate) layers: Vec<bool>,
 }
 
 /// The acts by which one work comes to be asked about.
@@ -138,9 +236,8 @@ pub(crate) fn entered(
     holder: OrgId,
     developer: OrgId,
 ) -> Entered {
-    let keys = [identifier(number), if number.is_multiple_of(2) { address(number) } else { content(number) }];
     let bindings: Vec<Binding> =
-        keys.into_iter().map(|key| Binding { binding: Id::new(ids()), key }).collect();
+        keys(number).into_iter().map(|key| Binding { binding: Id::new(ids()), key }).collect();
     let holders = vec![Holding { holding: Id::new(ids()), holder }];
     let work = WorkId::new(ids());
     let confirmed = AssertionsConfirmed {
@@ -200,6 +297,11 @@ fn grant(id: GrantId, work: WorkId, developer: OrgId) -> GrantRecorded {
     }
 }
 
+/// The two keys of a work, besides its name here.
+fn keys(number: u64) -> [Key; 2] {
+    [identifier(number), if number.is_multiple_of(2) { address(number) } else { content(number) }]
+}
+
 fn identifier(number: u64) -> Key {
     Key::identifier("catalogue", &number.to_string()).expect("a number is an identifier")
 }
@@ -224,20 +326,4 @@ pub(crate) fn asked(numbers: &mut Numbers, works: &[WorkId]) -> SubjectKey {
         7..9 => SubjectKey::Key(content(number | 1)),
         _ => SubjectKey::work(works[known as usize]),
     }
-}
-
-pub(crate) fn questions(world: &mut World) -> Vec<Question> {
-    let mut questions = Vec::with_capacity(QUESTIONS);
-    for _ in 0..QUESTIONS {
-        let key = asked(&mut world.ids, &world.works);
-        questions.push(Question {
-            developer: world.developer,
-            model: None,
-            uses: vec![Use::TrainGenerative],
-            territory: None,
-            subject: vec![key],
-            with_parts: false,
-        });
-    }
-    questions
 }

@@ -143,6 +143,11 @@ impl<T> NonEmpty<T> {
         if members.is_empty() { None } else { Some(Self(members)) }
     }
 
+    /// The members, as a list that may lose some.
+    pub fn into_vec(self) -> Vec<T> {
+        self.0
+    }
+
     /// The members.
     pub fn iter(&self) -> std::slice::Iter<'_, T> {
         self.0.iter()

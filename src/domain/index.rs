@@ -11,6 +11,7 @@ mod bindings;
 mod concerns;
 pub(super) mod fold;
 mod lists;
+mod names;
 mod of_work;
 pub mod records;
 mod shared;
@@ -128,7 +129,7 @@ index! {
     /// Mandates.
     mandates: Arena<MandateKind, Mandate>, Mark;
     /// Works.
-    works: Arena<WorkKind, Work>, Mark;
+    works: Arena<WorkKind, Work, true>, Mark;
     /// What few works have.
     ties: Rows<Ties>, Mark;
     /// Holdings.

@@ -16,7 +16,7 @@ use sha2::Digest as _;
 use unicode_normalization::UnicodeNormalization;
 use url::Url;
 
-use self::address::{normal_url, segments};
+use self::address::{is_plain, normal_url, segments};
 use super::ids::WorkId;
 
 /// The longest URL, in bytes of its normal form.
@@ -76,11 +76,22 @@ impl Sha256 {
     pub fn of(bytes: &[u8]) -> Self {
         Self(sha2::Sha256::digest(bytes).into())
     }
+
+    /// Its text, in these bytes.
+    fn hex(self, text: &mut [u8; 64]) -> &str {
+        HEXLOWER.encode_mut(&self.0, text);
+        std::str::from_utf8(text).unwrap_or_default()
+    }
+
+    /// Adds its text to what is there.
+    pub fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.hex(&mut [0; 64]).as_bytes());
+    }
 }
 
 impl fmt::Display for Sha256 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&HEXLOWER.encode(&self.0))
+        f.write_str(self.hex(&mut [0; 64]))
     }
 }
 
@@ -94,14 +105,16 @@ impl FromStr for Sha256 {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let bytes = HEXLOWER.decode(text.as_bytes()).map_err(|_| KeyError::NotSha256)?;
-        Ok(Self(bytes.try_into().map_err(|_| KeyError::NotSha256)?))
+        let mut digest = [0; 32];
+        let digits: &[u8; 64] = text.as_bytes().try_into().map_err(|_| KeyError::NotSha256)?;
+        HEXLOWER.decode_mut(digits, &mut digest).map_err(|_| KeyError::NotSha256)?;
+        Ok(Self(digest))
     }
 }
 
 impl Serialize for Sha256 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.hex(&mut [0; 64]))
     }
 }
 
@@ -149,7 +162,9 @@ pub enum Key {
 impl Key {
     /// The key of a web address.
     pub fn url(text: &str) -> Result<Self, KeyError> {
-        Ok(Self::Url { value: normal_url(text)?.into() })
+        // Most addresses come in normal form, and what is told at a glance need not be taken apart.
+        let value = if is_plain(text) { text.to_owned() } else { normal_url(text)?.into() };
+        Ok(Self::Url { value })
     }
 
     /// The key of everything below a web address: the path ends at a segment, so `…/a` covers `…/a/b` and not `…/ab`.
@@ -182,12 +197,15 @@ impl Key {
         {
             return Err(KeyError::NotScheme);
         }
-        let value: String = value.nfc().collect();
-        if value.is_empty()
-            || value.len() > MAX_IDENTIFIER_BYTES
-            || value.trim() != value
-            || value.chars().any(is_invisible)
-        {
+        // ASCII is in normal form, and none of it but controls is invisible.
+        let (value, is_visible) = if value.is_ascii() {
+            (value.to_owned(), !value.bytes().any(|byte| byte.is_ascii_control()))
+        } else {
+            let value: String = value.nfc().collect();
+            let is_visible = !value.chars().any(is_invisible);
+            (value, is_visible)
+        };
+        if value.is_empty() || value.len() > MAX_IDENTIFIER_BYTES || value.trim() != value || !is_visible {
             return Err(KeyError::NotValue);
         }
         Ok(Self::Id { scheme: scheme.to_owned(), value })

@@ -19,25 +19,29 @@ pub enum Viewer {
 /// A grant that does not cover the developer who asks shows only as `developer_not_covered`, because that is the first
 /// miss that is told; for the developer it becomes `no_grant` without entries.
 #[must_use]
-pub fn view(decision: &Decision, viewer: Viewer) -> Decision {
-    let mut seen = decision.clone();
+pub fn view(mut decision: Decision, viewer: Viewer) -> Decision {
     if viewer == Viewer::Developer {
-        for answer in &mut seen.uses {
+        for answer in &mut decision.uses {
             if let Outcome::NotPermitted(reasons) = &answer.outcome
+                && reasons.iter().any(is_secret)
                 && let Some(hidden) = NonEmpty::new(hide(reasons))
             {
                 answer.outcome = Outcome::NotPermitted(hidden);
             }
         }
     }
-    seen
+    decision
+}
+
+/// Whether a reason tells of a grant to somebody else.
+fn is_secret(reason: &Reason) -> bool {
+    [Some(reason.code), reason.because].contains(&Some(ReasonCode::DeveloperNotCovered))
 }
 
 fn hide(reasons: &NonEmpty<Reason>) -> Vec<Reason> {
     let hidden = reasons.iter().map(|reason| {
         let mut reason = reason.clone();
-        let secret = [Some(reason.code), reason.because].contains(&Some(ReasonCode::DeveloperNotCovered));
-        if secret {
+        if is_secret(&reason) {
             reason.entries.clear();
             reason.code = no_grant(reason.code);
             reason.because = reason.because.map(no_grant);

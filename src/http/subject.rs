@@ -4,6 +4,8 @@
 //! alone: it is answered `not_permitted` with the mistake in words, and its neighbours are answered as if it were not
 //! there.
 
+mod plain;
+
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer};
@@ -58,7 +60,7 @@ fn fault_of_uses(uses: &[Use]) -> Option<&'static str> {
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// An item: its keys, or one key in short; the caller's reference; and what it says otherwise than the context.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ItemWire<'a> {
     #[serde(borrow, default)]
@@ -129,7 +131,8 @@ pub(super) struct KeyWire<'a> {
 
 /// Reads one item. Never fails: what can't be read is in the item.
 pub fn item(json: &[u8], developer: OrgId, context: &Context) -> Item {
-    match from_slice::<ItemWire<'_>>(json) {
+    let read = plain::read(json).map_or_else(|| from_slice::<ItemWire<'_>>(json), Ok);
+    match read {
         Ok(wire) => {
             let (reference, fault) = reference(wire.reference.as_ref());
             let question = match fault {
@@ -264,8 +267,8 @@ pub(super) fn web_address(text: &str) -> Result<SubjectKey, String> {
 
 /// The key of a file's content; hexadecimal digits of either case.
 pub(super) fn content(text: &str) -> Result<SubjectKey, String> {
-    let digest =
-        text.to_ascii_lowercase().parse().map_err(|_| "expected 64 hexadecimal digits of a SHA-256")?;
+    let digest = text.parse().or_else(|_| text.to_ascii_lowercase().parse());
+    let digest = digest.map_err(|_| "expected 64 hexadecimal digits of a SHA-256")?;
     Ok(SubjectKey::Key(Key::sha256(digest)))
 }
 

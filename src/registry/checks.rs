@@ -5,6 +5,8 @@ pub mod bound;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::authority::Asker;
 use super::credential::Realm;
 use super::journal::ContextRecord;
@@ -34,6 +36,8 @@ const SLICE: usize = 200;
 const SLICE_TIME: Duration = Duration::from_millis(20);
 /// How many bytes the answers of one check may take: a short question can have a very long answer.
 pub const MAX_ANSWER_BYTES: usize = 64 << 20;
+/// About how many bytes the answer of one item takes.
+const USUAL_ITEM_BYTES: usize = 400;
 /// How long a window may take to decide. Long questions over deep closures must not hold up everybody's answers.
 pub const DECIDING: Duration = Duration::from_secs(10);
 
@@ -95,6 +99,8 @@ pub struct Checked {
     pub permitted: u64,
     /// One for each item, in order.
     pub items: Vec<ItemAnswer>,
+    /// The bytes of all items, with a comma between two.
+    pub json: Bytes,
     /// The journal's origin and the index of this check's entry in it.
     pub journal: (String, u64),
     /// The root of the tree over the items, which the journal entry holds.
@@ -143,8 +149,9 @@ pub struct ItemAnswer {
     pub error: Option<String>,
     /// The earliest moment at which time alone could change the answer; `i64::MAX` when none could.
     pub valid_until_ms: i64,
-    /// The bytes that the receipt binds, which are also the item's JSON on the wire; see [`bound`].
-    pub json: Box<[u8]>,
+    /// The bytes that the receipt binds, which are also the item's JSON on the wire; see [`bound`]. They are a part of
+    /// [`Checked::json`] where the item was checked with others.
+    pub json: Bytes,
 }
 
 /// Why a check has no answer. No answer is never a permission.
@@ -245,21 +252,35 @@ pub(super) fn decide_all(
     moment_ms: i64,
     items: Vec<Item>,
     started: std::time::Instant,
-) -> Result<Vec<ItemAnswer>, CheckError> {
+) -> Result<(Vec<ItemAnswer>, Bytes), CheckError> {
     let mut decided: Vec<ItemAnswer> = Vec::with_capacity(items.len());
-    let (mut items, mut bytes) = (items.into_iter(), 0);
+    let mut ends: Vec<usize> = Vec::with_capacity(items.len());
+    let mut json: Vec<u8> = Vec::with_capacity(items.len() * USUAL_ITEM_BYTES);
+    let mut items = items.into_iter();
     while !items.as_slice().is_empty() {
-        if stopwatch().duration_since(started) > DECIDING || bytes > MAX_ANSWER_BYTES {
+        if stopwatch().duration_since(started) > DECIDING || json.len() > MAX_ANSWER_BYTES {
             return Err(CheckError::TooMuch);
         }
         let decisions = decide_slice(&shared.read(), size, moment_ms, items.as_slice());
         for (decision, item) in decisions.into_iter().zip(&mut items) {
-            let answer = answer(item, decision.as_ref());
-            bytes += answer.json.len();
+            if !json.is_empty() {
+                json.push(b',');
+            }
+            let answer = answer(item, decision);
+            bound::write(&answer, &mut json);
+            ends.push(json.len());
             decided.push(answer);
         }
     }
-    if bytes > MAX_ANSWER_BYTES { Err(CheckError::TooMuch) } else { Ok(decided) }
+    if json.len() > MAX_ANSWER_BYTES {
+        return Err(CheckError::TooMuch);
+    }
+    let (json, mut from) = (Bytes::from(json), 0);
+    for (answer, end) in decided.iter_mut().zip(ends) {
+        answer.json = json.slice(from..end);
+        from = end + 1;
+    }
+    Ok((decided, json))
 }
 
 /// The decisions on the first of these items: on one at least, and on no more than a turn at the index has time for.
@@ -280,15 +301,14 @@ fn decide_slice(index: &Index, size: u64, moment_ms: i64, items: &[Item]) -> Vec
     decisions
 }
 
-/// What the developer is told of one item.
-fn answer(item: Item, decision: Option<&Decision>) -> ItemAnswer {
+/// What the developer is told of one item; its bytes are not written yet.
+fn answer(item: Item, decision: Option<Decision>) -> ItemAnswer {
     let mut answer = match (item.question, decision) {
         (Ok(question), Some(decision)) => told(question, view(decision, Viewer::Developer)),
         (Err(error), _) => not_read(error),
         (Ok(_), None) => not_read("the item was not decided".to_owned()),
     };
     answer.reference = item.reference;
-    answer.json = bound::json(&answer).into_boxed_slice();
     answer
 }
 
@@ -306,7 +326,7 @@ pub(super) fn told(question: Question, seen: Decision) -> ItemAnswer {
         notes: seen.notes,
         error: seen.unreadable.map(|_| unreadable.to_owned()),
         valid_until_ms: seen.valid_until_ms,
-        json: Box::default(),
+        json: Bytes::new(),
     }
 }
 
@@ -323,7 +343,7 @@ fn not_read(error: String) -> ItemAnswer {
         notes: Vec::new(),
         error: Some(error),
         valid_until_ms: i64::MAX,
-        json: Box::default(),
+        json: Bytes::new(),
     }
 }
 
@@ -341,7 +361,7 @@ pub fn use_answer(leaf: Use, outcome: Outcome) -> UseAnswer {
         Outcome::NotPermitted(reasons) => UseAnswer {
             r#use: leaf,
             verdict: Verdict::NotPermitted,
-            reasons: reasons.iter().cloned().collect(),
+            reasons: reasons.into_vec(),
             conditions: Vec::new(),
             terms: Vec::new(),
             rests_on: Vec::new(),

@@ -64,7 +64,7 @@ pub async fn explain(
         .read(|now| {
             let decision = decide(now.index, size, moment_ms, &question);
             let viewer = viewer(now, by, &question, &decision.matched)?;
-            let mut decision = view(&decision, viewer);
+            let mut decision = view(decision, viewer);
             let (mut steps, more_steps) = trace(now.index, size, moment_ms, &question);
             if viewer == Viewer::Developer {
                 steps = steps.into_iter().map(for_developer).collect();

@@ -15,7 +15,7 @@ use super::sequencer::Submission;
 use crate::domain::act::Act;
 use crate::domain::admit::{Refusal, code};
 use crate::domain::ids::OrgId;
-use crate::store::{StoreError, Tx, accounts, policies};
+use crate::store::{accounts, policies};
 
 /// How long it is remembered that somebody wants to switch it off: 14 days.
 const ASKED_MS: i64 = 14 * 24 * 60 * 60 * 1_000;
@@ -44,23 +44,16 @@ const fn may_open(act: &Act) -> bool {
     )
 }
 
-/// Why one person alone may not record this; asked in the transaction that would record it.
-pub(super) async fn refusal(
-    tx: &mut Tx,
-    submission: &Submission,
-    by_installation: bool,
-) -> Result<Option<Refusal>, StoreError> {
+/// The place of the first act that may open something, where one person alone records it.
+pub(super) fn opens_alone(submission: &Submission) -> Option<usize> {
     let opens = submission.acts.iter().position(|(act, _)| may_open(act));
-    let (Some(act), [_]) = (opens, submission.by.as_slice()) else { return Ok(None) };
-    let mut needed = by_installation;
-    for org in std::iter::once(submission.party).chain(submission.on_behalf_of) {
-        needed |= policies::of_org_in(tx, &org.to_string()).await?.second_person == 1;
-    }
-    let refuse = || {
-        let detail = "a second person of your organization must approve this".to_owned();
-        Refusal { code: code::SECOND_PERSON_REQUIRED, ..Refusal::of_command(detail) }.in_act(act)
-    };
-    Ok(needed.then(refuse))
+    opens.filter(|_| submission.by.len() == 1)
+}
+
+/// Why one person alone may not record the act at this place.
+pub(super) fn refusal(act: usize) -> Refusal {
+    let detail = "a second person of your organization must approve this".to_owned();
+    Refusal { code: code::SECOND_PERSON_REQUIRED, ..Refusal::of_command(detail) }.in_act(act)
 }
 
 /// Refuses that the caller alone brings in a second person of its own organization, where one is needed; for the registrar it

@@ -5,8 +5,11 @@
 //! appends one entry a check (and one for every [`CHUNK`] matched works), signs once, commits, and only then answers.
 //! So no answer misses an act that was acknowledged before its question came, and none leaves before it is durable.
 
+mod line;
+
 use std::sync::Arc;
 
+use bytes::Bytes;
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
@@ -20,7 +23,6 @@ use crate::domain::ids::{CheckId, ModelId, OrgId, WorkId};
 use crate::domain::key::Sha256;
 use crate::domain::territory::Territory;
 use crate::domain::uses::Use;
-use crate::log::canonical::to_canonical;
 use crate::log::checkpoint::CheckpointSigner;
 use crate::log::digest::salted;
 use crate::log::merkle::{Hash, TreeHead};
@@ -252,9 +254,9 @@ impl Committer {
             chunks: u32::try_from(decided.chunks.len()).unwrap_or(u32::MAX),
             salt: Salt(decided.salt),
         };
-        bytes.push(canonical(&entry)?);
+        bytes.push(line::write(&entry)?);
         for (chunk, works) in (0..).zip(decided.chunks) {
-            bytes.push(canonical(&JournalEntry::Matched { v: 1, check: id, chunk, works })?);
+            bytes.push(line::write(&JournalEntry::Matched { v: 1, check: id, chunk, works })?);
         }
         let valid_until_ms = decided.items.iter().map(|it| it.valid_until_ms).min().unwrap_or(i64::MAX);
         Ok(Checked {
@@ -268,6 +270,7 @@ impl Committer {
             recheck_by_ms: valid_until_ms.min(written.moment_ms.saturating_add(self.recheck_max_ms)),
             permitted: decided.permitted,
             items: decided.items,
+            json: decided.json,
             journal: (self.signer.origin().to_owned(), written.index),
             items_root: decided.items_root,
         })
@@ -280,6 +283,7 @@ struct Decided {
     asked_by: Option<OrgId>,
     context: Context,
     items: Vec<ItemAnswer>,
+    json: Bytes,
     permitted: u64,
     salt: [u8; 16],
     items_root: Hash,
@@ -294,7 +298,7 @@ impl Decided {
         check: Check,
         started: std::time::Instant,
     ) -> Result<Self, CheckError> {
-        let items = decide_all(shared, size, moment_ms, check.items, started)?;
+        let (items, json) = decide_all(shared, size, moment_ms, check.items, started)?;
         let salt = clock::random::<16>();
         let digests: Vec<Hash> = items.iter().map(|item| salted(&salt, &item.json)).collect();
         let is_permitted = |item: &&ItemAnswer| item.verdict == Verdict::Permitted;
@@ -307,6 +311,7 @@ impl Decided {
             items_root: ItemTree::new(&digests).head().root,
             chunks: matched_chunks(&items),
             items,
+            json,
         })
     }
 }
@@ -317,10 +322,6 @@ struct Written {
     moment_ms: i64,
     rule_version: u32,
     index: u64,
-}
-
-fn canonical(value: &impl Serialize) -> Result<Vec<u8>, CheckError> {
-    to_canonical(value).map_err(|error| StoreError::Program(error.to_string()).into())
 }
 
 /// Bytes of one matched work in [`JournalEntry::Matched`].

@@ -14,6 +14,7 @@ use super::sequencer::{Body, Sequencer, Submission, SubmitError, Submitted};
 use super::shared::{FollowError, SharedIndex};
 use super::sign_in::{Desk, DeskError};
 use super::snapshot;
+use super::together::Together;
 use super::trail::Trail;
 use crate::clock::{Clock, stopwatch};
 use crate::domain::act::{LogOpened, RulesActivated};
@@ -21,6 +22,7 @@ use crate::domain::decide::KNOWN_RULES;
 use crate::domain::ids::{KeyId, OrgId};
 use crate::domain::index::AsOf;
 use crate::log::checkpoint::CheckpointSigner;
+use crate::log::merkle::TreeHead;
 use crate::store::heads::Head;
 use crate::store::high_water::HighWater;
 use crate::store::{Db, StoreError, heads};
@@ -136,6 +138,7 @@ struct Inner {
     settings: Settings,
     shared: Arc<SharedIndex>,
     sequencer: Sequencer,
+    together: Together,
     /// When the use of a key was last noted by this process, by the key's id.
     noted: Mutex<HashMap<KeyId, i64>>,
     journal: Journal,
@@ -182,6 +185,7 @@ impl Registry {
             node: settings.node.clone(),
             recheck_max_ms: settings.recheck_max_ms,
         });
+        let together = Together::start(db.clone(), clock.clone());
         let metrics = Arc::new(Metrics::new());
         let trail = Trail::start(db.clone(), clock.clone(), Arc::clone(&metrics));
         let registry = Self(Arc::new(Inner {
@@ -191,6 +195,7 @@ impl Registry {
             settings,
             shared,
             sequencer,
+            together,
             noted: Mutex::default(),
             journal,
             log_signer,
@@ -244,7 +249,17 @@ impl Registry {
     /// Asks the index, after it has caught up with everything acknowledged before this call. The question is answered
     /// under a lock that writers wait for: ask and go.
     pub async fn read<T>(&self, ask: impl FnOnce(AsOf<'_>) -> T) -> Result<T, FollowError> {
-        let size = self.0.shared.catch_up(&self.0.db).await?;
+        let head = self.0.together.head().await?;
+        self.read_up_to(head, ask).await
+    }
+
+    /// As [`Registry::read`], for who has read the head of the log just now.
+    pub(super) async fn read_up_to<T>(
+        &self,
+        head: TreeHead,
+        ask: impl FnOnce(AsOf<'_>) -> T,
+    ) -> Result<T, FollowError> {
+        let size = self.0.shared.catch_up_to(&self.0.db, head).await?;
         Ok(ask(self.0.shared.read().as_of(size)))
     }
 
@@ -279,7 +294,8 @@ impl Registry {
 
     /// Whether the log has reached this size. What was acknowledged before the call is seen, on every node.
     pub async fn has_reached(&self, size: u64) -> Result<bool, FollowError> {
-        Ok(self.0.shared.catch_up(&self.0.db).await? >= size)
+        let head = self.0.together.head().await?;
+        Ok(self.0.shared.catch_up_to(&self.0.db, head).await? >= size)
     }
 
     /// As [`Registry::has_reached`], waiting for at most `limit` of the runtime's time. It asks once however short that is,
@@ -307,6 +323,11 @@ impl Registry {
     /// Lets something else stand in for the internet, once, before anything was looked up; `false` when it is too late.
     pub fn look_by(&self, lookup: Arc<dyn Lookup>) -> bool {
         self.0.lookup.set(lookup).is_ok()
+    }
+
+    /// What many requests read at once.
+    pub(super) fn together(&self) -> &Together {
+        &self.0.together
     }
 
     /// The database.

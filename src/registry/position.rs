@@ -235,7 +235,7 @@ fn ask(asking: &Asking<'_>, by: &Verified, work: Ix<Work>) -> Read {
         Reader::All | Reader::Public => asking.anyone(),
     };
     let viewer = if reader == Reader::All { Viewer::All } else { Viewer::Developer };
-    let decision = view(&asking.decide(id, context, Use::ALL), viewer);
+    let decision = view(asking.decide(id, context, Use::ALL), viewer);
     let mut obstacles: Vec<_> =
         decision.uses.iter().map(|answer| asking.obstacles(context, answer)).collect();
     // A developer sees what concerns itself, everybody else what concerns works of its own.

@@ -4,12 +4,15 @@
 //! in turn, appends those admitted in one transaction, and only then answers. A caller that goes away changes nothing
 //! of that: what was taken up is finished.
 
+mod pending;
+
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use self::pending::Pending;
 use super::accounts::{self, AccountChange};
-use super::catalogue;
+use super::catalogue::{self, Change};
 use super::four_eyes;
 use super::orders::Unchanged;
 use super::shared::{FollowError, SharedIndex, Writer};
@@ -264,13 +267,15 @@ impl Worker {
         let folded = self.shared.speculate();
         let mut bytes = Vec::new();
         let mut answers = Vec::with_capacity(submissions.len());
+        let mut pending = Pending::read(&mut tx, submissions, at_ms).await?;
         for submission in submissions {
-            answers.push(self.record_one(&mut tx, submission, at_ms, &mut bytes).await?);
+            answers.push(self.record_one(&mut tx, submission, at_ms, &mut bytes, &mut pending).await?);
         }
         if bytes.is_empty() {
             tx.rollback().await?;
             return Ok(answers);
         }
+        pending.write(&mut tx).await?;
         let next = append(&mut tx, head, &bytes, &self.signer, at_ms).await?;
         tx.commit().await?;
         // From here on it is recorded. A mark that can't be raised keeps it unpublished, and the answer unknown.
@@ -285,8 +290,9 @@ impl Worker {
         submission: &Submission,
         at_ms: i64,
         bytes: &mut Vec<Vec<u8>>,
+        pending: &mut Pending,
     ) -> Result<Answer, BatchError> {
-        if let Some(answer) = repeated(tx, submission, at_ms).await? {
+        if let Some(answer) = pending.before(submission) {
             return Ok(answer);
         }
         let prepared = match prepare(submission) {
@@ -301,11 +307,11 @@ impl Worker {
             Ok(admitted) => admitted,
             Err(refusals) => return Ok(Err(SubmitError::Refused(refusals))),
         };
-        if let Some(changed) = changed(tx, submission).await? {
+        if let Some(changed) = changed(tx, submission, pending).await? {
             self.shared.write().undo(savepoint);
             return Ok(Err(changed));
         }
-        if let Some(refusal) = four_eyes::refusal(tx, submission, self.four_eyes).await? {
+        if let Some(refusal) = self.refuse_alone(tx, submission, pending).await? {
             self.shared.write().undo(savepoint);
             return Ok(Err(SubmitError::Refused(vec![refusal])));
         }
@@ -316,17 +322,36 @@ impl Worker {
         }
         for ((index, entry), (_, payload)) in (first..).zip(&entries).zip(&submission.acts) {
             let changes = catalogue::changes(&self.shared.read(), index, entry, payload.as_ref());
-            catalogue::write(tx, &changes).await?;
+            for change in changes {
+                match change {
+                    Change::History(line) => pending.keep_line(line),
+                    other => catalogue::write(tx, &[other]).await?,
+                }
+            }
         }
         bytes.extend(written);
         let recorded = Recorded { first, count: entries.len() as u64, at_ms };
         let (status, body) = (submission.body.0)(&recorded);
         accounts::write(tx, &submission.accounts, &body, at_ms).await?;
         if let Some(once) = &submission.once {
-            let answer = once.answered(status, body.clone(), at_ms);
-            idempotency::insert(tx, &submission.party.to_string(), &once.key, &answer).await?;
+            pending.keep_answer(submission.party, once, once.answered(status, body.clone(), at_ms));
         }
         Ok(Ok(Submitted { recorded: Some(recorded), status, body }))
+    }
+
+    /// Why one person alone may not record this.
+    async fn refuse_alone(
+        &self,
+        tx: &mut Tx,
+        submission: &Submission,
+        pending: &mut Pending,
+    ) -> Result<Option<Refusal>, StoreError> {
+        let Some(act) = four_eyes::opens_alone(submission) else { return Ok(None) };
+        let mut needed = self.four_eyes;
+        for org in std::iter::once(submission.party).chain(submission.on_behalf_of) {
+            needed |= pending.second_person(tx, org).await?;
+        }
+        Ok(needed.then(|| four_eyes::refusal(act)))
     }
 
     /// Admits and folds a command; the index is unchanged when it is refused.
@@ -397,15 +422,13 @@ fn prepare(submission: &Submission) -> Result<Prepared, Refusal> {
     Ok(Prepared { command, payloads })
 }
 
-async fn repeated(tx: &mut Tx, submission: &Submission, at_ms: i64) -> Result<Option<Answer>, StoreError> {
-    match &submission.once {
-        None => Ok(None),
-        Some(once) => accounts::before(tx, submission.party, once, at_ms).await,
-    }
-}
-
-async fn changed(tx: &mut Tx, submission: &Submission) -> Result<Option<SubmitError>, StoreError> {
+async fn changed(
+    tx: &mut Tx,
+    submission: &Submission,
+    pending: &mut Pending,
+) -> Result<Option<SubmitError>, StoreError> {
     let Some(Unchanged { subject, entries }) = &submission.unchanged else { return Ok(None) };
+    pending.write_lines(tx).await?;
     let last = last_entry(tx, subject).await?;
     let is_same = last.is_some_and(|last| entries.contains(&last));
     Ok((!is_same).then(|| SubmitError::Changed(subject.clone())))

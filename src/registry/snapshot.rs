@@ -50,8 +50,8 @@ pub fn write(folder: &Path, index: &Index, frontier: &Frontier) -> std::io::Resu
 
 /// The index and its tree, if there is a snapshot that is whole and of this very log.
 pub async fn load(folder: &Path, db: &Db) -> Result<Option<(Index, Frontier)>, StoreError> {
-    let path = folder.join(FILE_NAME);
-    let read = tokio::task::spawn_blocking(move || std::fs::read(path).ok().and_then(|bytes| parse(&bytes)));
+    let path = folder.to_owned();
+    let read = tokio::task::spawn_blocking(move || read(&path));
     let Ok(Some((index, frontier))) = read.await else { return Ok(None) };
     let stored = heads::read_tree(db, heads::ACTS).await?.unwrap_or(TreeHead::EMPTY);
     let head = frontier.head();
@@ -60,6 +60,11 @@ pub async fn load(folder: &Path, db: &Db) -> Result<Option<(Index, Frontier)>, S
         return Ok(None);
     }
     Ok(Some((index, frontier)))
+}
+
+/// The index and its tree as they stand in the file, if it is whole and of this program; of which log is not known yet.
+pub fn read(folder: &Path) -> Option<(Index, Frontier)> {
+    parse(&std::fs::read(folder.join(FILE_NAME)).ok()?)
 }
 
 fn parse(bytes: &[u8]) -> Option<(Index, Frontier)> {

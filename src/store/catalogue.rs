@@ -6,7 +6,7 @@
 
 use super::db::{Db, Tx, from_db, on_db, on_tx, to_db};
 use super::error::StoreError;
-use super::sql::texts;
+use super::sql::{json, texts};
 
 mod orgs;
 mod rebuild;
@@ -42,6 +42,12 @@ texts! {
     PARTIES = "SELECT party, relation FROM catalog_party_works WHERE work = $1 ORDER BY party, relation";
     PUT_HISTORY = "INSERT INTO catalog_history (subject, idx, type, at_ms, party) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (subject, idx) DO NOTHING";
+    PUT_ALL_HISTORY = "INSERT INTO catalog_history (subject, idx, type, at_ms, party) \
+        SELECT value ->> 'subject', value ->> 'index', value ->> 'kind', value ->> 'at_ms', value ->> 'party' \
+        FROM json_each($1) WHERE true ON CONFLICT (subject, idx) DO NOTHING",
+        "INSERT INTO catalog_history (subject, idx, type, at_ms, party) \
+        SELECT subject, index, kind, at_ms, party FROM json_to_recordset($1::json) \
+        AS line (subject text, index bigint, kind text, at_ms bigint, party text) ON CONFLICT (subject, idx) DO NOTHING";
     HISTORY = "SELECT subject, idx, type, at_ms, party FROM catalog_history WHERE subject = $1 AND idx < $2 \
         ORDER BY idx DESC LIMIT $3";
     PARTY_HISTORY = "SELECT subject, idx, type, at_ms, party FROM catalog_history WHERE party = $1 AND idx < $2 \
@@ -94,7 +100,7 @@ pub struct Title {
 }
 
 /// One line of a history.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow, serde::Serialize)]
 pub struct HistoryLine {
     /// The work or organization to which it happened.
     pub subject: String,
@@ -257,6 +263,16 @@ pub async fn put_history(tx: &mut Tx, line: &HistoryLine) -> Result<(), StoreErr
         .execute(conn)
         .await
         .map(drop))?;
+    Ok(())
+}
+
+/// As [`put_history`], for many lines at once.
+pub async fn put_all_history(tx: &mut Tx, lines: &[HistoryLine]) -> Result<(), StoreError> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let (text, rows) = (PUT_ALL_HISTORY.of(tx.engine()), json(lines)?);
+    on_tx!(tx, conn => sqlx::query(text).bind(rows).execute(conn).await.map(drop))?;
     Ok(())
 }
 

@@ -6,14 +6,15 @@ use futures_util::stream::{self, Stream};
 
 use super::db::{Db, Tx, from_db, on_db, to_db};
 use super::error::StoreError;
-use super::sql::texts;
+use super::sql::{json, texts};
 
 /// How many entries a page of [`stream()`] reads at once.
 const PAGE: u64 = 1_000;
 
 texts! {
-    /// Row by row within the transaction on SQLite; one statement for all on PostgreSQL.
-    INSERT = "INSERT INTO entries (log, idx, at_ms, bytes) VALUES ($1, $2, $3, $4)",
+    /// One statement for all. On SQLite they come as texts, which entries are.
+    INSERT = "INSERT INTO entries (log, idx, at_ms, bytes) \
+         SELECT $1, $2 + key, $3, CAST(value AS BLOB) FROM json_each($4)",
         "INSERT INTO entries (log, idx, at_ms, bytes) \
          SELECT $1, $2 + n - 1, $3, bytes FROM unnest($4::bytea[]) WITH ORDINALITY AS batch (bytes, n)";
     RANGE = "SELECT idx, at_ms, bytes FROM entries WHERE log = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";
@@ -41,11 +42,12 @@ pub(super) async fn insert(
     let first = to_db(first)?;
     match tx {
         Tx::Sqlite(tx) => {
-            for (index, entry) in (first..).zip(entries) {
-                let insert =
-                    sqlx::query(INSERT.sqlite).bind(log).bind(index).bind(at_ms).bind(entry.as_ref());
-                insert.execute(&mut **tx).await?;
-            }
+            let texts: Result<Vec<&str>, _> =
+                entries.iter().map(|entry| std::str::from_utf8(entry.as_ref())).collect();
+            let texts =
+                texts.map_err(|error| StoreError::Program(format!("an entry is no text: {error}")))?;
+            let insert = sqlx::query(INSERT.sqlite).bind(log).bind(first).bind(at_ms).bind(json(&texts)?);
+            insert.execute(&mut **tx).await?;
         }
         Tx::Postgres(tx) => {
             let entries: Vec<&[u8]> = entries.iter().map(AsRef::as_ref).collect();

@@ -74,6 +74,20 @@ impl StoreError {
         matches!(self, Self::Conflict(_))
     }
 
+    /// The same for somebody else who waited for it: busy stays busy, damage stays damage, and everything else is that the
+    /// database does not answer.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        match self {
+            Self::Busy(why) => Self::Busy(why.clone()),
+            Self::Unavailable(why) => Self::Unavailable(why.clone()),
+            Self::DiskFull(why) => Self::DiskFull(why.clone()),
+            Self::Corrupt(why) => Self::Corrupt(why.clone()),
+            Self::Program(why) => Self::Program(why.clone()),
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+
     /// The error of a failed `COMMIT`: where the connection broke, the outcome is not known.
     pub(super) fn at_commit(error: sqlx::Error) -> Self {
         match Self::from(error) {

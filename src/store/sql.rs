@@ -4,6 +4,7 @@
 //! Where one text cannot serve both databases a named [`Pair`] stands side by side; a test counts them.
 
 use super::db::Engine;
+use super::error::StoreError;
 
 /// Two texts for one purpose: what SQLite and PostgreSQL can only say differently.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +76,11 @@ macro_rules! text_entry {
     ($sqlite:literal, $postgres:literal) => {
         $crate::store::sql::Text::Pair($crate::store::sql::Pair { sqlite: $sqlite, postgres: $postgres })
     };
+}
+
+/// Rows as one parameter, which both databases take apart: a statement for each would cost more than what it does.
+pub(in crate::store) fn json(rows: &(impl serde::Serialize + ?Sized)) -> Result<String, StoreError> {
+    serde_json::to_string(rows).map_err(|error| StoreError::Program(error.to_string()))
 }
 
 pub(in crate::store) use {text_const, text_entry, texts};

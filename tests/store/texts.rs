@@ -41,11 +41,14 @@ fn pairs_stay_few() {
     let expected = [
         "accounts::LOCK_PERSON",
         "archive::NO_HURRY",
+        "catalogue::PUT_ALL_HISTORY",
         "db::BEGIN_SNAPSHOT",
         "db::BEGIN_WRITE",
         "db::DURABILITY",
         "entries::INSERT",
         "heads::LOCK",
+        "idempotency::FIND_ALL",
+        "idempotency::INSERT_ALL",
         "tiles::GROW",
     ];
     assert_eq!(pairs, expected);

@@ -4,15 +4,14 @@
 //! a mark is taken off again by its number; what was changed since is noted as it was before.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
-
-use hashbrown::{DefaultHashBuilder, HashTable};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Few;
+use super::names::Names;
 use crate::domain::ids::{Id, Kind};
 
 /// The place of a `T` in its arena, in four bytes, also where it may be absent.
@@ -182,57 +181,34 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Rows<T> {
     }
 }
 
-/// Things of one kind, by place and by id. The table holds places only: ids are compared where they are. Those lie apart
-/// from the things, since who looks at a thing seldom asks for its id, and memory is fetched by the line.
-pub struct Arena<K, T> {
-    ids: Vec<Id<K>>,
+/// Things of one kind, by place and by id. Ids lie apart from the things, since who looks at a thing seldom asks for its
+/// id, and memory is fetched by the line. With `ALL`, ids are found by a table; see [`Names`].
+pub struct Arena<K, T, const ALL: bool = false> {
+    names: Names<K, ALL>,
     rows: Vec<T>,
     before: Vec<(u32, T)>,
-    places: HashTable<u32>,
-    hasher: DefaultHashBuilder,
 }
 
-impl<K, T> Default for Arena<K, T> {
+impl<K, T, const ALL: bool> Default for Arena<K, T, ALL> {
     fn default() -> Self {
-        Self {
-            ids: Vec::new(),
-            rows: Vec::new(),
-            before: Vec::new(),
-            places: HashTable::new(),
-            hasher: DefaultHashBuilder::default(),
-        }
+        Self { names: Names::default(), rows: Vec::new(), before: Vec::new() }
     }
 }
 
-fn hash<K: Kind>(hasher: &DefaultHashBuilder, id: Id<K>) -> u64 {
-    hasher.hash_one(id.uuid().as_u128())
-}
-
-/// Whether the thing at a place has this id.
-fn is_at<K: Kind>(ids: &[Id<K>], place: u32, id: Id<K>) -> bool {
-    ids.get(place as usize) == Some(&id)
-}
-
-/// The hash of the id of the thing at a place.
-fn hash_at<K: Kind>(hasher: &DefaultHashBuilder, ids: &[Id<K>], place: u32) -> u64 {
-    ids.get(place as usize).map_or(0, |id| hash(hasher, *id))
-}
-
-impl<K: Kind, T: Clone> Arena<K, T> {
+impl<K: Kind, T: Clone, const ALL: bool> Arena<K, T, ALL> {
     /// The place of the thing with this id.
     pub fn find(&self, id: Id<K>) -> Option<Ix<T>> {
-        let place = self.places.find(hash(&self.hasher, id), |place| is_at(&self.ids, *place, id));
-        place.map(|place| Ix::new(*place))
+        self.names.find(id).map(Ix::new)
     }
 
-    /// The hash of an id in this table.
+    /// The hash of an id in the table.
     pub(super) fn hash(&self, id: Id<K>) -> u64 {
-        hash(&self.hasher, id)
+        self.names.hash(id)
     }
 
-    /// The place of a thing that may have an id with this hash.
+    /// The place of a thing that the table has under this hash.
     pub(super) fn candidate(&self, hash: u64) -> Option<Ix<T>> {
-        self.places.iter_hash(hash).next().map(|place| Ix::new(*place))
+        self.names.candidate(hash).map(Ix::new)
     }
 
     /// The thing at a place that this arena gave out.
@@ -244,7 +220,7 @@ impl<K: Kind, T: Clone> Arena<K, T> {
     /// The id of the thing at a place that this arena gave out.
     #[expect(clippy::indexing_slicing, reason = "places are given out by `push` only, and things stay")]
     pub fn id(&self, ix: Ix<T>) -> Id<K> {
-        self.ids[ix.place() as usize]
+        self.names.all()[ix.place() as usize]
     }
 
     /// All things, oldest first.
@@ -254,14 +230,14 @@ impl<K: Kind, T: Clone> Arena<K, T> {
 
     /// The things from a place on, in the order in which they were pushed.
     pub fn since_place(&self, place: u32) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
-        let rest = self.ids.iter().zip(&self.rows).skip(place as usize);
+        let rest = self.names.all().iter().zip(&self.rows).skip(place as usize);
         (place..).zip(rest).map(|(place, (id, item))| (Ix::new(place), *id, item))
     }
 
     /// The things before a place, the last one first.
     pub fn before_place(&self, place: u32) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
         let end = self.rows.len().min(place as usize);
-        let earlier = self.ids.iter().zip(&self.rows).take(end);
+        let earlier = self.names.all().iter().zip(&self.rows).take(end);
         let places = (0..place_of(end)).rev();
         places.zip(earlier.rev()).map(|(place, (id, item))| (Ix::new(place), *id, item))
     }
@@ -289,12 +265,8 @@ impl<K: Kind, T: Clone> Arena<K, T> {
 
     /// Adds a thing.
     pub(super) fn push(&mut self, id: Id<K>, item: T) -> Ix<T> {
-        let place = place_of(self.rows.len());
-        self.ids.push(id);
         self.rows.push(item);
-        let Self { ids, places, hasher, .. } = self;
-        places.insert_unique(hash(hasher, id), place, |place| hash_at(hasher, ids, *place));
-        Ix::new(place)
+        Ix::new(self.names.push(id))
     }
 
     /// The thing at a place, to be changed.
@@ -321,14 +293,7 @@ impl<K: Kind, T: Clone> Arena<K, T> {
             }
         }
         self.rows.truncate(mark.pushed);
-        while self.ids.len() > mark.pushed {
-            let Some(id) = self.ids.pop() else { break };
-            let place = place_of(self.ids.len());
-            let slot = self.places.find_entry(hash(&self.hasher, id), |other| *other == place);
-            if let Ok(slot) = slot {
-                slot.remove();
-            }
-        }
+        self.names.truncate(mark.pushed);
     }
 
     pub(super) fn keep(&mut self) {
@@ -336,30 +301,29 @@ impl<K: Kind, T: Clone> Arena<K, T> {
     }
 }
 
-impl<K: Kind, T: Serialize> Serialize for Arena<K, T> {
+impl<K: Kind, T: Serialize, const ALL: bool> Serialize for Arena<K, T, ALL> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.ids.iter().map(|id| id.uuid().into_bytes()).zip(&self.rows))
+        serializer.collect_seq(self.names.all().iter().map(|id| id.uuid().into_bytes()).zip(&self.rows))
     }
 }
 
-impl<'de, K: Kind, T: Deserialize<'de>> Deserialize<'de> for Arena<K, T> {
+impl<'de, K: Kind, T: Deserialize<'de>, const ALL: bool> Deserialize<'de> for Arena<K, T, ALL> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Rows<K, T>(PhantomData<fn() -> (K, T)>);
-        impl<'de, K: Kind, T: Deserialize<'de>> serde::de::Visitor<'de> for Rows<K, T> {
-            type Value = Arena<K, T>;
+        struct Rows<K, T, const ALL: bool>(PhantomData<fn() -> (K, T)>);
+        impl<'de, K: Kind, T: Deserialize<'de>, const ALL: bool> serde::de::Visitor<'de> for Rows<K, T, ALL> {
+            type Value = Arena<K, T, ALL>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("things with their ids")
             }
             fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut arena = Arena::default();
+                // The length is that of a file whose digest was checked.
+                let count = seq.size_hint().unwrap_or_default();
+                arena.names.reserve(count);
+                arena.rows.reserve(count);
                 while let Some((id, item)) = seq.next_element::<([u8; 16], T)>()? {
-                    arena.ids.push(Id::new(uuid::Uuid::from_bytes(id)));
+                    arena.names.push(Id::new(uuid::Uuid::from_bytes(id)));
                     arena.rows.push(item);
-                }
-                let Arena { ids, places, hasher, .. } = &mut arena;
-                places.reserve(ids.len(), |_| 0);
-                for (place, id) in (0_u32..).zip(ids.iter()) {
-                    places.insert_unique(hash(hasher, *id), place, |place| hash_at(hasher, ids, *place));
                 }
                 Ok(arena)
             }

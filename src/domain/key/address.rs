@@ -10,6 +10,57 @@ pub(super) fn segments(url: &Url) -> impl Iterator<Item = &str> {
     url.path().split('/').filter(|segment| !segment.is_empty())
 }
 
+/// Whether a text is a web address in normal form that can be told to be one at a glance: a name of lower-case letters,
+/// digits and single hyphens that no one could take for a number or for an encoded name, no port, and a path and query of
+/// characters that have no other spelling. Other texts may be in normal form too: [`normal_url`] knows. A test holds the
+/// two against each other.
+pub(super) fn is_plain(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let Some((host, path)) = rest.and_then(|rest| rest.split_at_checked(rest.find('/')?)) else {
+        return false;
+    };
+    text.len() <= MAX_URL_BYTES && is_plain_host(host) && is_plain_path(path)
+}
+
+fn is_plain_host(host: &str) -> bool {
+    let (mut before, mut last_of_label) = (b'.', b'.');
+    for byte in host.bytes() {
+        let fits = match byte {
+            b'a'..=b'z' | b'0'..=b'9' => true,
+            b'-' | b'.' => before.is_ascii_alphanumeric(),
+            _ => false,
+        };
+        if !fits {
+            return false;
+        }
+        if before == b'.' {
+            last_of_label = byte;
+        }
+        before = byte;
+    }
+    // Where the last label begins with a letter the host is no number.
+    host.len() <= 253 && before.is_ascii_alphanumeric() && last_of_label.is_ascii_lowercase()
+}
+
+fn is_plain_path(path: &str) -> bool {
+    let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+    let mut before = b' ';
+    for byte in path.bytes() {
+        let fits = match byte {
+            b'/' => before != b'/',
+            // What begins with a dot may be `..`.
+            b'.' => before != b'/',
+            _ => is_unreserved(byte),
+        };
+        if !fits {
+            return false;
+        }
+        before = byte;
+    }
+    let fits = |byte: u8| is_unreserved(byte) || matches!(byte, b'=' | b'&' | b'/');
+    query.is_none_or(|query| !query.is_empty() && query.bytes().all(fits))
+}
+
 /// The WHATWG URL in the form that all spellings of one address have: see [`normal_once`]. An address that would be
 /// another one when it is read again is refused: `%%36` could hide a denied path.
 pub(super) fn normal_url(text: &str) -> Result<Url, KeyError> {
@@ -164,7 +215,47 @@ mod tests {
         assert_eq!(url("https://a.example/%+D"), "https://a.example/%+D");
     }
 
+    #[test]
+    fn what_is_told_at_a_glance_is_in_normal_form() {
+        for plain in ["https://a.example/", "http://a-b.c1.example/x/y.z?a=1&b=~", "https://a.example/b/"] {
+            assert!(is_plain(plain), "{plain}");
+        }
+        for other in [
+            "https://a.example",
+            "https://1.2.3.4/",
+            "https://a.1/",
+            "https://a.0x1/",
+            "https://xn--a.example/",
+            "https://a--b.example/",
+            "https://a..example/",
+            "https://a.example./",
+            "https://-a.example/",
+            "https://a.example:443/",
+            "https://a@b.example/",
+            "https://A.example/",
+            "https://a.example//b",
+            "https://a.example/./b",
+            "https://a.example/.",
+            "https://a.example/b?",
+            "https://a.example/%62",
+            "https://a.example/b#c",
+            "HTTPS://a.example/",
+            "https:///a",
+        ] {
+            assert!(!is_plain(other), "{other}");
+        }
+    }
+
     proptest::proptest! {
+        #[test]
+        fn a_plain_address_is_its_own_normal_form(
+            text in "https?://[a-c0x.-]{1,6}[a-c0-9]{1,2}/[a-c./~_-]{0,8}(\\?[a-c=&/.%+]{0,4})?|https?://[ -~]{1,12}/[ -~]{0,8}"
+        ) {
+            if is_plain(&text) {
+                proptest::prop_assert_eq!(normal_url(&text).map(String::from), Ok(text));
+            }
+        }
+
         #[test]
         fn a_normal_key_is_read_as_itself(text in "https?://[a-c.]{1,4}(/|//|%|%%|%2|25|%5c|\\\\|\\||!|\t|[0-9a-fA-F]|\\.|\\?|;){0,12}") {
             for key in [Key::url(&text), Key::url_prefix(&text)].into_iter().flatten() {

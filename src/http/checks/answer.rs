@@ -1,7 +1,5 @@
 //! What a check is answered on the wire.
 
-use std::collections::BTreeSet;
-
 use data_encoding::BASE64;
 use serde::Serialize;
 
@@ -92,8 +90,8 @@ pub(in crate::http) fn in_words<'a>(
     notes: impl Iterator<Item = &'a Note>,
     lang: Lang,
 ) -> Vec<Words> {
-    let reasons: BTreeSet<_> = reasons.map(|reason| (reason.code, reason.because)).collect();
-    let notes: BTreeSet<NoteCode> = notes.map(|note| note.code).collect();
+    let reasons = distinct(reasons.map(|reason| (reason.code, reason.because)));
+    let notes = distinct(notes.map(|note| note.code));
     let of_reason = |(code, because): (ReasonCode, Option<ReasonCode>)| {
         let reason = Reason { code, because, work: None, ask: Vec::new(), entries: Vec::new() };
         Words { code: AnyCode::Reason(code), because, text: explain::words(&reason, lang, &explain::Ids) }
@@ -109,20 +107,26 @@ pub(in crate::http) fn in_words<'a>(
     reasons.into_iter().map(of_reason).chain(notes.into_iter().map(of_note)).collect()
 }
 
+/// Each member once, in order. There are many of them, and few kinds.
+fn distinct<T: Ord>(members: impl Iterator<Item = T>) -> Vec<T> {
+    let mut known = Vec::new();
+    for member in members {
+        if !known.contains(&member) {
+            known.push(member);
+        }
+    }
+    known.sort_unstable();
+    known
+}
+
 /// The answer to one JSON request. The items' bytes go out as the receipt binds them.
 pub(super) fn reply(checked: &Checked, language: Language) -> Result<Reply, Problem> {
     let mut json =
         serde_json::to_vec(&Head::of(checked, language)).map_err(|error| Problem::internal(&error))?;
-    let items: usize = checked.items.iter().map(|item| item.json.len() + 1).sum();
-    json.reserve(items + 16);
+    json.reserve(checked.json.len() + 16);
     json.pop();
     json.extend_from_slice(b",\"items\":[");
-    for (at, item) in checked.items.iter().enumerate() {
-        if at > 0 {
-            json.push(b',');
-        }
-        json.extend_from_slice(&item.json);
-    }
+    json.extend_from_slice(&checked.json);
     json.extend_from_slice(b"]}");
     let (name, value) = language.header();
     Ok(Reply::of_json(json).header(name, value))

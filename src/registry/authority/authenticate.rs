@@ -3,10 +3,12 @@
 use super::{Actor, CredentialId, PersonRole, Scope, Scopes, State};
 use crate::domain::ids::{KeyId, OrgId, PersonId, SessionId};
 use crate::domain::index::records::OrgRef;
+use crate::log::merkle::TreeHead;
 use crate::registry::credential::{Credential, Secret};
 use crate::registry::node::Registry;
 use crate::registry::shared::FollowError;
 use crate::registry::sign_in::token::Bearer;
+use crate::registry::together::{Known, Sought};
 use crate::store::accounts::LiveKey;
 use crate::store::{StoreError, accounts, sessions};
 
@@ -41,11 +43,11 @@ impl Registry {
             Credential::Key(secret) => self.find_key(secret).await?,
             Credential::Token(token) => self.find_token(token).await?,
         };
-        let Some(Found { credential, org, person, role, scopes, factor, is_token }) = found else {
+        let Some((Found { credential, org, person, role, scopes, factor, is_token }, head)) = found else {
             return Ok(None);
         };
         let known = self
-            .read(|now| {
+            .read_up_to(head, |now| {
                 let (state, roles) = State::of(now, org)?;
                 let stands = now.stands_for(person) == now.org(org).map(OrgRef::Org);
                 stands.then_some((state, roles))
@@ -67,9 +69,9 @@ impl Registry {
         }))
     }
 
-    async fn find_key(&self, secret: &Secret) -> Result<Option<Found>, StoreError> {
-        let live = accounts::find_key(self.db(), &secret.hash(), self.clock().now_ms()).await?;
-        live.map(|live| self.use_key(&live)).transpose()
+    async fn find_key(&self, secret: &Secret) -> Result<Option<(Found, TreeHead)>, StoreError> {
+        let Known { key, head } = self.together().find(Sought::Key(secret.hash())).await?;
+        key.map(|live| Ok((self.use_key(&live)?, head))).transpose()
     }
 
     fn use_key(&self, live: &LiveKey) -> Result<Found, StoreError> {
@@ -83,17 +85,21 @@ impl Registry {
         Ok(Found { credential, org, person, role, scopes, factor: true, is_token: false })
     }
 
-    async fn find_token(&self, token: &str) -> Result<Option<Found>, StoreError> {
+    async fn find_token(&self, token: &str) -> Result<Option<(Found, TreeHead)>, StoreError> {
         let now_ms = self.clock().now_ms();
         let Some(good) = self.desk().tokens().read(token, now_ms) else { return Ok(None) };
         match good.bearer {
-            Bearer::Session(session, person) => self.find_session(session, person, now_ms).await,
+            Bearer::Session(session, person) => {
+                let Some(found) = self.find_session(session, person, now_ms).await? else { return Ok(None) };
+                Ok(Some((found, self.together().head().await?)))
+            }
             Bearer::Client(key, scope) => {
-                let live = accounts::live_key(self.db(), &key.to_string(), &good.jti, now_ms).await?;
-                let found = live.map(|live| self.use_key(&live)).transpose()?;
+                let sought = Sought::Client(key.to_string(), good.jti);
+                let Known { key, head } = self.together().find(sought).await?;
+                let found = key.map(|live| self.use_key(&live)).transpose()?;
                 Ok(found.map(|found| {
                     let scopes = found.scopes.and(Scopes::from_stored(&scope));
-                    Found { scopes, is_token: true, ..found }
+                    (Found { scopes, is_token: true, ..found }, head)
                 }))
             }
         }

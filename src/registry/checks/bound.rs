@@ -5,190 +5,225 @@
 //! `SHA-256(salt ‖ bytes)` of each item, in order, are the digests under `items_root`; see
 //! [`ItemTree`](crate::log::proof::ItemTree).
 //!
-//! The bytes are written in one pass: members stand in the order of their names, no number is above 2^53, and
+//! The bytes are written by hand, in one pass: members stand in the order of their names, no number is above 2^53, and
 //! `serde_json` escapes strings as RFC 8785 asks. A test holds them against a canonicalizer.
 
-use serde::ser::{SerializeMap, SerializeSeq};
-use serde::{Serialize, Serializer};
+use std::sync::LazyLock;
+
+use serde::Serialize;
 
 use super::{ItemAnswer, UseAnswer};
 use crate::domain::act::Condition;
 use crate::domain::decision::{Note, NoteCode, Reason, ReasonCode, Verdict};
-use crate::domain::ids::{ModelId, OrgId, WorkId};
-use crate::domain::key::{Key, Sha256, SubjectKey};
-use crate::domain::territory::Territory;
-use crate::domain::uses::Use;
+use crate::domain::key::{Key, SubjectKey};
 
 /// The bytes of one item.
 pub fn json(answer: &ItemAnswer) -> Vec<u8> {
-    // Nothing here has a form that JSON lacks, and a `Vec` takes every byte.
-    serde_json::to_vec(&Bound::of(answer)).unwrap_or_default()
+    let mut out = Vec::with_capacity(512);
+    write(answer, &mut out);
+    out
 }
 
-#[derive(Serialize)]
-struct Bound<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
-    #[serde(serialize_with = "keys")]
-    keys: &'a [SubjectKey],
-    matched: &'a [WorkId],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<ModelId>,
-    #[serde(serialize_with = "notes")]
-    notes: &'a [Note],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reference: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    territory: Option<Territory>,
-    #[serde(serialize_with = "uses")]
-    uses: &'a [UseAnswer],
-    verdict: Verdict,
-    with_parts: bool,
-}
-
-impl<'a> Bound<'a> {
-    fn of(answer: &'a ItemAnswer) -> Self {
-        Self {
-            error: answer.error.as_deref(),
-            keys: &answer.keys,
-            matched: &answer.matched,
-            model: answer.model,
-            notes: &answer.notes,
-            reference: answer.reference.as_deref(),
-            territory: answer.territory,
-            uses: &answer.uses,
-            verdict: answer.verdict,
-            with_parts: answer.with_parts,
-        }
+/// Adds the bytes of one item to what is there.
+pub fn write(answer: &ItemAnswer, out: &mut Vec<u8>) {
+    put(out, "{");
+    if let Some(error) = &answer.error {
+        put(out, "\"error\":");
+        text(out, error);
+        put(out, ",");
     }
+    put(out, "\"keys\":");
+    list(out, &answer.keys, key);
+    put(out, ",\"matched\":");
+    list(out, &answer.matched, |out, work| quoted(out, |out| work.write(out)));
+    if let Some(model) = answer.model {
+        put(out, ",\"model\":");
+        quoted(out, |out| model.write(out));
+    }
+    put(out, ",\"notes\":");
+    list(out, &answer.notes, note);
+    if let Some(reference) = &answer.reference {
+        put(out, ",\"reference\":");
+        text(out, reference);
+    }
+    if let Some(territory) = answer.territory {
+        put(out, ",\"territory\":");
+        any(out, &territory);
+    }
+    put(out, ",\"uses\":");
+    list(out, &answer.uses, use_answer);
+    put(out, ",\"verdict\":");
+    put(out, verdict(answer.verdict));
+    put(out, if answer.with_parts { ",\"with_parts\":true}" } else { ",\"with_parts\":false}" });
 }
 
-/// The answer for one use, members in order.
-#[derive(Serialize)]
-struct BoundUse<'a> {
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    conditions: &'a [Condition],
-    #[serde(serialize_with = "reasons")]
-    reasons: &'a [Reason],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    rests_on: &'a [u64],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    terms: &'a [Sha256],
-    r#use: Use,
-    verdict: Verdict,
+fn use_answer(out: &mut Vec<u8>, answer: &UseAnswer) {
+    put(out, "{");
+    if !answer.conditions.is_empty() {
+        put(out, "\"conditions\":");
+        list(out, &answer.conditions, |out, condition: &Condition| any(out, condition));
+        put(out, ",");
+    }
+    put(out, "\"reasons\":");
+    list(out, &answer.reasons, reason);
+    if !answer.rests_on.is_empty() {
+        put(out, ",\"rests_on\":");
+        entries(out, &answer.rests_on);
+    }
+    if !answer.terms.is_empty() {
+        put(out, ",\"terms\":");
+        list(out, &answer.terms, |out, digest| quoted(out, |out| digest.write(out)));
+    }
+    put(out, ",\"use\":\"");
+    put(out, answer.r#use.code());
+    put(out, "\",\"verdict\":");
+    put(out, verdict(answer.verdict));
+    put(out, "}");
 }
 
-/// One reason, members in order.
-#[derive(Serialize)]
-struct BoundReason<'a> {
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    ask: &'a [OrgId],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    because: Option<ReasonCode>,
-    code: ReasonCode,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    entries: &'a [u64],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    work: Option<WorkId>,
+fn reason(out: &mut Vec<u8>, reason: &Reason) {
+    put(out, "{");
+    if !reason.ask.is_empty() {
+        put(out, "\"ask\":");
+        list(out, &reason.ask, |out, org| quoted(out, |out| org.write(out)));
+        put(out, ",");
+    }
+    if let Some(because) = reason.because {
+        put(out, "\"because\":");
+        code(out, &REASON_CODES, because as usize);
+        put(out, ",");
+    }
+    put(out, "\"code\":");
+    code(out, &REASON_CODES, reason.code as usize);
+    if !reason.entries.is_empty() {
+        put(out, ",\"entries\":");
+        entries(out, &reason.entries);
+    }
+    if let Some(work) = reason.work {
+        put(out, ",\"work\":");
+        quoted(out, |out| work.write(out));
+    }
+    put(out, "}");
 }
 
-#[derive(Serialize)]
-struct BoundNote<'a> {
-    code: NoteCode,
-    entries: &'a [u64],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    work: Option<WorkId>,
+fn note(out: &mut Vec<u8>, note: &Note) {
+    put(out, "{\"code\":");
+    code(out, &NOTE_CODES, note.code as usize);
+    put(out, ",\"entries\":");
+    entries(out, &note.entries);
+    if let Some(work) = note.work {
+        put(out, ",\"work\":");
+        quoted(out, |out| work.write(out));
+    }
+    put(out, "}");
 }
 
 /// A key, members in order: `{"type":"url","value":…}`, `{"id":…,"type":"work"}` and so on.
-#[derive(Clone, Copy, Debug)]
-pub struct KeyForm<'a>(pub &'a SubjectKey);
-
-impl Serialize for KeyForm<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        let mut text = |name: &str, value: &str| map.serialize_entry(name, value);
-        match self.0 {
-            SubjectKey::Work(key) => {
-                text("id", &key.id.to_string())?;
-                text("type", "work")?;
-            }
-            SubjectKey::Key(Key::Url { value }) => {
-                text("type", "url")?;
-                text("value", value)?;
-            }
-            SubjectKey::Key(Key::UrlPrefix { value }) => {
-                text("type", "url_prefix")?;
-                text("value", value)?;
-            }
-            SubjectKey::Key(Key::Sha256 { value }) => {
-                text("type", "sha256")?;
-                text("value", &value.to_string())?;
-            }
-            SubjectKey::Key(Key::Id { scheme, value }) => {
-                text("scheme", scheme)?;
-                text("type", "id")?;
-                text("value", value)?;
-            }
-            SubjectKey::Key(Key::Iscc { header, body }) => {
-                text("body", body)?;
-                text("header", header)?;
-                text("type", "iscc")?;
-            }
+fn key(out: &mut Vec<u8>, key: &SubjectKey) {
+    match key {
+        SubjectKey::Work(key) => {
+            put(out, "{\"id\":");
+            quoted(out, |out| key.id.write(out));
+            put(out, ",\"type\":\"work\"}");
         }
-        map.end()
+        SubjectKey::Key(Key::Url { value }) => {
+            put(out, "{\"type\":\"url\",\"value\":");
+            text(out, value);
+            put(out, "}");
+        }
+        SubjectKey::Key(Key::UrlPrefix { value }) => {
+            put(out, "{\"type\":\"url_prefix\",\"value\":");
+            text(out, value);
+            put(out, "}");
+        }
+        SubjectKey::Key(Key::Sha256 { value }) => {
+            put(out, "{\"type\":\"sha256\",\"value\":");
+            quoted(out, |out| value.write(out));
+            put(out, "}");
+        }
+        SubjectKey::Key(Key::Id { scheme, value }) => {
+            put(out, "{\"scheme\":");
+            text(out, scheme);
+            put(out, ",\"type\":\"id\",\"value\":");
+            text(out, value);
+            put(out, "}");
+        }
+        SubjectKey::Key(Key::Iscc { header, body }) => {
+            put(out, "{\"body\":");
+            text(out, body);
+            put(out, ",\"header\":");
+            text(out, header);
+            put(out, ",\"type\":\"iscc\"}");
+        }
     }
 }
 
-fn list<S: Serializer, T: Serialize>(
-    serializer: S,
-    members: impl ExactSizeIterator<Item = T>,
-) -> Result<S::Ok, S::Error> {
-    let mut list = serializer.serialize_seq(Some(members.len()))?;
-    for member in members {
-        list.serialize_element(&member)?;
+/// The codes as JSON, by their number.
+static REASON_CODES: LazyLock<Vec<String>> = LazyLock::new(|| codes(ReasonCode::ALL));
+static NOTE_CODES: LazyLock<Vec<String>> = LazyLock::new(|| codes(NoteCode::ALL));
+
+fn codes(all: &[impl Serialize]) -> Vec<String> {
+    all.iter().map(|code| serde_json::to_string(code).unwrap_or_default()).collect()
+}
+
+fn code(out: &mut Vec<u8>, codes: &[String], number: usize) {
+    put(out, codes.get(number).map_or("null", String::as_str));
+}
+
+const fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Permitted => "\"permitted\"",
+        Verdict::NotPermitted => "\"not_permitted\"",
     }
-    list.end()
 }
 
-fn keys<S: Serializer>(keys: &&[SubjectKey], serializer: S) -> Result<S::Ok, S::Error> {
-    list(serializer, keys.iter().map(KeyForm))
+fn put(out: &mut Vec<u8>, json: &str) {
+    out.extend_from_slice(json.as_bytes());
 }
 
-/// Reasons in the form in which receipts bind them.
-pub fn reasons<S: Serializer>(reasons: &&[Reason], serializer: S) -> Result<S::Ok, S::Error> {
-    let bound = reasons.iter().map(|reason| BoundReason {
-        ask: &reason.ask,
-        because: reason.because,
-        code: reason.code,
-        entries: &reason.entries,
-        work: reason.work,
-    });
-    list(serializer, bound)
+/// What needs no escape, in quotes.
+fn quoted(out: &mut Vec<u8>, write: impl Fn(&mut Vec<u8>)) {
+    out.push(b'"');
+    write(out);
+    out.push(b'"');
 }
 
-fn notes<S: Serializer>(notes: &&[Note], serializer: S) -> Result<S::Ok, S::Error> {
-    let bound =
-        notes.iter().map(|note| BoundNote { code: note.code, entries: &note.entries, work: note.work });
-    list(serializer, bound)
+fn text(out: &mut Vec<u8>, text: &str) {
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        any(out, text);
+    } else {
+        quoted(out, |out| put(out, text));
+    }
 }
 
-fn uses<S: Serializer>(uses: &&[UseAnswer], serializer: S) -> Result<S::Ok, S::Error> {
-    let bound = uses.iter().map(|answer| BoundUse {
-        conditions: &answer.conditions,
-        reasons: &answer.reasons,
-        rests_on: &answer.rests_on,
-        terms: &answer.terms,
-        r#use: answer.r#use,
-        verdict: answer.verdict,
-    });
-    list(serializer, bound)
+fn entries(out: &mut Vec<u8>, entries: &[u64]) {
+    list(out, entries, |out, entry: &u64| any(out, entry));
+}
+
+fn any(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    // Nothing here has a form that JSON lacks, and a `Vec` takes every byte.
+    let _ = serde_json::to_writer(out, value);
+}
+
+fn list<T>(out: &mut Vec<u8>, members: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
+    out.push(b'[');
+    for (at, member) in members.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write(out, member);
+    }
+    out.push(b']');
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::{ModelId, OrgId, WorkId};
+    use crate::domain::key::Sha256;
+    use crate::domain::uses::Use;
     use crate::log::canonical::to_canonical;
+    use bytes::Bytes;
     use uuid::Uuid;
 
     #[test]
@@ -227,9 +262,49 @@ mod tests {
             notes: vec![Note { code: NoteCode::OptOutRecorded, work: Some(work), entries: vec![4] }],
             error: Some("an `error`".to_owned()),
             valid_until_ms: 5,
-            json: Box::default(),
+            json: Bytes::new(),
         };
-        let bytes = json(&answer);
+        assert_canonical(&answer);
+        // What may be left out is left out.
+        let bare = ItemAnswer {
+            reference: None,
+            keys: Vec::new(),
+            model: None,
+            territory: None,
+            with_parts: false,
+            verdict: Verdict::Permitted,
+            matched: vec![work, work],
+            uses: vec![UseAnswer {
+                r#use: Use::Search,
+                verdict: Verdict::Permitted,
+                reasons: Vec::new(),
+                conditions: Vec::new(),
+                terms: Vec::new(),
+                rests_on: Vec::new(),
+            }],
+            notes: vec![Note { code: NoteCode::ClaimNoted, work: None, entries: Vec::new() }],
+            error: None,
+            ..answer
+        };
+        assert_canonical(&bare);
+        assert_canonical(&ItemAnswer { uses: Vec::new(), notes: Vec::new(), ..bare });
+    }
+
+    #[test]
+    fn every_code_is_written_as_serde_writes_it() {
+        for code in ReasonCode::ALL {
+            assert_eq!(REASON_CODES[*code as usize], serde_json::to_string(code).unwrap());
+        }
+        for code in NoteCode::ALL {
+            assert_eq!(NOTE_CODES[*code as usize], serde_json::to_string(code).unwrap());
+        }
+        for each in [Verdict::Permitted, Verdict::NotPermitted] {
+            assert_eq!(verdict(each), serde_json::to_string(&each).unwrap());
+        }
+    }
+
+    fn assert_canonical(answer: &ItemAnswer) {
+        let bytes = json(answer);
         let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(String::from_utf8(bytes), String::from_utf8(to_canonical(&value).unwrap()));
     }

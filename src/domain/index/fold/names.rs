@@ -4,6 +4,7 @@
 use std::hash::Hash;
 
 use hashbrown::HashSet;
+use smallvec::SmallVec;
 
 use crate::domain::act::{Act, WorkRegistered};
 use crate::domain::ids::{Id, Kind, LinkId};
@@ -60,15 +61,27 @@ impl Index {
     }
 }
 
-fn used<K: Kind, T: Clone>(arena: &Arena<K, T>, id: Id<K>) -> Option<String> {
+fn used<K: Kind, T: Clone, const ALL: bool>(arena: &Arena<K, T, ALL>, id: Id<K>) -> Option<String> {
     arena.find(id).map(|_| id.to_string())
 }
+
+/// How many names are held against each other one by one.
+const FEW: usize = 16;
 
 /// The first name of a list that is in use or stands in it twice.
 fn first<T: Copy + Eq + Hash + ToString>(
     ids: impl IntoIterator<Item = T>,
     used: impl Fn(T) -> Option<String>,
 ) -> Option<String> {
-    let mut known = HashSet::new();
-    ids.into_iter().find_map(|id| if known.insert(id) { used(id) } else { Some(id.to_string()) })
+    let (mut few, mut many) = (SmallVec::<[T; FEW]>::new(), HashSet::new());
+    ids.into_iter().find_map(|id| {
+        let is_new = if few.len() < FEW {
+            let is_new = !few.contains(&id);
+            few.push(id);
+            is_new
+        } else {
+            !few.contains(&id) && many.insert(id)
+        };
+        if is_new { used(id) } else { Some(id.to_string()) }
+    })
 }
