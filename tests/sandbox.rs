@@ -108,6 +108,17 @@ both!(what_is_done_in_it_is_done_nowhere_else, async |world: World| {
     let path = format!("/v1/works/{}", made.json::<Value>()["work"].as_str().unwrap());
     assert_eq!(client.get(&path).await.status, 200);
     assert_eq!(stage.registrar.get(&path).await.status, 404);
+    // Nobody learns there who else tries, and nothing leaves it: no mail, and no look at a host.
+    let seen: Value = client.get("/v1/organizations").await.json();
+    assert!(!seen.to_string().contains("Mikakunin"), "{seen}");
+    let colleague = json!({ "label": "colleague", "role": "editor" });
+    let colleague = client.json("POST", "/v1/people", &colleague, &[("idempotency-key", "person")]).await;
+    let invitation =
+        format!("/v1/people/{}/invitations", colleague.json::<Value>()["person"].as_str().unwrap());
+    let mail = json!({ "email": "somebody@elsewhere.example" });
+    let invited = client.json("POST", &invitation, &mail, &[("idempotency-key", "mail")]).await;
+    assert_eq!(invited.status, 202, "{invited:?}");
+    assert!(!world.folder.path().join("data/sandbox/mail").exists());
     // A person has two keys at a time.
     let (_, second) = test_key(&stage, &holder).await;
     assert_eq!(second.get(&path).await.status, 200);

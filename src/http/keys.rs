@@ -114,7 +114,7 @@ async fn create_for_sandbox(
     let sandbox = app.sandbox().ok_or_else(none)?.registry();
     let (once, TestKeyBody { label, scopes, expires_in_days, public_key }) = body.into_parts();
     let new = NewKey { public_key, ..KeyBody { label, scopes, expires_in_days }.into_new() };
-    let made = sandbox::create_key(app.registry(), sandbox, by.actor(), &new, once).await;
+    let made = sandbox::create_key(sandbox, by.actor(), &new, once).await;
     let (submitted, key) = made?;
     Reply::recorded_with_key(&submitted, key.as_ref())
 }

@@ -13,6 +13,8 @@ use super::sequencer::SubmitError;
 
 /// What an address of mail in a folder begins with.
 pub const FOLDER: &str = "folder:";
+/// The address of no mail server at all: what is sent there is gone.
+pub const NOWHERE: &str = "nowhere:";
 /// How many mails may be on their way at once.
 const ON_THEIR_WAY: usize = 256;
 /// The most characters of an address (RFC 5321 section 4.5.3.1.3, without the brackets).
@@ -43,6 +45,7 @@ pub enum MailError {
 enum Way {
     Folder(AsyncFileTransport<Tokio1Executor>),
     Server(AsyncSmtpTransport<Tokio1Executor>),
+    Nowhere,
 }
 
 /// Sends mail, without letting anybody wait for it.
@@ -71,10 +74,12 @@ pub struct Mail {
 }
 
 impl Mailer {
-    /// Opens `folder:PATH`, or `smtp://…` and `smtps://…` in the form of the crate lettre.
+    /// Opens `folder:PATH`, [`NOWHERE`], or `smtp://…` and `smtps://…` in the form of the crate lettre.
     pub fn open(url: &str, sender: &str) -> Result<Self, MailError> {
         let way = if let Some(path) = url.strip_prefix(FOLDER) {
             Way::Folder(folder(Path::new(path))?)
+        } else if url == NOWHERE {
+            Way::Nowhere
         } else {
             let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(MailError::Server)?;
             Way::Server(server.build())
@@ -135,6 +140,7 @@ impl Ready {
                 Way::Server(server) => {
                     server.send(message).await.map(drop).map_err(|error| error.to_string())
                 }
+                Way::Nowhere => Ok(()),
             };
             if let Err(error) = sent {
                 tracing::error!(target: "kyodaku::mail", error, "a mail could not be sent");

@@ -2,21 +2,25 @@
 //!
 //! Integrations are tried in it before anything counts. Its keys begin with `kyo_test_`, and are good nowhere else; whoever
 //! has a key of the real registry, verified or not, makes itself one. Besides what people try there it has the works of
-//! [`magic`], whose answers are always the same.
+//! [`magic`], whose answers are always the same. It tells nobody who else tries, sends no mail, and looks at no host: whoever has
+//! not been verified yet may use it.
 
 pub mod magic;
 
+use std::sync::Arc;
+
 use super::accounts::{AccountChange, MadeKey, NewKey, make_key, store_key};
 use super::authority::{Actor, Roles, Scopes};
+use super::control::lookup::Nowhere;
 use super::credential::Realm;
 use super::failure::Failure;
-use super::node::{OpenError, Registry, Settings};
+use super::mail::NOWHERE;
+use super::node::{MailSettings, OpenError, Registry, Settings};
 use super::sequencer::{Body, Once, Submission, SubmitError, Submitted};
 use crate::clock::Clock;
 use crate::domain::act::{Act, OrgRegistered, OrgVerified, PersonAdded};
 use crate::domain::payload::Payload;
 use crate::store::accounts::Person;
-use crate::store::catalogue;
 
 /// Opens the sandbox of the registry with these settings in another database, and makes its works.
 ///
@@ -28,22 +32,23 @@ pub async fn open(of: &Settings, database_url: &str, clock: Clock) -> Result<Reg
         data_dir: of.data_dir.join("sandbox"),
         origin: format!("{}/sandbox", of.origin),
         four_eyes: false,
+        mail: MailSettings { url: NOWHERE.to_owned(), ..of.mail.clone() },
         ..of.clone()
     };
     let registry = Registry::open_in(Realm::Test, settings, clock).await?;
+    registry.look_by(Arc::new(Nowhere));
     if !registry.read(magic::is_seeded).await? {
         magic::seed(&registry).await?;
     }
     Ok(registry)
 }
 
-/// Makes a key for the sandbox. Its organization is there with the same ids, roles and name as in the real registry, and
-/// verified, whether it is so in the real one or not. The key is to be shown now: a repetition gets the same answer without it.
+/// Makes a key for the sandbox. Its organization is there with the same ids and roles as in the real registry, and verified,
+/// whether it is so in the real one or not, under a name that says nothing of it. The key is to be shown now: a repetition gets the same answer without it.
 ///
 /// # Errors
 /// A fault at `/scopes` for one that the organization's roles do not have; [`Failure::Conflict`] beyond two live keys.
 pub async fn create_key(
-    registry: &Registry,
     sandbox: &Registry,
     by: &Actor,
     new: &NewKey,
@@ -52,7 +57,7 @@ pub async fn create_key(
     let scopes = Scopes::of_roles(by.roles()).and(by.role().scopes());
     let made = make_key(sandbox, by.org(), by.person(), scopes, new, "/scopes")?;
     if !is_here(sandbox, by).await? {
-        match bring(registry, sandbox, by).await {
+        match bring(sandbox, by).await {
             // Another request of the same person was faster.
             Err(Failure::Submit(SubmitError::Refused(_))) if is_here(sandbox, by).await? => {}
             brought => brought?,
@@ -66,12 +71,11 @@ async fn is_here(sandbox: &Registry, by: &Actor) -> Result<bool, Failure> {
 }
 
 /// Brings the organization, if it is not there, and the person into the sandbox.
-async fn bring(registry: &Registry, sandbox: &Registry, by: &Actor) -> Result<(), Failure> {
+async fn bring(sandbox: &Registry, by: &Actor) -> Result<(), Failure> {
     let org = by.org();
     let mut acts: Vec<(Act, Option<Payload>)> = Vec::new();
     if !sandbox.read(|now| now.org(org).is_some()).await? {
-        let row = catalogue::org(registry.db(), &org.to_string()).await?;
-        let name = row.and_then(|row| row.name).unwrap_or_else(|| org.to_string());
+        let name = format!("Sandbox: {org}");
         let registered = OrgRegistered { org, roles: by.roles().iter().collect() };
         acts.push((registered.into(), Some(Payload::Org { name })));
         acts.push((OrgVerified { org, evidence: None }.into(), None));

@@ -30,6 +30,31 @@ pub trait Lookup: Send + Sync + std::fmt::Debug {
     fn file<'a>(&'a self, host: &'a str, address: IpAddr, path: &'a str) -> Looked<'a, Vec<u8>>;
 }
 
+/// No world at all: for a sandbox, which sends nobody's requests to others.
+#[derive(Clone, Copy, Debug)]
+pub struct Nowhere;
+
+impl Nowhere {
+    fn seen<'a, T: Send + 'a>() -> Looked<'a, T> {
+        let nothing = LookupError("the sandbox looks at no host".to_owned());
+        futures_util::future::ready(Err(nothing)).boxed()
+    }
+}
+
+impl Lookup for Nowhere {
+    fn txt<'a>(&'a self, _name: &'a str) -> Looked<'a, Vec<String>> {
+        Self::seen()
+    }
+
+    fn addresses<'a>(&'a self, _host: &'a str) -> Looked<'a, Vec<IpAddr>> {
+        Self::seen()
+    }
+
+    fn file<'a>(&'a self, _host: &'a str, _address: IpAddr, _path: &'a str) -> Looked<'a, Vec<u8>> {
+        Self::seen()
+    }
+}
+
 /// The internet, by the system's name servers.
 #[derive(Clone, Copy, Debug)]
 pub struct Internet;
