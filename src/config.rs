@@ -195,6 +195,10 @@ settings! {
     header_read_s: u64, 1..=600 => 10;
     /// How many seconds a connection may stay without a request, where it may be used again (HTTP/2).
     idle_s: u64, 1..=3_600 => 60;
+    /// How many seconds a client may take nothing of an answer that waits for it.
+    stall_s: u64, 1..=3_600 => 30;
+    /// How many MiB of bodies and long answers are held at once; who sends more is told to come again.
+    in_flight_mib: u64, 32..=1_048_576 => 512;
     /// How many connections are served at once; others wait.
     connections: u64, 1..=1_000_000 => 4_096;
     /// How many seconds running requests may take to end once the server was told to stop.

@@ -42,6 +42,7 @@ mod proposals;
 mod rates;
 mod registrations;
 pub mod reply;
+mod room;
 pub mod routes;
 pub mod sandbox;
 pub mod server;

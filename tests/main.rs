@@ -18,6 +18,7 @@ mod floors;
 mod hostile;
 mod http;
 mod log;
+mod nodes;
 mod oauth;
 mod powers;
 mod proposals;

@@ -58,6 +58,7 @@ pub(super) async fn run(args: Args) -> Outcome {
     }
     let app = App::new(registry)
         .behind(config.proxies.as_slice())
+        .holding(usize::try_from(config.in_flight_mib).unwrap_or(usize::MAX))
         .answering(u32::try_from(config.requests_per_minute).unwrap_or(u32::MAX));
     let app = app.open(config.registration);
     let app = sandbox.into_iter().fold(app, App::beside);

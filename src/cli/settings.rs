@@ -114,6 +114,7 @@ pub(super) fn limits(config: &Config) -> Limits {
     Limits {
         header_read: Duration::from_secs(config.header_read_s),
         idle: Duration::from_secs(config.idle_s),
+        stall: Duration::from_secs(config.stall_s),
         connections: usize::try_from(config.connections).unwrap_or(usize::MAX),
         grace: Duration::from_secs(config.grace_s),
         header_fields: usize::try_from(config.header_fields).unwrap_or(usize::MAX),

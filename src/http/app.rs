@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::rates::Rates;
+use super::room::{self, Room};
 use crate::clock::Clock;
 use crate::registry::Registry;
 
@@ -18,13 +19,22 @@ pub struct App {
     proxies: Arc<[IpAddr]>,
     rates: Option<Arc<Rates>>,
     is_open: bool,
+    room: Room,
 }
 
 impl App {
     /// The face of a node.
     pub fn new(registry: Registry) -> Self {
-        let at_least_wait = Duration::from_secs(2);
-        Self { registry, sandbox: None, at_least_wait, proxies: Arc::default(), rates: None, is_open: true }
+        let (at_least_wait, room) = (Duration::from_secs(2), Room::of_mib(room::DEFAULT_MIB));
+        Self {
+            registry,
+            sandbox: None,
+            at_least_wait,
+            proxies: Arc::default(),
+            rates: None,
+            is_open: true,
+            room,
+        }
     }
 
     /// The same, waiting this long for a log size that a caller asks for (2 s when not said).
@@ -75,6 +85,17 @@ impl App {
     /// Whether organizations may enter themselves.
     pub(super) const fn is_open(&self) -> bool {
         self.is_open
+    }
+
+    /// The same, holding at most so many MiB of bodies and long answers at once.
+    #[must_use]
+    pub fn holding(self, mib: usize) -> Self {
+        Self { room: Room::of_mib(mib), ..self }
+    }
+
+    /// Room for what is in flight.
+    pub(super) const fn room(&self) -> &Room {
+        &self.room
     }
 
     /// How many requests are answered, if that has an end.

@@ -69,7 +69,7 @@ async fn around(State(app): State<App>, mut request: Request, next: Next) -> Res
     let started = stopwatch();
     let response = next.run(request).await;
     let org = response.extensions().get::<CalledBy>().map(|by| by.org.to_string());
-    let mut response = problem::finish(response, id.as_str());
+    let mut response = problem::finish(app.room().keep(response), id.as_str());
     let route = matched.as_ref().map_or("-", MatchedPath::as_str);
     let took = started.elapsed();
     app.registry().metrics().answered(known_method(&method), route, response.status().as_u16(), took);

@@ -138,6 +138,7 @@ async fn enter(
     by: &mut Option<CalledBy>,
 ) -> Result<Response, Problem> {
     request.extensions_mut().insert(guard.body);
+    request.extensions_mut().insert(guard.app.room().clone());
     request.extensions_mut().insert(guard.operation);
     let count = |who| guard.app.rates().map(|rates| rates.count(who)).transpose();
     if guard.access == Access::Public {
@@ -173,7 +174,10 @@ impl Guard {
 
 impl From<AuthorityError> for Problem {
     fn from(error: AuthorityError) -> Self {
-        Self::unanswered(&error)
+        match error {
+            AuthorityError::Clock => Self::unanswered(&error).detail(error.to_string()),
+            _ => Self::unanswered(&error),
+        }
     }
 }
 

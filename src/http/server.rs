@@ -1,13 +1,15 @@
 //! The accept loop: hyper-util with a timer, because a loop without one keeps half-sent headers open for ever.
 
+mod patient;
 pub mod tls;
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
@@ -23,7 +25,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
+use patient::Patient;
 use tls::Tls;
+
+use crate::clock::stopwatch;
+
+/// How long a request may stand still over HTTP/2: longer than any handler may work.
+const STUCK: Duration = Duration::from_mins(6);
 
 /// The limits of the accept loop. Bodies and handlers have theirs in the table of routes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +50,8 @@ pub struct Limits {
     pub streams: u32,
     /// How long an HTTP/2 connection may stay without any running; one of HTTP/1 stays for [`Limits::header_read`].
     pub idle: Duration,
+    /// How long a client may take nothing of an answer that waits for it.
+    pub stall: Duration,
 }
 
 impl Default for Limits {
@@ -54,6 +64,7 @@ impl Default for Limits {
             head_bytes: 32 * 1024,
             streams: 128,
             idle: Duration::from_mins(1),
+            stall: Duration::from_secs(30),
         }
     }
 }
@@ -187,8 +198,10 @@ impl Connection {
                 answer(router.clone(), peer, request, asked.begin())
             })
         };
-        let connection =
-            self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let connection = self
+            .builder
+            .serve_connection_with_upgrades(TokioIo::new(Patient::new(stream, limits.stall)), service)
+            .into_owned();
         let mut served = std::pin::pin!(watcher.watch(connection));
         // Telling HTTP/1 from HTTP/2 by the first bytes has no time limit in hyper-util, so the first request has one.
         let first = tokio::select! {
@@ -217,31 +230,37 @@ struct Asked(Arc<Counts>);
 #[derive(Default)]
 struct Counts {
     begun: AtomicU64,
-    running: AtomicU64,
+    /// When something of a running request last came or went, by the number of the request.
+    running: Mutex<BTreeMap<u64, Instant>>,
 }
 
 impl Asked {
-    fn begin(&self) -> Running {
-        self.0.begun.fetch_add(1, Ordering::Relaxed);
-        self.0.running.fetch_add(1, Ordering::Relaxed);
-        Running(self.clone())
+    fn begin(&self) -> Arc<Running> {
+        let number = self.0.begun.fetch_add(1, Ordering::Relaxed);
+        self.running().insert(number, stopwatch());
+        Arc::new(Running { asked: self.clone(), number })
     }
 
     fn begun(&self) -> u64 {
         self.0.begun.load(Ordering::Relaxed)
     }
 
-    fn running(&self) -> u64 {
-        self.0.running.load(Ordering::Relaxed)
+    fn running(&self) -> MutexGuard<'_, BTreeMap<u64, Instant>> {
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Resolves once nothing ran for this long, from its beginning to its end: what ran before had that time to be taken.
-    /// Pings keep a connection open and are no request.
+    /// Whether one of the requests stands still: its answer, or what it waits for, is held for nobody.
+    fn is_stuck(&self) -> bool {
+        self.running().values().any(|moved| moved.elapsed() > STUCK)
+    }
+
+    /// Resolves once nothing ran for this long, from its beginning to its end: what ran before had that time to be taken; or
+    /// once something stands still. Pings keep a connection open and are no request.
     async fn idle(&self, limit: Duration) {
         loop {
-            let before = (self.begun(), self.running());
+            let before = (self.begun(), self.running().len());
             tokio::time::sleep(limit).await;
-            if before == (self.begun(), 0) {
+            if before == (self.begun(), 0) || self.is_stuck() {
                 return;
             }
         }
@@ -249,11 +268,21 @@ impl Asked {
 }
 
 /// A request that runs until its answer was taken whole.
-struct Running(Asked);
+struct Running {
+    asked: Asked,
+    number: u64,
+}
+
+impl Running {
+    /// Something of it came or went.
+    fn moves(&self) {
+        self.asked.running().insert(self.number, stopwatch());
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.0.running.fetch_sub(1, Ordering::Relaxed);
+        self.asked.running().remove(&self.number);
     }
 }
 
@@ -261,15 +290,23 @@ async fn answer(
     router: Router,
     peer: SocketAddr,
     request: hyper::Request<Incoming>,
-    running: Running,
+    running: Arc<Running>,
 ) -> Result<Response, Infallible> {
-    let mut request: Request = request.map(axum::body::Body::new);
+    let arriving = Arc::downgrade(&running);
+    let mut request: Request = request.map(|body| {
+        axum::body::Body::new(body.map_frame(move |frame| {
+            if let Some(running) = arriving.upgrade() {
+                running.moves();
+            }
+            frame
+        }))
+    });
     request.extensions_mut().insert(ConnectInfo(peer));
     let response = router.oneshot(request).await?;
     Ok(response.map(|body| {
         axum::body::Body::new(body.map_frame(move |frame| {
             // It lives as long as the body.
-            let _ = &running;
+            running.moves();
             frame
         }))
     }))

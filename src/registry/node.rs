@@ -249,17 +249,20 @@ impl Registry {
     /// Asks the index, after it has caught up with everything acknowledged before this call. The question is answered
     /// under a lock that writers wait for: ask and go.
     pub async fn read<T>(&self, ask: impl FnOnce(AsOf<'_>) -> T) -> Result<T, FollowError> {
+        let published = self.0.shared.head();
         let head = self.0.together.head().await?;
-        self.read_up_to(head, ask).await
+        self.read_up_to(published, head, ask).await
     }
 
-    /// As [`Registry::read`], for who has read the head of the log just now.
+    /// As [`Registry::read`], for who has read the head of the log just now; `published` is what this node had published before
+    /// that.
     pub(super) async fn read_up_to<T>(
         &self,
+        published: TreeHead,
         head: TreeHead,
         ask: impl FnOnce(AsOf<'_>) -> T,
     ) -> Result<T, FollowError> {
-        let size = self.0.shared.catch_up_to(&self.0.db, head).await?;
+        let size = self.0.shared.catch_up_to(&self.0.db, published, head).await?;
         Ok(ask(self.0.shared.read().as_of(size)))
     }
 
@@ -294,8 +297,9 @@ impl Registry {
 
     /// Whether the log has reached this size. What was acknowledged before the call is seen, on every node.
     pub async fn has_reached(&self, size: u64) -> Result<bool, FollowError> {
+        let published = self.0.shared.head();
         let head = self.0.together.head().await?;
-        Ok(self.0.shared.catch_up_to(&self.0.db, head).await? >= size)
+        Ok(self.0.shared.catch_up_to(&self.0.db, published, head).await? >= size)
     }
 
     /// As [`Registry::has_reached`], waiting for at most `limit` of the runtime's time. It asks once however short that is,

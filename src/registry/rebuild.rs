@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::log::checkpoint::CheckpointSigner;
 use crate::store::heads::{self, ACTS};
 use crate::store::high_water::HighWater;
-use crate::store::{Db, StoreError, catalogue};
+use crate::store::{Db, StoreError, archive, catalogue};
 use copy::Copy;
 
 /// How often the comparison begins again because the log grew meanwhile.
@@ -143,6 +143,7 @@ pub async fn rebuild(
     copy.remove().await;
     if report.logs_differ.is_empty() && !report.catalogue_differs.is_empty() {
         let mut tx = ground.db.begin().await?;
+        archive::take_time(&mut tx).await?;
         // Nobody appends until this is committed, so the catalogue is that of this size.
         let head = heads::lock(&mut tx, ACTS).await?;
         let size = head.map_or(0, |head| head.size());

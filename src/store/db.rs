@@ -250,7 +250,8 @@ async fn open_postgres(url: &str, connections: u32) -> Result<PgPool, StoreError
     let options = options.options([
         ("statement_timeout", "20s"),
         ("lock_timeout", "10s"),
-        ("idle_in_transaction_session_timeout", "30s"),
+        // Nobody else writes while a node that is gone holds the head.
+        ("idle_in_transaction_session_timeout", "15s"),
     ]);
     let pool = PgPoolOptions::new()
         .max_connections(connections.max(2))

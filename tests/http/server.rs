@@ -40,6 +40,7 @@ async fn start(limits: Limits) -> Running {
     let router = node.router(vec![
         Route::get("/slow", "slow", Access::Public, slow),
         Route::get("/quick", "quick", Access::Public, quick),
+        Route::get("/long", "long", Access::Public, async || Reply::ok(&"x".repeat(32 << 20))),
     ]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -166,4 +167,14 @@ async fn no_more_connections_are_served_than_the_limit() {
     running.leave.notify_one();
     assert!(until_closed(&mut first).await.contains("\"done\""));
     assert!(until_closed(&mut second).await.contains("\"quick\""));
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_ends_the_connection() {
+    let running = start(Limits { connections: 1, stall: SHORT, ..Limits::default() }).await;
+    // More than all buffers on its way hold; not a byte of it is read.
+    let unread = connect(running.address, &get("/long")).await;
+    let mut second = connect(running.address, &get("/quick")).await;
+    assert!(until_closed(&mut second).await.contains("\"quick\""));
+    drop(unread);
 }

@@ -45,16 +45,8 @@ fn address(folder: &Path, database: &str) -> String {
     format!("postgres:///{database}?host={}&user=kyodaku", folder.display())
 }
 
-fn start() -> Cluster {
-    let bin = binaries();
-    let folder = tempfile::Builder::new().prefix("kyodaku-pg-").tempdir().expect("a temporary folder").keep();
-    let user = other_user_if_root();
-    if let Some((uid, gid)) = user {
-        chown(&folder, Some(uid), Some(gid)).expect("root may give a folder away");
-    }
-    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("own folder");
-    let data = folder.join("data");
-
+/// A shell that stops the cluster in `data` and deletes `folder` once this process is gone, or lets go of it.
+pub(crate) fn watch(user: Option<(u32, u32)>, bin: &Path, data: &Path, folder: &Path) -> Child {
     let stop = format!(
         "cat >/dev/null; {prefix}'{pg_ctl}' -D '{data}' -m immediate stop >/dev/null 2>&1; rm -rf '{folder}'",
         prefix = user.map(|(uid, gid)| format!("{} ", as_user(uid, gid).join(" "))).unwrap_or_default(),
@@ -62,21 +54,35 @@ fn start() -> Cluster {
         data = data.display(),
         folder = folder.display(),
     );
-    let watchdog = Command::new("sh")
+    Command::new("sh")
         .args(["-c", &stop])
         .current_dir("/")
         .stdin(Stdio::piped())
         // A group of its own: Ctrl-C ends the tests, not the one who cleans up after them.
         .process_group(0)
         .spawn()
-        .expect("a shell");
+        .expect("a shell")
+}
 
+/// A folder that the cluster's user owns.
+pub(crate) fn own_folder(user: Option<(u32, u32)>) -> PathBuf {
+    let folder = tempfile::Builder::new().prefix("kyodaku-pg-").tempdir().expect("a temporary folder").keep();
+    if let Some((uid, gid)) = user {
+        chown(&folder, Some(uid), Some(gid)).expect("root may give a folder away");
+    }
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("own folder");
+    folder
+}
+
+/// Makes a cluster with the superuser `kyodaku`, whom it trusts.
+pub(crate) fn initdb(user: Option<(u32, u32)>, bin: &Path, data: &Path) {
+    let program = bin.join("initdb");
     run(
         user,
-        &bin.join("initdb"),
+        &program,
         &[
             "-D",
-            text(&data),
+            text(data),
             "-U",
             "kyodaku",
             "--auth=trust",
@@ -85,6 +91,16 @@ fn start() -> Cluster {
             "--no-sync",
         ],
     );
+}
+
+fn start() -> Cluster {
+    let bin = binaries();
+    let user = other_user_if_root();
+    let folder = own_folder(user);
+    let data = folder.join("data");
+
+    let watchdog = watch(user, &bin, &data, &folder);
+    initdb(user, &bin, &data);
     let settings = format!(
         "-c listen_addresses='' -c unix_socket_directories='{}' -c max_connections=300 -c shared_buffers=64MB \
          -c fsync=on -c synchronous_commit=on -c full_page_writes=on -c log_min_messages=fatal",
@@ -99,7 +115,7 @@ fn start() -> Cluster {
     Cluster { folder, _watchdog: watchdog }
 }
 
-fn run(user: Option<(u32, u32)>, program: &Path, arguments: &[&str]) {
+pub(crate) fn run(user: Option<(u32, u32)>, program: &Path, arguments: &[&str]) {
     let mut command = match user {
         None => Command::new(program),
         Some((uid, gid)) => {
@@ -135,7 +151,7 @@ fn as_user(uid: u32, gid: u32) -> Vec<String> {
 }
 
 /// `postgres` or else `nobody`, when these tests run as root.
-fn other_user_if_root() -> Option<(u32, u32)> {
+pub(crate) fn other_user_if_root() -> Option<(u32, u32)> {
     if fs::metadata("/proc/self").map_or(1, |me| me.uid()) != 0 {
         return None;
     }
@@ -148,7 +164,7 @@ fn other_user_if_root() -> Option<(u32, u32)> {
 }
 
 /// The folder that holds `initdb` and `pg_ctl`: on PATH, or the newest of Debian's.
-fn binaries() -> PathBuf {
+pub(crate) fn binaries() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut debian: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .map(|folders| folders.flatten().map(|folder| folder.path().join("bin")).collect())

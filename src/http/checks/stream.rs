@@ -25,6 +25,7 @@ use crate::http::envelope::RequestId;
 use crate::http::extract::body::{read, require_type};
 use crate::http::language::Language;
 use crate::http::problem::{Code, Problem};
+use crate::http::room::{Held, Room};
 use crate::http::subject::{ContextWire, item, unreadable};
 use crate::registry::authority::Asker;
 use crate::registry::checks::{Checked, Context};
@@ -47,7 +48,16 @@ pub(super) async fn answer(
     let developer = by.developer();
     let source = items(lines, developer, context.clone());
     let checks = CheckStream::new(app.registry().clone(), by, context, source.boxed());
-    let answering = Answering { checks, language, request_id, frames: VecDeque::new(), ended: false };
+    let room = app.room().clone();
+    let answering = Answering {
+        checks,
+        language,
+        request_id,
+        frames: VecDeque::new(),
+        held: room.part(),
+        room,
+        ended: false,
+    };
     let body = Body::from_stream(stream::unfold(answering, Answering::step));
     let mut response = body.into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
@@ -100,6 +110,9 @@ struct Answering {
     language: Language,
     request_id: Option<String>,
     frames: VecDeque<Bytes>,
+    /// The room of the chunk that is leaving.
+    held: Held,
+    room: Room,
     ended: bool,
 }
 
@@ -107,7 +120,7 @@ impl Answering {
     async fn step(mut self) -> Option<(Result<Bytes, std::convert::Infallible>, Self)> {
         while self.frames.is_empty() && !self.ended {
             match self.checks.next().await {
-                Some(Ok(checked)) => self.frames = frames(&checked, self.language),
+                Some(Ok(checked)) => self.leave(frames(&checked, self.language)),
                 Some(Err(broken)) => self.end(&Last::Error { error: self.problem(broken) }),
                 None if self.checks.totals().items == 0 => {
                     let none = Problem::new(Code::InvalidBody).detail("there is no item after the context");
@@ -118,6 +131,15 @@ impl Answering {
         }
         let frame = self.frames.pop_front()?;
         Some((Ok(frame), self))
+    }
+
+    /// Lets a chunk leave, if there is room for it.
+    fn leave(&mut self, frames: VecDeque<Bytes>) {
+        let mut held = self.room.part();
+        match held.grow_to(frames.iter().map(Bytes::len).sum()) {
+            Ok(()) => (self.frames, self.held) = (frames, held),
+            Err(problem) => self.end(&Last::Error { error: self.problem(Broken::Source(problem)) }),
+        }
     }
 
     fn problem(&self, broken: Broken<Problem>) -> Box<serde_json::value::RawValue> {

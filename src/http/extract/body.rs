@@ -7,7 +7,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 use sha2::{Digest, Sha256};
@@ -18,6 +18,7 @@ use super::headers::IdempotencyKey;
 use super::strict::Strict;
 use crate::http::gate::Operation;
 use crate::http::problem::{Code, FieldError, Problem, pointer};
+use crate::http::room::Room;
 use crate::http::text;
 use crate::registry::Once;
 
@@ -215,16 +216,40 @@ pub(in crate::http) async fn read_bytes(parts: &Parts, body: Body) -> Result<Byt
     if announced.is_some_and(|length| length > limit.bytes) {
         return Err(too_large(limit.bytes));
     }
-    let arrived = tokio::time::timeout(limit.arrival, Limited::new(body, limit.bytes).collect()).await;
-    match arrived {
-        // The rest of a slow body cannot be told from the next request: the connection ends here.
-        Err(_) => Err(Problem::new(Code::RequestTimeout)
+    let room = parts.extensions.get::<Room>().cloned();
+    let arrived = tokio::time::timeout(limit.arrival, collect(body, limit.bytes, room.as_ref())).await;
+    // The rest of a slow body cannot be told from the next request: the connection ends here.
+    arrived.unwrap_or_else(|_| {
+        Err(Problem::new(Code::RequestTimeout)
             .detail(format!("the body took longer than {} seconds to arrive", limit.arrival.as_secs()))
-            .header(CONNECTION, axum::http::HeaderValue::from_static("close"))),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit.bytes)),
-        Ok(Err(_)) => Err(Problem::new(Code::MalformedRequest).detail("the body broke off")),
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            .header(CONNECTION, axum::http::HeaderValue::from_static("close")))
+    })
+}
+
+/// A whole body, which keeps its room as long as it is there. What comes in crumbs is copied together: each crumb holds the
+/// buffer that it came in.
+async fn collect(mut body: Body, limit_bytes: usize, room: Option<&Room>) -> Result<Bytes, Problem> {
+    let mut held = room.map(Room::part);
+    let (mut first, mut whole) = (Bytes::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::new(Code::MalformedRequest).detail("the body broke off"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        let size = first.len() + whole.len() + data.len();
+        if size > limit_bytes {
+            return Err(too_large(limit_bytes));
+        }
+        if let Some(held) = &mut held {
+            held.grow_to(size)?;
+        }
+        if whole.is_empty() && first.is_empty() {
+            first = data;
+        } else {
+            whole.extend_from_slice(&std::mem::take(&mut first));
+            whole.extend_from_slice(&data);
+        }
     }
+    let bytes = if whole.is_empty() { first } else { whole.into() };
+    Ok(held.map_or_else(|| bytes.clone(), |held| held.keep(bytes.clone())))
 }
 
 fn too_large(limit_bytes: usize) -> Problem {

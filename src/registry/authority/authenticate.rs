@@ -1,6 +1,7 @@
 //! From what a request shows to who asks.
 
 use super::{Actor, CredentialId, PersonRole, Scope, Scopes, State};
+use crate::clock::NOT_BELIEVED;
 use crate::domain::ids::{KeyId, OrgId, PersonId, SessionId};
 use crate::domain::index::records::OrgRef;
 use crate::log::merkle::TreeHead;
@@ -21,6 +22,9 @@ pub enum AuthorityError {
     /// The log.
     #[error(transparent)]
     Follow(#[from] FollowError),
+    /// The clock: it can't be right, so it must not be what says that a key or token is over.
+    #[error("{NOT_BELIEVED}")]
+    Clock,
 }
 
 /// What the tables say of a live credential.
@@ -39,15 +43,16 @@ struct Found {
 impl Registry {
     /// Who shows this: `None` for a key or token that is unknown, over or ended, or whose person was removed, alike.
     pub async fn authenticate(&self, credential: &Credential) -> Result<Option<Actor>, AuthorityError> {
+        let published = self.shared().head();
         let found = match credential {
             Credential::Key(secret) => self.find_key(secret).await?,
             Credential::Token(token) => self.find_token(token).await?,
         };
         let Some((Found { credential, org, person, role, scopes, factor, is_token }, head)) = found else {
-            return Ok(None);
+            return if self.is_clock_believed() { Ok(None) } else { Err(AuthorityError::Clock) };
         };
         let known = self
-            .read_up_to(head, |now| {
+            .read_up_to(published, head, |now| {
                 let (state, roles) = State::of(now, org)?;
                 let stands = now.stands_for(person) == now.org(org).map(OrgRef::Org);
                 stands.then_some((state, roles))

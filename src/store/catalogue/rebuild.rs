@@ -9,6 +9,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Postgres, Sqlite};
 
 use super::{HistoryLine, Model, Org, Title, Work};
+use crate::store::archive;
 use crate::store::db::{Db, Tx, on_tx};
 use crate::store::error::StoreError;
 use crate::store::sql::texts;
@@ -51,8 +52,12 @@ pub async fn clear(tx: &mut Tx) -> Result<(), StoreError> {
 }
 
 /// Compares two catalogues row by row, whatever databases they are in: at most one difference a table, none if they
-/// are equal. Neither may change meanwhile.
+/// are equal. Neither may change meanwhile. It takes as long as whole tables take.
 pub async fn compare(here: &Db, there: &Db) -> Result<Vec<Difference>, StoreError> {
+    let (mut here, mut there) = (here.snapshot().await?, there.snapshot().await?);
+    let (here, there) = (&mut here, &mut there);
+    archive::take_time(here).await?;
+    archive::take_time(there).await?;
     let found = [
         first_difference::<Work>("catalog_works", ALL_WORKS, here, there).await?,
         first_difference::<Title>("catalog_titles", ALL_TITLES, here, there).await?,
@@ -68,8 +73,8 @@ pub async fn compare(here: &Db, there: &Db) -> Result<Vec<Difference>, StoreErro
 async fn first_difference<T>(
     table: &'static str,
     text: &'static str,
-    here: &Db,
-    there: &Db,
+    here: &mut Tx,
+    there: &mut Tx,
 ) -> Result<Option<Difference>, StoreError>
 where
     T: for<'r> FromRow<'r, SqliteRow>
@@ -93,12 +98,12 @@ where
     }
 }
 
-fn rows<'a, T>(db: &'a Db, text: &'static str) -> BoxStream<'a, Result<T, sqlx::Error>>
+fn rows<'a, T>(of: &'a mut Tx, text: &'static str) -> BoxStream<'a, Result<T, sqlx::Error>>
 where
     T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
 {
-    match db {
-        Db::Sqlite { readers, .. } => sqlx::query_as::<Sqlite, T>(text).fetch(readers),
-        Db::Postgres(pool) => sqlx::query_as::<Postgres, T>(text).fetch(pool),
+    match of {
+        Tx::Sqlite(tx) => sqlx::query_as::<Sqlite, T>(text).fetch(&mut **tx),
+        Tx::Postgres(tx) => sqlx::query_as::<Postgres, T>(text).fetch(tx),
     }
 }
