@@ -87,6 +87,15 @@ async fn a_body_in_crumbs(to: SocketAddr, key: String) {
     }
 }
 
+/// Asks for something and never reads the answer.
+async fn an_answer_unread(to: SocketAddr) {
+    let mut stream = TcpStream::connect(to).await.unwrap();
+    let _ = stream.write_all(b"GET /problems HTTP/1.1\r\nHost: node\r\n\r\n").await;
+    while stream.write_all(b"\r\n").await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+}
+
 /// Asks one thing after the other and reads no answer, until the server closes.
 async fn answers_unread(to: SocketAddr) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
@@ -106,11 +115,12 @@ fn slow_clients_keep_nobody_else_waiting_and_are_let_go() {
         let mut command = rig.command("n0", &rig.world.url);
         let server = Server::start(command.env("KYODAKU_STALL_S", "5").env("KYODAKU_HEADER_READ_S", "5"));
         rig.developer().check(&server.url, &rig.works[0]).await;
-        let (to, slow) = (address(&server), count(240, 1_000));
+        let (to, slow, blocked) = (address(&server), count(240, 1_000), count(4, 16));
         let before = memory(&server, "VmRSS");
         let waiting: Vec<_> = (0..slow)
             .map(|number| match number % 3 {
-                0 => tokio::spawn(answers_unread(to)),
+                _ if number < blocked => tokio::spawn(answers_unread(to)),
+                0 => tokio::spawn(an_answer_unread(to)),
                 1 => tokio::spawn(half_a_head(to)),
                 _ => tokio::spawn(a_body_in_crumbs(to, rig.holder.key.clone())),
             })
