@@ -28,7 +28,7 @@ use crate::log::digest::salted;
 use crate::log::merkle::{Hash, TreeHead};
 use crate::log::proof::ItemTree;
 use crate::store::heads::{self, checks_log};
-use crate::store::{Db, StoreError, append};
+use crate::store::{Db, append};
 
 /// The most checks that wait; more are told to come back.
 pub const QUEUE: usize = 1_024;

@@ -24,6 +24,8 @@ struct ContextLine<'a> {
 
 #[derive(Serialize)]
 struct CheckLine<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_by: Option<OrgId>,
     at_ms: i64,
     check: CheckId,
     chunks: u32,
@@ -56,6 +58,7 @@ pub(super) fn write(entry: &JournalEntry) -> Result<Vec<u8>, StoreError> {
             v,
             check,
             at_ms,
+            asked_by,
             developer,
             context: ContextRecord { uses, model, territory, with_parts },
             items,
@@ -67,6 +70,7 @@ pub(super) fn write(entry: &JournalEntry) -> Result<Vec<u8>, StoreError> {
             chunks,
             salt,
         } => serde_json::to_vec(&CheckLine {
+            asked_by: *asked_by,
             at_ms: *at_ms,
             check: *check,
             chunks: *chunks,
@@ -99,10 +103,11 @@ mod tests {
     #[test]
     fn the_bytes_of_an_entry_are_canonical_json() {
         let check = CheckId::new(Uuid::from_u128(3));
-        let of = |model, territory| JournalEntry::Check {
+        let of = |model, territory, asked_by| JournalEntry::Check {
             v: 1,
             check,
             at_ms: 1_750_000_000_000,
+            asked_by,
             developer: OrgId::new(Uuid::from_u128(2)),
             context: ContextRecord {
                 uses: vec![Use::Search, Use::Derive],
@@ -121,7 +126,9 @@ mod tests {
         };
         let model = ModelId::new(Uuid::from_u128(1));
         let matched = JournalEntry::Matched { v: 1, check, chunk: 4, works: "AAEC+/8=".to_owned() };
-        for entry in [of(None, None), of(Some(model), Some("JP".parse().unwrap())), matched] {
+        let contractor = OrgId::new(Uuid::from_u128(4));
+        let full = of(Some(model), Some("JP".parse().unwrap()), Some(contractor));
+        for entry in [of(None, None, None), full, matched] {
             assert_eq!(
                 String::from_utf8(write(&entry).unwrap()),
                 String::from_utf8(to_canonical(&entry).unwrap())
