@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use super::app::App;
 use super::checks::{ASK, BODY_BYTES, NoQuery};
 use super::extract::body::{read, read_json};
+use super::extract::strict::from_slice;
 use super::extract::{AtLeast, ValidQuery};
 use super::gate::Access;
 use super::language::Language;
@@ -278,7 +279,7 @@ const fn nothing_in_common() -> Context {
 /// An evaluation with the members that it leaves out.
 fn one_of(raw: &RawValue, defaults: &Evaluation) -> Result<Evaluation, String> {
     let own: Evaluation =
-        serde_json::from_str(raw.get()).map_err(|error| format!("the evaluation can't be read: {error}"))?;
+        from_slice(raw.get().as_bytes()).map_err(|error| format!("the evaluation can't be read: {error}"))?;
     Ok(Evaluation {
         subject: own.subject.or_else(|| defaults.subject.clone()),
         action: own.action.or_else(|| defaults.action.clone()),

@@ -27,7 +27,7 @@ pub(super) fn routes() -> Vec<Route> {
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct BindBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     on_behalf_of: Option<OrgId>,
     #[validate(nested)]
     key: KeyIn,

@@ -1,7 +1,7 @@
 //! Checks: what AI developers ask before use. One JSON body with up to 10,000 items, or lines without an end.
 
 pub(super) mod answer;
-mod lines;
+pub mod lines;
 mod stream;
 
 use std::time::Duration;

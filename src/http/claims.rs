@@ -37,7 +37,7 @@ pub(super) fn routes() -> Vec<Route> {
 struct ClaimBody {
     /// Why. It is kept beside the log, and can be erased.
     #[validate(nested)]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     note: Option<Note>,
 }
 
@@ -69,10 +69,10 @@ async fn withdraw_claim(
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct DisputeBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     claim: Option<ClaimId>,
     #[validate(nested)]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     note: Option<Note>,
 }
 

@@ -8,14 +8,12 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::app::App;
 use super::checks::{ASK, BODY_BYTES};
-use super::extract::body::read_bytes;
+use super::extract::body::{read_bytes, require_type};
 use super::extract::{AtLeast, ValidQuery};
 use super::problem::{Code, Problem};
 use super::reply::Reply;
@@ -73,7 +71,7 @@ async fn query(
     request: Request,
 ) -> Result<Reply, Problem> {
     let (parts, body) = request.into_parts();
-    require_text(&parts.headers)?;
+    require_type(&parts.headers, "text/plain", |essence| essence == "text/plain")?;
     let bytes = read_bytes(&parts, body).await?;
     let urls: Vec<Cow<'_, str>> = bytes.split(|byte| *byte == b'\n').map(String::from_utf8_lossy).collect();
     let context = Context {
@@ -110,15 +108,4 @@ fn items(by: &Asker, context: &Context, urls: &[Cow<'_, str>]) -> Result<Vec<Ite
         },
     };
     Ok(urls.iter().map(item).collect())
-}
-
-fn require_text(headers: &HeaderMap) -> Result<(), Problem> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    let coded = headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
-    if essence.eq_ignore_ascii_case("text/plain") && !coded {
-        return Ok(());
-    }
-    Err(Problem::new(Code::UnsupportedMediaType)
-        .detail("send addresses, one a line, as `text/plain` without a `Content-Encoding`"))
 }

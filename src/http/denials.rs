@@ -42,22 +42,22 @@ pub(super) fn routes() -> Vec<Route> {
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct DenialBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     on_behalf_of: Option<OrgId>,
     work: WorkId,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     parts: Option<bool>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     uses: Option<Scope<UseOrFamily>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     developers: Option<Scope<OrgId>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     models: Option<Scope<ModelId>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     territories: Option<Scope<Territory>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     from: Option<Begin>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     until: Option<End>,
 }
 
@@ -143,14 +143,14 @@ impl SubjectIn {
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct ReservationBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     on_behalf_of: Option<OrgId>,
     #[validate(nested)]
     subject: SubjectIn,
     form: ReservationForm,
     signal: Signal,
     uses: Scope<Use>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     evidence: Option<Sha256>,
 }
 

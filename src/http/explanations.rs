@@ -38,11 +38,11 @@ struct Asked<'a> {
     context: ContextWire,
     #[serde(borrow)]
     item: &'a RawValue,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     developer: Option<OrgId>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     as_of: Option<PastWire>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     at: Option<jiff::Timestamp>,
 }
 

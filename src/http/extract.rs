@@ -7,6 +7,7 @@ pub mod form;
 pub mod headers;
 pub mod params;
 pub mod peer;
+pub mod strict;
 
 pub use body::{Bare, BodyLimit, Ndjson, Submitted, ValidJson};
 pub use form::{Form, Twice};

@@ -45,7 +45,7 @@ pub(super) fn routes() -> Vec<Route> {
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct GrantBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     on_behalf_of: Option<OrgId>,
     work: WorkId,
     covers: Covers,
@@ -62,7 +62,7 @@ struct GrantBody {
     conditions: Vec<Condition>,
     #[serde(deserialize_with = "stated")]
     terms: Option<Sha256>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     request: Option<RequestId>,
 }
 
@@ -146,7 +146,7 @@ async fn list(
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct RevokeBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     on_behalf_of: Option<OrgId>,
     from: Begin,
 }

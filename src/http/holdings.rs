@@ -33,7 +33,7 @@ pub(super) fn routes() -> Vec<Route> {
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct HoldingBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     on_behalf_of: Option<OrgId>,
     holder: OrgId,
 }
@@ -80,7 +80,7 @@ async fn declare(
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct ParentBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     on_behalf_of: Option<OrgId>,
     parent: WorkId,
 }
@@ -101,7 +101,7 @@ async fn same_as_parent(
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct TransferBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     on_behalf_of: Option<OrgId>,
     to: OrgId,
 }

@@ -36,10 +36,10 @@ pub(super) struct KeyBody {
     #[validate(nested)]
     label: Label,
     #[validate(length(min = 1, max = 8))]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     scopes: Option<Vec<Scope>>,
     #[validate(range(min = 1, max = 365))]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     expires_in_days: Option<u16>,
 }
 
@@ -58,17 +58,17 @@ impl KeyBody {
 #[serde(deny_unknown_fields)]
 struct CreateBody {
     /// The caller itself when it is left out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     person: Option<PersonId>,
     #[validate(nested)]
     label: Label,
     #[validate(length(min = 1, max = 8))]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     scopes: Option<Vec<Scope>>,
     #[validate(range(min = 1, max = 365))]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     expires_in_days: Option<u16>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     public_key: Option<PublicKey>,
 }
 

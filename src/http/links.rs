@@ -33,7 +33,7 @@ const OF_LINK: Places = &[("/link", Place::Path)];
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct LayerBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     on_behalf_of: Option<OrgId>,
     layer: WorkId,
 }
@@ -65,7 +65,7 @@ async fn declare(
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct PartBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     on_behalf_of: Option<OrgId>,
     part: WorkId,
 }
@@ -99,7 +99,7 @@ async fn accept(
 #[serde(deny_unknown_fields)]
 struct RemoveBody {
     #[validate(nested)]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     note: Option<Note>,
 }
 

@@ -44,7 +44,7 @@ struct OrganizationBody {
     #[validate(length(min = 1, max = 4))]
     roles: Vec<Role>,
     #[validate(nested)]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     person: Option<PersonBody>,
 }
 
@@ -55,7 +55,7 @@ struct StateBody {
     #[validate(nested)]
     note: Note,
     /// The digest of what the registrar saw.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     evidence: Option<Sha256>,
 }
 

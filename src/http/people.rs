@@ -35,7 +35,7 @@ pub(super) struct PersonBody {
     #[validate(nested)]
     label: Label,
     #[validate(nested)]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     key: Option<KeyBody>,
 }
 
@@ -50,13 +50,13 @@ impl PersonBody {
 #[serde(deny_unknown_fields)]
 struct AddBody {
     /// The caller's own when it is left out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     organization: Option<OrgId>,
     #[validate(nested)]
     label: Label,
     role: PersonRole,
     #[validate(nested)]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     key: Option<KeyBody>,
 }
 

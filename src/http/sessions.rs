@@ -37,7 +37,7 @@ struct SignInBody {
     #[validate(length(min = 1, max = 1024))]
     password: String,
     #[validate(length(min = 1, max = 64))]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     code: Option<String>,
 }
 

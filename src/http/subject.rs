@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer};
 
+use super::extract::strict::from_slice;
 use super::problem::FieldError;
 use crate::domain::ids::{ModelId, OrgId, WorkId};
 use crate::domain::key::{Key, SubjectKey};
@@ -127,8 +128,8 @@ pub(super) struct KeyWire<'a> {
 }
 
 /// Reads one item. Never fails: what can't be read is in the item.
-pub(super) fn item(json: &[u8], developer: OrgId, context: &Context) -> Item {
-    match serde_json::from_slice::<ItemWire<'_>>(json) {
+pub fn item(json: &[u8], developer: OrgId, context: &Context) -> Item {
+    match from_slice::<ItemWire<'_>>(json) {
         Ok(wire) => {
             let (reference, fault) = reference(wire.reference.as_ref());
             let question = match fault {
@@ -138,7 +139,7 @@ pub(super) fn item(json: &[u8], developer: OrgId, context: &Context) -> Item {
             Item { reference, question }
         }
         Err(error) => {
-            let kept = serde_json::from_slice::<ReferenceOnly<'_>>(json).ok().and_then(|it| it.reference);
+            let kept = from_slice::<ReferenceOnly<'_>>(json).ok().and_then(|it| it.reference);
             let reason = format!("the item can't be read: {error}");
             Item { reference: reference(kept.as_ref()).0, question: Err(reason) }
         }

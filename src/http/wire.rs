@@ -153,7 +153,7 @@ pub struct TitleIn {
     lang: String,
     /// How it is read.
     #[validate(nested)]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     reading: Option<Title>,
 }
 
@@ -227,7 +227,7 @@ pub fn is_published(text: &str) -> Result<(), ValidationError> {
 #[serde(deny_unknown_fields)]
 pub struct Plain {
     /// For whom, when it is done for another.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     pub on_behalf_of: Option<OrgId>,
 }
 
@@ -236,11 +236,11 @@ pub struct Plain {
 #[serde(deny_unknown_fields)]
 pub struct Reasoned {
     /// For whom, when it is done for another.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     pub on_behalf_of: Option<OrgId>,
     /// Why. It is kept beside the log, and can be erased.
     #[validate(nested)]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     pub note: Option<Note>,
 }
 
@@ -277,6 +277,12 @@ pub fn stated<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     Option::deserialize(deserializer)
+}
+
+/// Reads a field that may be left out, but not be `null`: a program that has lost a value must not be taken for one that
+/// leaves it to what is said without it.
+pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 #[cfg(test)]

@@ -51,13 +51,13 @@ const REGISTRATION: Places = &[
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RegisterBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     pub(super) on_behalf_of: Option<OrgId>,
     kind: WorkKind,
     #[validate(nested)]
     titles: Titles,
     #[validate(custom(function = is_published))]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     published: Option<String>,
     #[validate(length(max = 200))]
     holders: Vec<OrgId>,
@@ -150,13 +150,13 @@ async fn one(
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct AmendBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     on_behalf_of: Option<OrgId>,
     kind: WorkKind,
     #[validate(nested)]
     titles: Titles,
     #[validate(custom(function = is_published))]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     published: Option<String>,
 }
 
@@ -196,7 +196,7 @@ async fn withdraw(
 struct MergeBody {
     into: WorkId,
     #[validate(nested)]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     note: Option<super::text::Note>,
 }
 

@@ -11,15 +11,15 @@ use http_body_util::BodyExt;
 use crate::http::problem::{Code, Problem};
 
 /// JSON texts, one a line.
-pub(super) const MEDIA_TYPE: &str = "application/x-ndjson";
+pub const MEDIA_TYPE: &str = "application/x-ndjson";
 /// The longest line, in bytes without its end.
-pub(super) const MAX_LINE: usize = 65_536;
+pub const MAX_LINE: usize = 65_536;
 /// How long nothing may arrive while something is awaited.
-pub(super) const IDLE: Duration = Duration::from_secs(30);
+pub const IDLE: Duration = Duration::from_secs(30);
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub enum Line {
     /// Its bytes, without the end of the line.
     Text(Bytes),
     /// It is longer than [`MAX_LINE`]; it was passed over.
@@ -27,7 +27,7 @@ pub(super) enum Line {
 }
 
 /// Reads lines off a body. Blank lines are passed over; the last one needs no end.
-pub(super) struct Lines {
+pub struct Lines {
     body: Body,
     buffer: BytesMut,
     /// How much of the buffer holds no end of a line.
@@ -40,12 +40,12 @@ pub(super) struct Lines {
 
 impl Lines {
     /// The lines of a body that falls silent for at most `idle`.
-    pub(super) fn new(body: Body, idle: Duration) -> Self {
+    pub fn new(body: Body, idle: Duration) -> Self {
         Self { idle, body, buffer: BytesMut::new(), searched: 0, skipping: false, ended: false }
     }
 
     /// The next line; none after the last. What comes after an error is unknown: do not read on.
-    pub(super) async fn next(&mut self) -> Result<Option<Line>, Problem> {
+    pub async fn next(&mut self) -> Result<Option<Line>, Problem> {
         loop {
             if let Some(line) = self.take() {
                 match line {

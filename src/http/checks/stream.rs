@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::HeaderValue;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -22,7 +22,7 @@ use super::lines::{IDLE, Line, Lines, MAX_LINE, MEDIA_TYPE};
 use crate::domain::ids::{CheckId, OrgId};
 use crate::http::app::App;
 use crate::http::envelope::RequestId;
-use crate::http::extract::body::read;
+use crate::http::extract::body::{read, require_type};
 use crate::http::language::Language;
 use crate::http::problem::{Code, Problem};
 use crate::http::subject::{ContextWire, item, unreadable};
@@ -40,10 +40,7 @@ pub(super) async fn answer(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    if parts.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
-        let detail = "a `Content-Encoding` is not read here";
-        return Err(Problem::new(Code::UnsupportedMediaType).detail(detail));
-    }
+    require_type(&parts.headers, MEDIA_TYPE, |essence| essence == MEDIA_TYPE)?;
     let request_id = parts.extensions.get::<RequestId>().map(|id| id.as_str().to_owned());
     let mut lines = Lines::new(body, IDLE);
     let context = first_line(&mut lines).await?;

@@ -15,6 +15,7 @@ use validator::Validate;
 
 use super::faults;
 use super::headers::IdempotencyKey;
+use super::strict::Strict;
 use crate::http::gate::Operation;
 use crate::http::problem::{Code, FieldError, Problem, pointer};
 use crate::http::text;
@@ -37,7 +38,7 @@ impl Default for BodyLimit {
 
 /// A JSON body that was read into `T` and passed `T::validate`.
 ///
-/// `T` must be `#[serde(deny_unknown_fields)]`; repeated fields are refused by serde. Do not put a field-level rule
+/// `T` must be `#[serde(deny_unknown_fields)]`; repeated fields are refused by serde, lists in place of objects by [`Strict`]. Do not put a field-level rule
 /// beside `#[validate(nested)]` on one field: validator panics when both fail.
 ///
 /// Answers 415 for another content type, 413 above the route's limit, 408 when the body takes too long to arrive,
@@ -149,7 +150,7 @@ pub(in crate::http) fn parse_line<T: DeserializeOwned + Validate>(bytes: &[u8]) 
 
 fn parse_within<T: DeserializeOwned + Validate>(bytes: &[u8], attempts: usize) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let (read, bad_texts) = text::collecting(|| serde_path_to_error::deserialize(&mut reader));
+    let (read, bad_texts) = text::collecting(|| serde_path_to_error::deserialize(Strict(&mut reader)));
     let value: T = read.map_err(|error| match unreadable(&error, bytes) {
         Ok(fault) => Problem::invalid(Code::InvalidBody, faults::all::<T>(bytes, fault, attempts)),
         Err(problem) => problem,
@@ -167,7 +168,7 @@ fn parse_within<T: DeserializeOwned + Validate>(bytes: &[u8], attempts: usize) -
 /// Reads one JSON text into `T`, which may borrow from it; what [`parse`] does for types with rules of their own.
 pub(in crate::http) fn read<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Strict(&mut reader)).map_err(|error| {
         let refused = unreadable(&error, bytes);
         refused.map_or_else(|problem| problem, |fault| Problem::invalid(Code::InvalidBody, vec![fault]))
     })?;
@@ -230,8 +231,8 @@ fn too_large(limit_bytes: usize) -> Problem {
     Problem::new(Code::BodyTooLarge).detail(format!("this operation reads at most {limit_bytes} bytes"))
 }
 
-/// One of these types, in UTF-8, not compressed.
-pub(super) fn require_type(
+/// Exactly one type, one of these, in UTF-8, not compressed.
+pub(in crate::http) fn require_type(
     headers: &HeaderMap,
     expected: &str,
     is_read: impl Fn(&str) -> bool,

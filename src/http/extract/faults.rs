@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use validator::Validate;
 
+use super::strict::Strict;
 use crate::http::problem::{FieldError, pointer};
 use crate::http::text;
 
@@ -70,27 +71,30 @@ impl Draft {
     }
 
     fn guess<T: DeserializeOwned>(&mut self, fault: &FieldError) -> Option<Result<T, FieldError>> {
+        // What may be left out is left out: `None`.
         let kinds = [
-            json!(null),
-            json!("any"),
-            json!(false),
-            json!(0),
-            json!([]),
-            json!({}),
-            json!("2000-01-01T00:00:00Z"),
+            None,
+            Some(json!(null)),
+            Some(json!("any")),
+            Some(json!(false)),
+            Some(json!(0)),
+            Some(json!([])),
+            Some(json!({})),
+            Some(json!("2000-01-01T00:00:00Z")),
         ];
-        let mut guesses: Vec<Value> = named(&fault.detail).into_iter().chain(kinds).rev().collect();
+        let mut guesses: Vec<Option<Value>> =
+            named(&fault.detail).into_iter().map(Some).chain(kinds).rev().collect();
         let mut tried = Vec::new();
         while let Some(guess) = guesses.pop() {
-            if tried.contains(&guess) {
+            if tried.contains(&guess) || (guess.is_none() && !self.is_member(&fault.pointer)) {
                 continue;
             }
-            put(&mut self.value, &fault.pointer, Some(guess.clone()))?;
+            put(&mut self.value, &fault.pointer, guess.clone())?;
             tried.push(guess);
             match self.attempt()? {
                 // Something of the right kind is told more exactly what it should have been.
                 Err(again) if lies_in(&fault.pointer, &again.pointer) => {
-                    guesses.extend(named(&again.detail));
+                    guesses.extend(named(&again.detail).map(Some));
                 }
                 further => return Some(further),
             }
@@ -98,9 +102,15 @@ impl Draft {
         None
     }
 
+    /// Whether a pointer leads to a member of an object that is there.
+    fn is_member(&self, pointer: &str) -> bool {
+        let parent = pointer.rsplit_once('/').and_then(|(parent, _)| self.value.pointer(parent));
+        parent.is_some_and(Value::is_object) && self.value.pointer(pointer).is_some()
+    }
+
     fn attempt<T: DeserializeOwned>(&mut self) -> Option<Result<T, FieldError>> {
         self.left = self.left.checked_sub(1)?;
-        let (read, _) = text::collecting(|| serde_path_to_error::deserialize(&self.value));
+        let (read, _) = text::collecting(|| serde_path_to_error::deserialize(Strict(&self.value)));
         Some(read.map_err(|error| pointer::from_serde(error.path(), &error.inner().to_string())))
     }
 

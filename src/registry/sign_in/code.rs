@@ -8,8 +8,8 @@ use crate::registry::credential::is_base32;
 
 /// How many codes for a day without the device there are.
 pub(super) const RECOVERY_CODES: usize = 10;
-/// The characters of one, without its strokes: 80 random bits.
-const RECOVERY_CHARS: usize = 16;
+/// The characters of one, without its strokes: 120 random bits, so that a plain hash of it may be stored (ASVS 6.5.2).
+const RECOVERY_CHARS: usize = 24;
 const DIGITS: usize = 6;
 
 /// What somebody shows.
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn codes_are_read_however_they_are_grouped() {
         let (shown, hash) = recovery_code();
-        assert_eq!(shown.len(), 19);
+        assert_eq!(shown.len(), 29);
         for typed in [shown.clone(), shown.to_uppercase(), shown.replace('-', " "), shown.replace('-', "")] {
             assert!(Code::read(&typed) == Some(Code::Recovery(hash)), "{typed}");
         }
