@@ -6,7 +6,6 @@ mod consent;
 mod contests;
 mod control;
 mod holding;
-mod hostile;
 mod linking;
 mod mistakes;
 mod opting_out;

@@ -15,6 +15,7 @@ pub(crate) mod client;
 pub(crate) mod contract;
 pub(crate) mod people;
 mod postgres;
+pub(crate) mod python;
 pub(crate) mod samples;
 pub(crate) mod works;
 

@@ -1,6 +1,6 @@
 //! The URL query, by hand and by the published package.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::scene::{Scene, post, url};
+use crate::world::python::installed;
 use crate::world::{World, both};
 
 const GRANTED: &str = "https://hoshikuzu.example/library/1";
@@ -83,34 +84,10 @@ both!(the_query_names_another_use_model_and_territory, async |world: World| {
     assert_eq!(post(&scene.developer, QUERY, "application/json", "[]").await.status, 415);
 });
 
-/// Installs the published package into a virtual environment of the build folder, once.
+/// The published package, installed once.
 fn python() -> PathBuf {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    PYTHON
-        .get_or_init(|| {
-            let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("datadiligence-0.1.7");
-            let python = folder.join("bin").join("python");
-            let installed = || {
-                Command::new(&python)
-                    .args(["-c", "import datadiligence"])
-                    .status()
-                    .is_ok_and(|it| it.success())
-            };
-            if !installed() {
-                run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-                run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "datadiligence==0.1.7"]));
-                assert!(installed(), "the package does not import");
-            }
-            python
-        })
-        .clone()
-}
-
-fn run(command: &mut Command) -> String {
-    let done = command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{command:?} failed:\n{said}");
-    String::from_utf8(done.stdout).expect("UTF-8")
+    PYTHON.get_or_init(|| installed("datadiligence", "0.1.7").join("python")).clone()
 }
 
 /// Tells the package where to ask, as its users do, and prints what it answers.

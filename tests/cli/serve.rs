@@ -86,7 +86,7 @@ pub(crate) fn settings(world: &World) -> Vec<String> {
 }
 
 /// A command of `admin` in the database itself.
-fn create_registrar(world: &World, person: &str) -> Value {
+pub(crate) fn create_registrar(world: &World, person: &str) -> Value {
     let flags = settings(world);
     let words = ["admin", "create-registrar", "--name", "Office", "--person", person].map(ToOwned::to_owned);
     let said = run(words.iter().chain(&flags));

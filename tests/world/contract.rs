@@ -72,6 +72,24 @@ impl Contract {
         self.each_operation().into_iter().map(|(operation, _)| operation).collect()
     }
 
+    /// An operation as it is described.
+    pub(crate) fn described(&self, operation: &Operation) -> &Value {
+        &self.doc["paths"][&operation.path][operation.method.to_lowercase()]
+    }
+
+    /// The parameters of an operation, those of its path among them.
+    pub(crate) fn parameters(&self, operation: &Operation) -> Vec<&Value> {
+        let shared = self.doc["paths"][&operation.path].get("parameters");
+        let lists = [shared, self.described(operation).get("parameters")];
+        lists.into_iter().flatten().filter_map(Value::as_array).flatten().map(|it| self.resolve(it)).collect()
+    }
+
+    /// The schema of the bodies that an operation takes in this media type.
+    pub(crate) fn body_schema(&self, operation: &Operation, media_type: &str) -> &Value {
+        let body = self.resolve(&self.described(operation)["requestBody"]);
+        &body["content"][media_type]["schema"]
+    }
+
     fn each_operation(&self) -> Vec<(Operation, &Value)> {
         let mut found = Vec::new();
         for (path, item) in self.doc["paths"].as_object().expect("paths") {
@@ -93,16 +111,17 @@ impl Contract {
         found
     }
 
-    /// The path template that a path matches; literal segments win over parameters.
+    /// The path template that a path matches; literal segments win over parameters. A parameter may be empty, but not at
+    /// the end.
     pub(crate) fn template_of(&self, path: &str) -> Option<&str> {
         let segments: Vec<_> = path.split('/').collect();
+        let last = segments.len() - 1;
         let matching = self.doc["paths"].as_object()?.keys().filter(|template| {
             let parts: Vec<_> = template.split('/').collect();
             parts.len() == segments.len()
-                && parts
-                    .iter()
-                    .zip(&segments)
-                    .all(|(part, segment)| part == segment || (part.starts_with('{') && !segment.is_empty()))
+                && parts.iter().zip(&segments).enumerate().all(|(at, (part, segment))| {
+                    part == segment || (part.starts_with('{') && !(at == last && segment.is_empty()))
+                })
         });
         matching.min_by_key(|template| template.matches('{').count()).map(String::as_str)
     }
@@ -271,7 +290,7 @@ impl Contract {
     pub(crate) fn example_requests(&self) -> Vec<ExampleRequest> {
         let mut requests = Vec::new();
         for (operation, node) in self.each_operation() {
-            let (uri, headers) = self.example_parameters(&operation, node);
+            let (uri, headers) = self.example_parameters(&operation);
             let make = |name: &str, body| ExampleRequest {
                 operation: operation.clone(),
                 name: name.to_owned(),
@@ -296,12 +315,9 @@ impl Contract {
         requests
     }
 
-    fn example_parameters(&self, operation: &Operation, node: &Value) -> (String, Vec<(String, String)>) {
+    fn example_parameters(&self, operation: &Operation) -> (String, Vec<(String, String)>) {
         let (mut uri, mut query, mut headers) = (operation.path.clone(), Vec::new(), Vec::new());
-        let shared = self.doc["paths"][&operation.path].get("parameters");
-        let lists = [shared, node.get("parameters")];
-        for parameter in lists.into_iter().flatten().filter_map(Value::as_array).flatten() {
-            let parameter = self.resolve(parameter);
+        for parameter in self.parameters(operation) {
             let name = parameter["name"].as_str().expect("a name");
             let required = parameter["required"].as_bool().unwrap_or(false);
             let example = match &parameter["example"] {
