@@ -9,8 +9,8 @@ mod value;
 use std::path::{Path, PathBuf};
 
 pub use value::{
-    Addresses, DatabaseUrl, Issuer, LogFormat, MailUrl, MaybeListen, MaybePath, NodeName, Origin, Secret,
-    Value, WebUrl,
+    Addresses, DatabaseUrl, Issuer, LogFormat, MailUrl, MaybeListen, MaybePath, MaybeUrl, NodeName, Origin,
+    Secret, Value, WebUrl,
 };
 
 /// The file that is read when no other is named and this one is there.
@@ -223,6 +223,8 @@ settings! {
     oidc_redirect_url: WebUrl => format!("{public_url}/sign-in");
     /// Whether in every organization a second person must approve what may open something: `true` or `false`.
     four_eyes: bool => "false";
+    /// The collector of OpenTelemetry to which spans of requests go, by OTLP in protobuf over HTTP; nowhere when it is empty.
+    otlp_endpoint: MaybeUrl => "";
     /// The form of log lines on stderr: `text` or `json`.
     log_format: LogFormat => "text";
     /// Which log lines are written: a level, or `target=level` pairs (the form of the crate tracing-subscriber).
@@ -259,8 +261,18 @@ impl Config {
         Ok(config)
     }
 
-    /// Refuses settings that are right each by itself, and wrong together.
+    /// Refuses settings that are right each by itself, and wrong together, or with this program.
     fn agree(&self) -> Result<(), ConfigError> {
+        if !cfg!(feature = "opentelemetry") && !self.otlp_endpoint.as_str().is_empty() {
+            return Err(ConfigError::Value {
+                key: "otlp_endpoint",
+                place: self.source("otlp_endpoint").unwrap_or(Source::Default),
+                text: self.otlp_endpoint.as_str().to_owned(),
+                why: "this program was built without OpenTelemetry: leave it out, or build with `cargo build --release \
+                      --features opentelemetry`"
+                    .to_owned(),
+            });
+        }
         let groups: [(&[(&'static str, bool)], &str); 2] = [
             (
                 &[("tls_cert", self.tls_cert.0.is_some()), ("tls_key", self.tls_key.0.is_some())],

@@ -47,6 +47,7 @@ mod sign_ins;
 pub mod status;
 mod subject;
 pub mod text;
+pub mod traced;
 pub mod wire;
 mod works;
 

@@ -31,6 +31,9 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> Outcome {
     let config = args.settings.load()?;
+    #[cfg(feature = "opentelemetry")]
+    let telemetry = logging::start_traced(&config)?;
+    #[cfg(not(feature = "opentelemetry"))]
     logging::start(&config)?;
     for warning in config.warnings() {
         tracing::warn!(target: "kyodaku::serve", "{warning}");
@@ -58,6 +61,10 @@ pub(super) async fn run(args: Args) -> Outcome {
         .answering(u32::try_from(config.requests_per_minute).unwrap_or(u32::MAX));
     serve(listener, tls, app, limits(&config), &Upkeep::of(&config), server::stop_signal()).await;
     drop(stop_figures);
+    #[cfg(feature = "opentelemetry")]
+    if let Some(telemetry) = telemetry {
+        telemetry.end().await;
+    }
     Ok(Exit::Done)
 }
 

@@ -213,3 +213,24 @@ fn single_sign_on_takes_all_of_its_settings_or_none_and_its_secret_is_not_shown(
     }
     assert!(!print.out.contains("hunter2"), "{}", print.out);
 }
+
+#[test]
+fn a_collector_is_refused_by_a_program_that_was_built_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |url: &str| {
+        let setting = format!("otlp_endpoint={url}");
+        said(in_folder(folder.path(), &["config", "check", "--set", &setting]).output().unwrap())
+    };
+    let stated = check("http://127.0.0.1:4318/");
+    if cfg!(feature = "opentelemetry") {
+        assert_eq!(stated.code, 0, "{}", stated.err);
+    } else {
+        assert_eq!(stated.code, 2, "{}", stated.err);
+        assert!(stated.err.contains("--features opentelemetry"), "{}", stated.err);
+    }
+    assert_eq!(check("").code, 0);
+    for bad in ["http://ann:hunter2@127.0.0.1", "grpc://127.0.0.1", "127.0.0.1:4317"] {
+        let said = check(bad);
+        assert!(said.code == 2 && !said.err.contains("hunter2"), "{bad}: {}", said.err);
+    }
+}
