@@ -21,6 +21,8 @@ mod rebuild;
 mod restore;
 mod serve;
 mod settings;
+#[cfg(feature = "opentelemetry")]
+mod telemetry;
 
 use std::process::ExitCode;
 

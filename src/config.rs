@@ -9,7 +9,7 @@ mod value;
 use std::path::{Path, PathBuf};
 
 pub use value::{
-    Addresses, DatabaseUrl, Issuer, LogFormat, MailUrl, MaybeDatabase, MaybeListen, MaybeMoment, MaybePath,
+    Addresses, DatabaseUrl, Issuer, LogFormat, MailUrl, MaybeDatabase, MaybeListen, MaybeMoment, MaybePath, MaybeUrl,
     NodeName, Origin, Secret, Value, WebUrl,
 };
 
@@ -233,6 +233,8 @@ settings! {
     four_eyes: bool => "false";
     /// The moment that it is, told by somebody who knows, where the last entry is more than a year old; nothing otherwise.
     accept_clock: MaybeMoment => "";
+    /// The collector of OpenTelemetry to which spans of requests go, by OTLP in protobuf over HTTP; nowhere when it is empty.
+    otlp_endpoint: MaybeUrl => "";
     /// The form of log lines on stderr: `text` or `json`.
     log_format: LogFormat => "text";
     /// Which log lines are written: a level, or `target=level` pairs (the form of the crate tracing-subscriber).
@@ -277,8 +279,18 @@ impl Config {
         Ok(config)
     }
 
-    /// Refuses settings that are right each by itself, and wrong together.
+    /// Refuses settings that are right each by itself, and wrong together, or with this program.
     fn agree(&self) -> Result<(), ConfigError> {
+        if !cfg!(feature = "opentelemetry") && !self.otlp_endpoint.as_str().is_empty() {
+            return Err(ConfigError::Value {
+                key: "otlp_endpoint",
+                place: self.source("otlp_endpoint").unwrap_or(Source::Default),
+                text: self.otlp_endpoint.as_str().to_owned(),
+                why: "this program was built without OpenTelemetry: leave it out, or build with `cargo build --release \
+                      --features opentelemetry`"
+                    .to_owned(),
+            });
+        }
         let groups: [(&[(&'static str, bool)], &str); 2] = [
             (
                 &[("tls_cert", self.tls_cert.0.is_some()), ("tls_key", self.tls_key.0.is_some())],

@@ -51,6 +51,7 @@ mod sign_ins;
 pub mod status;
 pub mod subject;
 pub mod text;
+pub mod traced;
 pub mod wire;
 mod works;
 

@@ -37,7 +37,9 @@ fn the_settings_on_the_page_for_the_person_on_call_are_settings() {
     for block in blocks {
         let file = folder.path().join("kyodaku.toml");
         std::fs::write(&file, block).unwrap();
-        let config = Config::load(Some(&file), [], []).unwrap();
+        let secret = ("KYODAKU_OIDC_CLIENT_SECRET".to_owned(), "a secret".to_owned());
+        let environment = block.contains("oidc_").then_some(secret);
+        let config = Config::load(Some(&file), environment, []).unwrap();
         assert_eq!(config.warnings().len(), 1, "of the origin alone: {:?}", config.warnings());
     }
 }

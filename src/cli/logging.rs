@@ -4,14 +4,47 @@ use std::io::{self, Write};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+#[cfg(feature = "opentelemetry")]
+use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 use super::Failure;
+#[cfg(feature = "opentelemetry")]
+use super::telemetry::Telemetry;
 use crate::config::{Config, LogFormat};
+
+/// Starts writing log lines as the settings say, and sending spans where they say so.
+#[cfg(feature = "opentelemetry")]
+pub(super) fn start_traced(config: &Config) -> Result<Option<Telemetry>, Failure> {
+    let Some(telemetry) = Telemetry::open(config)? else { return start(config).map(|()| None) };
+    let filter = filter(config)?;
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false);
+    let spans = tracing_subscriber::registry().with(telemetry.layer());
+    let started = match config.log_format {
+        LogFormat::Text => spans.with(lines.with_writer(OneLine).with_filter(filter)).try_init(),
+        LogFormat::Json => spans
+            .with(lines.json().flatten_event(true).with_writer(io::stderr).with_filter(filter))
+            .try_init(),
+    };
+    started.map_err(|error| Failure::new(format!("log lines can't be written: {error}")))?;
+    Ok(Some(telemetry))
+}
+
+/// Which log lines are written.
+fn filter(config: &Config) -> Result<EnvFilter, Failure> {
+    let filter = EnvFilter::try_new(&config.log_filter)
+        .map_err(|error| Failure::usage(format!("the setting `log_filter` can't be used: {error}")))?;
+    // The spans for OpenTelemetry say what the lines say.
+    #[cfg(feature = "opentelemetry")]
+    let filter = match format!("{}=off", crate::http::traced::TARGET).parse() {
+        Ok(none) => filter.add_directive(none),
+        Err(_) => filter,
+    };
+    Ok(filter)
+}
 
 /// Starts writing log lines as the settings say.
 pub(super) fn start(config: &Config) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&config.log_filter)
-        .map_err(|error| Failure::usage(format!("the setting `log_filter` can't be used: {error}")))?;
+    let filter = filter(config)?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
     let started = match config.log_format {
         LogFormat::Text => lines.with_writer(OneLine).try_init(),

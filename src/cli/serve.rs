@@ -32,6 +32,9 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> Outcome {
     let config = args.settings.load()?;
+    #[cfg(feature = "opentelemetry")]
+    let telemetry = logging::start_traced(&config)?;
+    #[cfg(not(feature = "opentelemetry"))]
     logging::start(&config)?;
     for warning in config.warnings() {
         tracing::warn!(target: "kyodaku::serve", "{warning}");
@@ -64,6 +67,10 @@ pub(super) async fn run(args: Args) -> Outcome {
     let app = sandbox.into_iter().fold(app, App::beside);
     serve(listener, tls, app, limits(&config), &Upkeep::of(&config), server::stop_signal()).await;
     drop(stop_figures);
+    #[cfg(feature = "opentelemetry")]
+    if let Some(telemetry) = telemetry {
+        telemetry.end().await;
+    }
     Ok(Exit::Done)
 }
 

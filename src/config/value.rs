@@ -303,6 +303,42 @@ impl Value for WebUrl {
     }
 }
 
+/// A URL of the web, or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MaybeUrl(String);
+
+impl MaybeUrl {
+    /// The URL, without a slash at the end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Value for MaybeUrl {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self(String::new()));
+        }
+        // A password would be shown.
+        if text.contains('@') {
+            return Err(
+                "expected a URL without a name and a password, such as `http://127.0.0.1:4318`".to_owned()
+            );
+        }
+        WebUrl::read(text, &()).map(|url| Self(url.0))
+    }
+
+    fn show(&self) -> String {
+        quoted(&self.0)
+    }
+
+    fn masked(text: &str) -> String {
+        without_password(text)
+    }
+}
+
 /// The issuer of a provider of OpenID Connect, exactly as it was written, or nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer(String);

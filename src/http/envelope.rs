@@ -10,10 +10,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
 
 use super::app::App;
 use super::gate::CalledBy;
-use super::problem;
+use super::{problem, traced};
 use crate::clock::{Clock, stopwatch};
 use crate::domain::ids::{Id, Kind};
 
@@ -67,10 +68,12 @@ async fn around(State(app): State<App>, mut request: Request, next: Next) -> Res
     let matched = request.extensions().get::<MatchedPath>().cloned();
     request.extensions_mut().insert(id.clone());
     let started = stopwatch();
-    let response = next.run(request).await;
+    let route = matched.as_ref().map_or("-", MatchedPath::as_str);
+    let span = traced::begin(&app, &request, known_method(&method), route, id.as_str());
+    let response = next.run(request).instrument(span.clone()).await;
     let org = response.extensions().get::<CalledBy>().map(|by| by.org.to_string());
     let mut response = problem::finish(app.room().keep(response), id.as_str());
-    let route = matched.as_ref().map_or("-", MatchedPath::as_str);
+    traced::end(&span, response.status());
     let took = started.elapsed();
     app.registry().metrics().answered(known_method(&method), route, response.status().as_u16(), took);
     tracing::info!(

@@ -173,3 +173,64 @@ fn tls_takes_both_files_or_neither_and_then_nothing_travels_in_the_clear() {
         assert!(print.out.contains(line), "{}", print.out);
     }
 }
+
+#[test]
+fn single_sign_on_takes_all_of_its_settings_or_none_and_its_secret_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = [
+        ("KYODAKU_OIDC_ISSUER", "https://accounts.example/"),
+        ("KYODAKU_OIDC_CLIENT_ID", "kyodaku"),
+        ("KYODAKU_OIDC_CLIENT_SECRET", "hunter2"),
+    ];
+    for (left_out, _) in all {
+        let stated = all.into_iter().filter(|(name, _)| *name != left_out);
+        let said = said(in_folder(folder.path(), &["config", "check"]).envs(stated).output().unwrap());
+        let key = left_out.strip_prefix("KYODAKU_").unwrap().to_lowercase();
+        assert_eq!(said.code, 2, "{left_out}: {}", said.err);
+        assert!(said.err.contains(&format!("`{key}`")) && !said.err.contains("hunter2"), "{}", said.err);
+    }
+    for bad in [
+        "http://accounts.example",
+        "accounts.example",
+        "https://a@accounts.example",
+        "https://accounts.example?x",
+    ] {
+        let mut check = in_folder(folder.path(), &["config", "check"]);
+        let said = said(check.envs(all).env("KYODAKU_OIDC_ISSUER", bad).output().unwrap());
+        assert!(
+            said.code == 2 && said.err.contains("such as `https://accounts.example`"),
+            "{bad}: {}",
+            said.err
+        );
+    }
+    let print = said(in_folder(folder.path(), &["config", "print"]).envs(all).output().unwrap());
+    for line in [
+        "oidc_issuer = \"https://accounts.example/\" # environment",
+        "oidc_client_secret = \"***\" # environment",
+        "oidc_redirect_url = \"http://127.0.0.1:8080/sign-in\" # default",
+    ] {
+        assert!(print.out.contains(line), "`{line}` is not in\n{}", print.out);
+    }
+    assert!(!print.out.contains("hunter2"), "{}", print.out);
+}
+
+#[test]
+fn a_collector_is_refused_by_a_program_that_was_built_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |url: &str| {
+        let setting = format!("otlp_endpoint={url}");
+        said(in_folder(folder.path(), &["config", "check", "--set", &setting]).output().unwrap())
+    };
+    let stated = check("http://127.0.0.1:4318/");
+    if cfg!(feature = "opentelemetry") {
+        assert_eq!(stated.code, 0, "{}", stated.err);
+    } else {
+        assert_eq!(stated.code, 2, "{}", stated.err);
+        assert!(stated.err.contains("--features opentelemetry"), "{}", stated.err);
+    }
+    assert_eq!(check("").code, 0);
+    for bad in ["http://ann:hunter2@127.0.0.1", "grpc://127.0.0.1", "127.0.0.1:4317"] {
+        let said = check(bad);
+        assert!(said.code == 2 && !said.err.contains("hunter2"), "{bad}: {}", said.err);
+    }
+}

@@ -270,5 +270,8 @@ async fn more(State(provider): State<Provider>, headers: HeaderMap) -> Response 
         return other;
     }
     assert_eq!(headers[header::AUTHORIZATION], "Bearer more");
-    told(&provider.plan.lock().unwrap().told_elsewhere)
+    let plan = provider.plan.lock().unwrap();
+    let mut more = json!({ "sub": plan.subject });
+    more.as_object_mut().unwrap().extend(plan.told_elsewhere.as_object().cloned().unwrap_or_default());
+    told(&more)
 }

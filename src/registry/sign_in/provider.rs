@@ -18,13 +18,14 @@ use openidconnect::{
     AccessToken, AsyncHttpClient, AuthType, AuthorizationCode, ClaimsVerificationError, ClientId,
     ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
     IssuerUrl, JsonWebKeySet, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
-    RequestTokenError, Scope, TokenResponse,
+    RequestTokenError, Scope, TokenResponse, UserInfoError,
 };
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::clock::Clock;
 use crate::registry::failure::Failure;
 use crate::registry::sequencer::SubmitError;
+use crate::store::{Db, identities};
 
 /// How long what the provider says of itself is believed.
 const KNOWN_MS: i64 = 60 * 60 * 1_000;
@@ -152,6 +153,8 @@ enum NotKnown {
     Down(String),
     /// The code, or what it says of the person, is not good.
     Bad(String),
+    /// This registry can't say.
+    Here(Failure),
 }
 
 type Asked<T> = Result<T, NotKnown>;
@@ -208,7 +211,7 @@ impl Provider {
     ///
     /// # Errors
     /// [`Failure::Unavailable`] when it does not answer.
-    pub(super) async fn known(&self, begun: &Begun, code: &str) -> Result<Option<Known>, Failure> {
+    pub(super) async fn known(&self, begun: &Begun, code: &str, db: &Db) -> Result<Option<Known>, Failure> {
         self.within(async {
             let metadata = self.metadata().await?;
             let answer = self.exchange(&metadata, begun, code).await?;
@@ -220,6 +223,8 @@ impl Provider {
             }
             let email = match claims.email() {
                 Some(email) => claims.email_verified().unwrap_or(false).then(|| email.to_string()),
+                // Of whoever is linked it does not matter.
+                None if self.is_linked(db, &subject).await? => None,
                 None => self.email(&metadata, answer.access_token(), &claims).await?,
             };
             Ok(Known { subject, email })
@@ -237,6 +242,7 @@ impl Provider {
                 Ok(None)
             }
             Ok(Err(NotKnown::Down(why))) => Err(down(&why)),
+            Ok(Err(NotKnown::Here(failure))) => Err(failure),
             Err(_) => Err(down("it takes too long")),
         }
     }
@@ -378,6 +384,11 @@ impl Provider {
         token.claims(&verifier, nonce).cloned()
     }
 
+    async fn is_linked(&self, db: &Db, subject: &str) -> Asked<bool> {
+        let linked = identities::by_subject(db, self.issuer(), subject).await;
+        linked.map(|linked| linked.is_some()).map_err(|error| NotKnown::Here(error.into()))
+    }
+
     /// The address of whoever the token is about, if the provider tells it elsewhere, and says that it is the person's.
     async fn email(
         &self,
@@ -394,7 +405,10 @@ impl Provider {
             return Ok(None);
         };
         let told: CoreUserInfoClaims =
-            request.request_async(&self.fetch).await.map_err(|error| NotKnown::Down(chain(&error)))?;
+            request.request_async(&self.fetch).await.map_err(|error| match &error {
+                UserInfoError::ClaimsVerification(_) => NotKnown::Bad(chain(&error)),
+                _ => NotKnown::Down(chain(&error)),
+            })?;
         let is_verified = told.email_verified().unwrap_or(false);
         Ok(told.email().filter(|_| is_verified).map(|email| email.to_string()))
     }

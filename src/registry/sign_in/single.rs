@@ -152,7 +152,7 @@ async fn prove(registry: &Registry, returned: Returned<'_>, peer: IpAddr) -> Res
     });
     let taken = taken.await?.ok_or_else(over)?;
     let begun = Begun { state: returned.state.to_owned(), nonce: taken.nonce, verifier: taken.verifier };
-    let known = provider.known(&begun, returned.code).await?.ok_or(Failure::NotYou(NOBODY))?;
+    let known = provider.known(&begun, returned.code, registry.db()).await?.ok_or(Failure::NotYou(NOBODY))?;
     Ok(Proved { token_hash, issuer, known, is_kept: false })
 }
 
