@@ -9,8 +9,8 @@ mod value;
 use std::path::{Path, PathBuf};
 
 pub use value::{
-    Addresses, DatabaseUrl, Issuer, LogFormat, MailUrl, MaybeDatabase, MaybeListen, MaybeMoment, MaybePath, MaybeUrl,
-    NodeName, Origin, Secret, Value, WebUrl,
+    Addresses, DatabaseUrl, Issuer, LogFormat, MailUrl, MaybeDatabase, MaybeListen, MaybeMoment, MaybePath,
+    MaybeUrl, NodeName, Origin, Secret, Value, WebUrl,
 };
 
 /// The file that is read when no other is named and this one is there.
