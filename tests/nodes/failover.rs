@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::Child;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use kyodaku::clock::Clock;
+use kyodaku::clock::{Clock, stopwatch};
 use kyodaku::store::Engine;
 use sqlx::{Connection, PgConnection};
 
@@ -146,7 +146,7 @@ fn a_synchronous_standby_that_is_promoted_has_all_that_was_acknowledged() {
             let load = Load::start(&rig, nodes.iter().map(|node| node.url.clone()).collect(), 4);
             tokio::time::sleep(Duration::from_millis(1_500 + 300 * round as u64)).await;
             primary.die();
-            let begun = Instant::now();
+            let begun = stopwatch();
             standby.promote();
             proxy.point(Target::Port(standby.port));
             let back = answered_again(&rig, &nodes).await;
@@ -170,7 +170,7 @@ fn a_synchronous_standby_that_is_promoted_has_all_that_was_acknowledged() {
 
 /// Waits until both nodes answer.
 async fn answered_again(rig: &Rig, nodes: &[Server]) -> usize {
-    let (developer, begun, mut tries) = (rig.developer(), Instant::now(), 0);
+    let (developer, begun, mut tries) = (rig.developer(), stopwatch(), 0);
     for node in nodes {
         while developer.post(&format!("{}/v1/checks", node.url), &check_body(&rig.works[0])).await.status
             != 200

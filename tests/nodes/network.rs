@@ -1,7 +1,7 @@
 //! The database that can't be reached, is slow, or is there for nobody but the network: nobody gets a permit, everybody gets an
 //! answer in time, and all goes on by itself afterwards.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::kill::{Load, nothing_is_lost};
 use super::proxy::{Mode, Proxy};
@@ -11,6 +11,7 @@ use crate::cli::serve::Server;
 use crate::world::World;
 use crate::world::actors::fresh_key;
 use crate::world::works::grant;
+use kyodaku::clock::stopwatch;
 
 /// By when everybody has an answer: the time limit of a handler, and a little.
 const ANSWERED: Duration = Duration::from_secs(35);
@@ -31,7 +32,7 @@ async fn trouble(world: World, mode: Mode, rounds: usize) {
         assert!(developer.check(&far.url, work).await.is_permitted());
         proxy.set(mode);
         held_up = held_up.max(revoked(&holder, &near, &granted).await);
-        let begun = Instant::now();
+        let begun = stopwatch();
         let replies = during(&rig, &far).await;
         slowest = slowest.max(begun.elapsed());
         assert!(begun.elapsed() < ANSWERED, "answered after {:?}: {replies:?}", begun.elapsed());
@@ -60,7 +61,7 @@ async fn trouble(world: World, mode: Mode, rounds: usize) {
 
 /// Revokes on the other node, which may have to wait until the database lets go of what the far one held; how long.
 async fn revoked(holder: &Caller, near: &Server, granted: &str) -> Duration {
-    let (begun, key, url) = (Instant::now(), fresh_key(), format!("{}/v1/grants/{granted}/revoke", near.url));
+    let (begun, key, url) = (stopwatch(), fresh_key(), format!("{}/v1/grants/{granted}/revoke", near.url));
     while !holder.try_post(&url, &revocation(), &key).await.unwrap().is_ok() {
         assert!(begun.elapsed() < ANSWERED, "the other node can't write");
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -91,7 +92,7 @@ async fn during(rig: &Rig, far: &Server) -> [Reply; 3] {
 /// Waits until the same process answers again as if nothing had been, to forty at once.
 async fn recovered(rig: &Rig, far: &Server) -> Duration {
     let (developer, work) = (rig.developer(), &rig.works[2]);
-    let (begun, url) = (Instant::now(), format!("{}/v1/checks", far.url));
+    let (begun, url) = (stopwatch(), format!("{}/v1/checks", far.url));
     while developer.post(&url, &check_body(work)).await.status != 200 {
         assert!(begun.elapsed() < RECOVERED, "it does not come back");
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -117,18 +118,11 @@ fn a_database_that_refuses_permits_nothing_and_is_found_again() {
 }
 
 #[test]
-fn a_database_that_is_slow_is_waited_for() {
-    on_postgres(async |world| trouble(world, Mode::Delay(Duration::from_millis(100)), count(1, 10)).await);
-}
-
-#[test]
-fn a_database_that_is_too_slow_permits_nothing() {
-    on_postgres(async |world| {
-        let rounds = count(0, 3);
-        if rounds > 0 {
-            trouble(world, Mode::Delay(Duration::from_secs(8)), rounds).await;
-        }
-    });
+fn a_database_that_is_slow_is_waited_for_and_one_that_is_too_slow_permits_nothing() {
+    let delays = [Duration::from_millis(100), Duration::from_secs(8)];
+    for delay in &delays[..count(1, delays.len())] {
+        on_postgres(async |world| trouble(world, Mode::Delay(*delay), count(1, 5)).await);
+    }
 }
 
 #[test]

@@ -5,8 +5,9 @@
 //! are busy.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use kyodaku::clock::stopwatch;
 use serde_json::Value;
 
 use super::rig::{Rig, RoundRobin, check_body};
@@ -60,13 +61,13 @@ async fn measure(rig: &Rig, nodes: usize, time: Duration) -> Point {
         rig.developer().check(url, &rig.works[0]).await;
     }
     let before: f64 = servers.iter().map(processor).sum();
-    let begun = Instant::now();
+    let begun = stopwatch();
     let callers: Vec<_> = (0..CALLERS * nodes)
         .map(|_| {
             let (turn, key, body) = (turn.clone(), rig.developer.key.clone(), body.clone());
             tokio::spawn(async move {
                 let http = reqwest::Client::builder().no_proxy().build().unwrap();
-                let mut answered = 0;
+                let mut answered = 0_u32;
                 while begun.elapsed() < time {
                     let request = http.post(format!("{}/v1/checks", turn.next())).bearer_auth(&key);
                     let request = request.header("content-type", "application/json").body(body.clone());
@@ -74,22 +75,18 @@ async fn measure(rig: &Rig, nodes: usize, time: Duration) -> Point {
                     assert_eq!(reply.status(), 200);
                     // Taken and not looked at: the callers need processor time too.
                     assert!(reply.bytes().await.unwrap().len() > ITEMS * 50);
-                    answered += ITEMS;
+                    answered += u32::try_from(ITEMS).unwrap();
                 }
                 answered
             })
         })
         .collect();
-    let mut answered = 0;
+    let mut answered = 0.0;
     for caller in callers {
-        answered += caller.await.unwrap();
+        answered += f64::from(caller.await.unwrap());
     }
     let (took, after) = (begun.elapsed().as_secs_f64(), servers.iter().map(processor).sum::<f64>());
-    Point {
-        nodes,
-        a_second: answered as f64 / took,
-        a_processor_second: answered as f64 / (after - before).max(0.01),
-    }
+    Point { nodes, a_second: answered / took, a_processor_second: answered / (after - before).max(0.01) }
 }
 
 #[test]
