@@ -72,6 +72,7 @@ impl Rig {
         let mut command = self.program(node, url, &["serve", "--listen", "127.0.0.1:0"]);
         command
             .env("KYODAKU_REQUESTS_PER_MINUTE", "0")
+            .env("KYODAKU_HEADER_READ_S", "60")
             .env("KYODAKU_SEAL_INTERVAL_S", "86400")
             .env("KYODAKU_LOG_FILTER", "warn,kyodaku::serve=info,sqlx=off");
         command
@@ -177,8 +178,11 @@ pub(super) fn check_body(work: &Work) -> Value {
 
 impl Caller {
     pub(super) fn new(key: &str) -> Self {
-        let http = reqwest::Client::builder().timeout(Duration::from_mins(2)).no_proxy().build().unwrap();
-        Self { http, key: key.into() }
+        // A connection that was idle for long may be closed by the server just when it is used again.
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_mins(2))
+            .pool_idle_timeout(Duration::from_secs(2));
+        Self { http: http.no_proxy().build().unwrap(), key: key.into() }
     }
 
     /// Asks a server; an error is one of the connection.
