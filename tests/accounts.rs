@@ -1,5 +1,8 @@
 //! Organizations, people, keys and models, through the face for machines.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::future::join_all;
 use kyodaku::registry::bootstrap::restore_access;
 use serde_json::{Value, json};
 
@@ -74,6 +77,35 @@ both!(a_secret_is_shown_once_and_the_rest_of_the_answer_again, async |world: Wor
     let text = String::from_utf8(listed.body.to_vec()).unwrap();
     assert_eq!(listed.json::<Value>()["items"].as_array().unwrap().len(), 2);
     assert!(!text.contains("secret") && !text.contains(secret.as_str().unwrap()), "{text}");
+});
+
+both!(no_read_that_many_share_lets_a_revoked_key_in, async |world: World| {
+    let stage = world.stage().await;
+    let holder = stage.holder("Hoshikuzu Press").await;
+    for _ in 0..5 {
+        let reader = holder.with_scopes(&["read", "organization"]).await;
+        let listed: Value = reader.get("/v1/keys").await.json();
+        let is_it = |key: &&Value| key["label"] == "other" && key["revoked"].is_null();
+        let id = listed["items"].as_array().unwrap().iter().find(is_it).unwrap()["key"].clone();
+        let is_over = AtomicBool::new(false);
+        let ask = async || {
+            loop {
+                // What is asked once the revocation was acknowledged must see it; before that, it may or may not.
+                let late = is_over.load(Ordering::SeqCst);
+                let answer = reader.get("/v1/me").await;
+                if late {
+                    return answer.problem();
+                }
+            }
+        };
+        let revoke = async {
+            let revoked = holder.delete(&format!("/v1/keys/{}", id.as_str().unwrap())).await;
+            is_over.store(true, Ordering::SeqCst);
+            assert_eq!(revoked.status, 200, "{revoked:?}");
+        };
+        let (told, ()) = futures_util::join!(join_all((0..16).map(|_| ask())), revoke);
+        assert!(told.iter().all(|problem| problem == "invalid_credentials"), "{told:?}");
+    }
 });
 
 both!(keys_are_few_narrow_short_lived_and_end_at_once, async |world: World| {

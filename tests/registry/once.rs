@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use kyodaku::domain::decision::Verdict;
 use kyodaku::registry::checks::CheckError;
 use kyodaku::registry::sequencer::Once;
 use kyodaku::registry::{Registry, SubmitError};
+use kyodaku::store::catalogue;
 
 use super::scene::{Scene, node, settings, submission};
 use crate::world::{World, both};
@@ -37,6 +39,34 @@ both!(a_repeated_command_gets_the_first_answer, async |world: World| {
     world.clock.advance(31 * DAY);
     let late = scene.registry.submit(submission(b"body")).await;
     assert!(matches!(late, Err(SubmitError::Refused(_))), "{late:?}");
+});
+
+both!(one_of_many_that_come_at_once_under_one_key_is_recorded, async |world: World| {
+    let scene = Scene::open(&world).await;
+    let work = scene.work("one").await;
+    let (holder, person) = scene.holder;
+    let size = scene.registry.shared().published();
+    // Most of them wait together, and are taken up in one batch; each would be recorded alone.
+    let one = |number: usize| {
+        let body: &[u8] = if number % 5 == 4 { b"another body" } else { b"body" };
+        let (_, act) = scene.grant_of(work.work);
+        scene.registry.submit(submission(holder, &[person], vec![act], Some(once("key-1", body))))
+    };
+    let answers = join_all((0..40).map(one)).await;
+    assert_eq!(scene.registry.shared().published(), size + 1);
+    let recorded = answers.iter().filter(|it| it.as_ref().is_ok_and(|it| it.recorded.is_some())).count();
+    let reused = answers.iter().filter(|it| matches!(it, Err(SubmitError::KeyReused))).count();
+    assert_eq!((recorded, reused), (1, 8), "{answers:?}");
+    let bodies: Vec<_> = answers.iter().flatten().map(|answer| &answer.body).collect();
+    assert!(bodies.windows(2).all(|two| two[0] == two[1]), "{bodies:?}");
+    // Each act of a batch has its lines in the histories.
+    let (_, second) = scene.grant_of(work.work);
+    let (_, third) = scene.grant_of(work.work);
+    let both = join_all([second, third].map(|act| scene.as_holder(act))).await;
+    assert!(both.iter().all(Result::is_ok), "{both:?}");
+    let history = catalogue::history(scene.registry.db(), &work.work.to_string(), None, 3).await.unwrap();
+    let places: Vec<_> = history.iter().map(|line| line.index).collect();
+    assert_eq!(places, [size + 2, size + 1, size]);
 });
 
 both!(a_refused_command_leaves_nothing, async |world: World| {
