@@ -221,7 +221,9 @@ fn no_text_of_a_caller_names_a_file() {
     let files = holding(&["std::fs", "tokio::fs", "File::open", "File::create"]);
     assert!(files.iter().any(|file| file == "src/registry/keys.rs"), "{files:?}");
     let answers = |file: &&String| file.starts_with("src/http/") || file.starts_with("src/domain/");
-    assert_eq!(files.iter().filter(answers).count(), 0, "{files:?}");
+    // The settings name the certificate and its key.
+    let found: Vec<_> = files.iter().filter(answers).collect();
+    assert_eq!(found, ["src/http/server/tls.rs"]);
 }
 
 #[test]

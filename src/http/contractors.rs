@@ -35,7 +35,7 @@ pub(super) fn routes() -> Vec<Route> {
 #[serde(deny_unknown_fields)]
 struct NameBody {
     organization: OrgId,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     until: Option<jiff::Timestamp>,
 }
 

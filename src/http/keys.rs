@@ -78,12 +78,12 @@ struct TestKeyBody {
     #[validate(nested)]
     label: Label,
     #[validate(length(min = 1, max = 8))]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     scopes: Option<Vec<Scope>>,
     #[validate(range(min = 1, max = 365))]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     expires_in_days: Option<u16>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     public_key: Option<PublicKey>,
 }
 

@@ -39,7 +39,7 @@ struct CompleteBody {
     #[validate(length(min = 1, max = 4096))]
     code: String,
     #[validate(length(min = 1, max = 64))]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::wire::given")]
     second_factor: Option<String>,
 }
 

@@ -55,7 +55,7 @@ impl Story {
     /// The token in the last letter.
     async fn mailed(&mut self, world: &World) -> String {
         let folder = world.folder.path().join("data/mail");
-        for _ in 0..500 {
+        for _ in 0..3_000 {
             for file in fs::read_dir(&folder).into_iter().flatten().flatten() {
                 let letter = fs::read_to_string(file.path()).unwrap();
                 // Not half of one.
@@ -345,6 +345,10 @@ async fn told(world: World, form: &str) {
     let found = story.found_in(world.folder.path());
     assert!(found.is_empty(), "{}", found.join("\n"));
     assert!(story.secrets.len() > 25, "{}", story.secrets.len());
+    // The judge is judged: what is written down is found, and no half of a line passes for one.
+    story.secrets = vec![("the name of a target".to_owned(), "kyodaku::http".to_owned())];
+    assert!(story.found_in(world.folder.path()).iter().any(|found| found.ends_with("stderr")));
+    assert!(!is_whole("FORGED line", form) && !is_whole("", form));
 
     let lines = fs::read_to_string(&story.remote.said[1]).unwrap();
     assert!(lines.contains("TRACE") && lines.contains("kyodaku::http"), "everything is said");
