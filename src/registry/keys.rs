@@ -56,17 +56,37 @@ fn parse(path: &Path, text: &str) -> Result<[u8; 32], SigningKeyError> {
     bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| SigningKeyError::NotKey(path.to_owned()))
 }
 
+/// Makes a key. It has its name only once the disk has all of it: a process that is killed meanwhile leaves no half of
+/// one, and a log that was begun with it keeps it through a power cut. Whoever is slower takes what the faster one made.
 fn make(path: &Path) -> Result<[u8; 32], SigningKeyError> {
+    let refuse = |source| SigningKeyError::File { path: path.to_owned(), source };
     let seed = clock::random::<32>();
-    let write = || {
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
-        writeln!(file, "{}", HEXLOWER.encode(&seed))?;
-        file.sync_all()
-    };
-    write().map_err(|source| SigningKeyError::File { path: path.to_owned(), source })?;
-    Ok(seed)
+    match write_whole(path, &format!("{}\n", HEXLOWER.encode(&seed))) {
+        Ok(()) => Ok(seed),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            parse(path, &std::fs::read_to_string(path).map_err(refuse)?)
+        }
+        Err(source) => Err(refuse(source)),
+    }
+}
+
+/// Makes a file, readable by the owner alone, whole or not at all, and never over another.
+fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    // A name of its own: another process may be making the same key.
+    let unique = HEXLOWER.encode(&clock::random::<8>());
+    let beside = path.with_extension(format!("{unique}.new"));
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&beside)?;
+    let linked = file
+        .write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::hard_link(&beside, path));
+    std::fs::remove_file(&beside)?;
+    linked?;
+    // A path that is a name alone lies in the working folder.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
 }

@@ -1,5 +1,6 @@
 //! The two databases behind one type.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -235,6 +236,15 @@ async fn open_sqlite(url: &str, connections: u32) -> Result<Db, StoreError> {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
+            // After an I/O error, or where no space is left, SQLite undoes a transaction by itself; the driver then fails to
+            // undo it once more, and takes it for open ever after: no transaction could begin on this connection again.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    // What was asked of it before, undoing too, is done when it answers.
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
     };
     let writer = pool().max_connections(1).connect_with(options.clone()).await?;
     let reading = options.pragma("query_only", "on");
@@ -299,6 +309,14 @@ async fn bring_up_to_date(options: &PgConnectOptions) -> Result<(), StoreError> 
     POSTGRES_MIGRATIONS.run(&mut connection).await?;
     connection.close().await?;
     Ok(())
+}
+
+/// The file of an embedded database; none for other addresses.
+pub fn embedded_file(url: &str) -> Option<PathBuf> {
+    if !url.starts_with("sqlite:") {
+        return None;
+    }
+    Some(SqliteConnectOptions::from_str(url).ok()?.get_filename().to_owned())
 }
 
 /// The address without what stands between `//` and `@`, for messages.

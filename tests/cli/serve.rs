@@ -13,6 +13,7 @@ use crate::world::authority::Authority;
 use crate::world::{World, both};
 
 /// A server in a process of its own; killed when it goes out of scope.
+#[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) child: Child,
     pub(crate) url: String,

@@ -16,6 +16,11 @@ pub(crate) struct Made {
 /// A complete registration of a comic without layers, held by these, known by an address of its own.
 pub(crate) fn registration(title: &str, holders: &[&Actor]) -> Value {
     let holders: Vec<_> = holders.iter().map(|holder| &holder.org).collect();
+    registration_of(title, &holders)
+}
+
+/// As [`registration`], with the ids of the holders.
+pub(crate) fn registration_of(title: &str, holders: &[&String]) -> Value {
     json!({
         "kind": "comic",
         "titles": [{ "text": title, "lang": "ja" }],
