@@ -184,8 +184,12 @@ impl Committer {
             }
             Err(error) => {
                 tracing::warn!(target: "kyodaku::checks", %error, "a window of checks was not answered");
+                let why = match error {
+                    CheckError::Unavailable(why) => why,
+                    other => other.to_string(),
+                };
                 for reply in replies {
-                    drop(reply.send(Err(CheckError::Unavailable(error.to_string()))));
+                    drop(reply.send(Err(CheckError::Unavailable(why.clone()))));
                 }
             }
         }

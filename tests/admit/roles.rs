@@ -88,7 +88,8 @@ fn party_scenes(cast: &mut Cast) {
     let [raw, suspended, kumi, agent] = ["raw", "suspended", "kumi", "agent"].map(|name| cast.actor(name));
     let registrar = cast.stage.registrar.clone();
     let org = cast.stage.id();
-    cast.scene(OrgRegistered { org, roles: vec![Role::RightsHolder, Role::AiDeveloper] }, REGISTRAR);
+    let both = &["registrar", "installation"];
+    cast.scene(OrgRegistered { org, roles: vec![Role::RightsHolder, Role::AiDeveloper] }, both);
     cast.scene(OrgRegistered { org, roles: vec![Role::Registrar] }, &["installation"]);
     let org = cast.stage.id();
     let installation = cast.stage.installation.clone();
