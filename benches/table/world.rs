@@ -194,10 +194,10 @@ impl World {
 fn id_of(numbers: &mut Numbers) -> uuid::Uuid {
     let step = u128::from(numbers.next() >> 16);
     numbers.1 += 1 + step;
-    let [.., a, b] = (numbers.1 >> 62).to_be_bytes();
-    let [.., c, d, e, f, g, h, i, j] = (numbers.1 & ((1 << 62) - 1)).to_be_bytes();
-    let chance = [a, b, c, d, e, f, g, h, i, j];
-    uuid::Builder::from_unix_timestamp_millis(AT_MS.cast_unsigned(), &chance).into_uuid()
+    let (high, low) = (numbers.1 >> 62, numbers.1 & ((1 << 62) - 1));
+    uuid::Uuid::from_u128(
+        u128::from(AT_MS.cast_unsigned()) << 80 | 7 << 76 | (high & 0xfff) << 64 | 2 << 62 | low,
+    )
 }
 
 /// One in twenty has three holders.

@@ -30,8 +30,11 @@ use kyodaku::registry::credential::{CHARS, Secret};
 use kyodaku::registry::oauth::jwk::PublicKey;
 use kyodaku::registry::sign_in::token::{Bearer, Tokens};
 
+/// What reads bytes of anybody's.
+pub type Target = fn(&[u8]);
+
 /// Every function, by name.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("api_key", api_key),
     ("checkpoint", checkpoint),
     ("cursor", cursors),
@@ -174,8 +177,7 @@ pub fn lines(bytes: &[u8]) {
         .collect();
     let frames: Vec<_> = body.chunks(usize::from(*cut).max(1)).map(Bytes::copy_from_slice).collect();
     let frames = frames.into_iter().map(Ok::<_, std::convert::Infallible>);
-    let mut lines =
-        Lines::new(Body::from_stream(futures_util::stream::iter(frames)), Duration::from_secs(60));
+    let mut lines = Lines::new(Body::from_stream(futures_util::stream::iter(frames)), Duration::from_mins(1));
     let mut found = Vec::new();
     while let Some(line) = runtime().block_on(lines.next()).unwrap_or_else(|_| panic!("the body ends")) {
         found.push(line);

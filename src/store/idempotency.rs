@@ -119,6 +119,9 @@ pub struct Kept {
     pub answer: Answer,
 }
 
+/// The organization, its key, and the columns of an answer.
+type FoundRow = (String, String, String, Vec<u8>, i64, String, i64);
+
 /// As [`find_in`], for many organizations and keys at once.
 pub async fn find_all(
     tx: &mut Tx,
@@ -127,7 +130,7 @@ pub async fn find_all(
 ) -> Result<HashMap<(String, String), Answer>, StoreError> {
     let (text, asked) = (FIND_ALL.of(tx.engine()), json(keys)?);
     let since_ms = now_ms.saturating_sub(KEEP_MS);
-    let rows: Vec<(String, String, String, Vec<u8>, i64, String, i64)> =
+    let rows: Vec<FoundRow> =
         on_tx!(tx, conn => sqlx::query_as(text).bind(asked).bind(since_ms).fetch_all(conn).await)?;
     let found = rows.into_iter().map(|(org, key, operation, digest, status, response, at_ms)| {
         Ok(((org, key), answer((operation, digest, status, response, at_ms))?))

@@ -116,7 +116,7 @@ impl Rig {
 /// One in `every`, the last one too.
 fn sample(steps: Vec<Step>, every: usize) -> Vec<Step> {
     let last = steps.len().saturating_sub(1);
-    let keep = |at: &usize| at % every == 0 || *at == last;
+    let keep = |at: &usize| at.is_multiple_of(every) || *at == last;
     steps.into_iter().enumerate().filter(|(at, _)| keep(at)).map(|(_, step)| step).collect()
 }
 

@@ -122,9 +122,10 @@ async fn killed_at_each_call(with_older: bool) -> usize {
     let site = Site::embedded(&tried);
     let again = || {
         let _ = std::fs::remove_dir_all(&tried);
-        match with_older {
-            true => copy(&made, &tried),
-            false => std::fs::create_dir_all(&tried).unwrap(),
+        if with_older {
+            copy(&made, &tried);
+        } else {
+            std::fs::create_dir_all(&tried).unwrap();
         }
     };
     let mut kills = 0;

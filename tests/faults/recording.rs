@@ -164,10 +164,7 @@ fn unescaped(text: &str) -> Option<Vec<u8>> {
 fn descriptor(word: &str) -> Option<PathBuf> {
     let (_, rest) = word.trim().split_once('<')?;
     let inner = rest.trim_end_matches("(deleted)").strip_suffix('>')?;
-    match inner.starts_with("\\x") {
-        true => unescaped(inner).map(path_of),
-        false => Some(PathBuf::from(inner)),
-    }
+    if inner.starts_with("\\x") { unescaped(inner).map(path_of) } else { Some(PathBuf::from(inner)) }
 }
 
 /// A change of a file's bytes.

@@ -59,7 +59,7 @@ const PIECES: &[&[u8]] = &[
     b"\xe2\x80\x94 ",
 ];
 
-/// Numbers that are the same for the same seed (SplitMix64).
+/// Numbers that are the same for the same seed (`SplitMix64`).
 struct Rng(u64);
 
 impl Rng {

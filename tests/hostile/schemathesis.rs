@@ -46,9 +46,12 @@ struct Caller {
     key: Option<String>,
 }
 
+/// Whether an operation with this access is one of somebody's.
+type IsTheirs = fn(&str) -> bool;
+
 /// Who looks most closely at which operations, by who may call them: together they do so at all, each once.
 #[rustfmt::skip]
-const CLOSELY_BY: &[(&str, fn(&str) -> bool)] = &[
+const CLOSELY_BY: &[(&str, IsTheirs)] = &[
     ("nobody", |access| access == "public"),
     ("a person who signed in", |access| access == "own"),
     ("a rights holder", |access| access == "any" || access.contains("rights_holder")),

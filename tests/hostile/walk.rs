@@ -91,7 +91,7 @@ impl Scene {
 
     /// The body of a request that is broken elsewhere: what writes gets one that nobody can read, so that nothing is done
     /// which stands in the way of the next.
-    fn body_beside(&self, example: &ExampleRequest) -> Body {
+    fn body_beside(example: &ExampleRequest) -> Body {
         if example.operation.method == "GET" { Body::empty() } else { Body::from("{") }
     }
 
@@ -338,7 +338,7 @@ both!(no_path_and_no_query_breaks_the_server, async |world: World| {
             tries.push(format!("{}?unheard_of={value}", uri.split('?').next().unwrap()));
         }
         for uri in tries.iter().filter(|uri| uri.parse::<axum::http::Uri>().is_ok()) {
-            let request = scene.request(&example, uri).body(scene.body_beside(&example)).unwrap();
+            let request = scene.request(&example, uri).body(Scene::body_beside(&example)).unwrap();
             scene.send(&example, uri, request, false).await;
         }
     }
@@ -355,7 +355,7 @@ both!(a_method_that_is_not_described_is_refused, async |world: World| {
                 continue;
             }
             let mut request =
-                scene.request(&example, &scene.uri(&example)).body(scene.body_beside(&example)).unwrap();
+                scene.request(&example, &scene.uri(&example)).body(Scene::body_beside(&example)).unwrap();
             *request.method_mut() = Method::from_bytes(method.as_bytes()).unwrap();
             scene.send(&example, method, request, true).await;
         }
@@ -419,7 +419,7 @@ both!(no_header_breaks_the_server, async |world: World| {
             } else {
                 fields.insert(HeaderName::from_static(name), value.clone());
             }
-            let request = request.body(scene.body_beside(&example)).unwrap();
+            let request = request.body(Scene::body_beside(&example)).unwrap();
             scene.send(&example, &format!("`{name}: {value:?}`"), request, false).await;
         }
     }

@@ -16,7 +16,7 @@ use kyodaku::clock::stopwatch;
 /// By when everybody has an answer: the time limit of a handler, and a little.
 const ANSWERED: Duration = Duration::from_secs(35);
 /// By when all goes on after the cause is gone: what waits for an answer that never comes is given up after 25 s.
-const RECOVERED: Duration = Duration::from_secs(60);
+const RECOVERED: Duration = Duration::from_mins(1);
 
 /// What the far node does while its database is in trouble, and how it comes back.
 async fn trouble(world: World, mode: Mode, rounds: usize) {

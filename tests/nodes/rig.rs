@@ -303,6 +303,8 @@ pub(super) fn every(entries: &[Value], member: &str) -> Vec<String> {
         }
     }
     let mut found = Vec::new();
-    entries.iter().for_each(|entry| collect(entry, member, &mut found));
+    for entry in entries {
+        collect(entry, member, &mut found);
+    }
     found
 }

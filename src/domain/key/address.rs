@@ -47,9 +47,8 @@ fn is_plain_path(path: &str) -> bool {
     let mut before = b' ';
     for byte in path.bytes() {
         let fits = match byte {
-            b'/' => before != b'/',
             // What begins with a dot may be `..`.
-            b'.' => before != b'/',
+            b'/' | b'.' => before != b'/',
             _ => is_unreserved(byte),
         };
         if !fits {

@@ -119,14 +119,14 @@ impl Tls {
             let looked = tokio::task::spawn_blocking(move || tls.look()).await;
             match looked {
                 Ok(Ok(true)) => {
-                    tracing::info!(target: "kyodaku::http", "the renewed certificate is taken up")
+                    tracing::info!(target: "kyodaku::http", "the renewed certificate is taken up");
                 }
                 Ok(Ok(false)) => {}
                 Ok(Err(error)) => {
                     tracing::error!(target: "kyodaku::http", %error, "the certificate is not renewed, the old one stays");
                 }
                 Err(error) => {
-                    tracing::error!(target: "kyodaku::http", %error, "the certificate was not looked at")
+                    tracing::error!(target: "kyodaku::http", %error, "the certificate was not looked at");
                 }
             }
         }

@@ -84,7 +84,7 @@ mod tests {
             assert_eq!(said(&read(plain.as_bytes()).unwrap()), said(&by_serde), "{plain}");
         }
         for other in [
-            r#"{}"#,
+            "{}",
             r#"{"url":"a","url":"a"}"#,
             r#"{"id":{"scheme":"a","value":"b"},"id":{"scheme":"a","value":"b"}}"#,
             r#"{"id":{"scheme":"a"}}"#,

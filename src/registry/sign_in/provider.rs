@@ -18,7 +18,7 @@ use openidconnect::{
     AccessToken, AsyncHttpClient, AuthType, AuthorizationCode, ClaimsVerificationError, ClientId,
     ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
     IssuerUrl, JsonWebKeySet, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
-    RequestTokenError, Scope, TokenResponse, UserInfoError,
+    RequestTokenError, Scope, TokenResponse, TokenUrl, UserInfoError, UserInfoUrl,
 };
 use tokio::sync::{Mutex, Semaphore};
 
@@ -277,8 +277,8 @@ impl Provider {
         let metadata = metadata.await.map_err(|error| NotKnown::Down(chain(&error)))?;
         let places = [
             Some(metadata.authorization_endpoint().url()),
-            metadata.token_endpoint().map(|place| place.url()),
-            metadata.userinfo_endpoint().map(|place| place.url()),
+            metadata.token_endpoint().map(TokenUrl::url),
+            metadata.userinfo_endpoint().map(UserInfoUrl::url),
         ];
         for place in places.into_iter().flatten() {
             self.fetch.refuse_clear(place).map_err(NotKnown::Down)?;
