@@ -7,9 +7,10 @@ use super::sql::texts;
 
 texts! {
     COUNT = "SELECT count(*) FROM registrations WHERE expires_ms > $1";
-    COUNT_OF = "SELECT count(*) FROM registrations WHERE email_key = $1 AND expires_ms > $2";
-    INSERT = "INSERT INTO registrations (token_hash, email, email_key, name, roles, created_ms, expires_ms) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    PURGE_OF = "DELETE FROM registrations WHERE email_key = $1 AND expires_ms <= $2";
+    SLOTS_OF = "SELECT slot FROM registrations WHERE email_key = $1";
+    INSERT = "INSERT INTO registrations (token_hash, email, email_key, slot, name, roles, created_ms, expires_ms) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (email_key, slot) DO NOTHING";
     FIND = "SELECT email, name, roles FROM registrations WHERE token_hash = $1 AND expires_ms > $2";
     TAKE = "DELETE FROM registrations WHERE token_hash = $1 AND expires_ms > $2";
     /// Whether something waits for the token, and nobody signs in with the address.
@@ -47,21 +48,23 @@ pub async fn insert(
     let key = email_key(&row.email);
     on_tx!(tx, conn => {
         let all: i64 = sqlx::query_scalar(COUNT).bind(now_ms).fetch_one(&mut *conn).await?;
-        let of_one: i64 = sqlx::query_scalar(COUNT_OF).bind(&key).bind(now_ms).fetch_one(&mut *conn).await?;
-        if all >= most || of_one >= most_of_one {
-            return Ok(false);
-        }
-        sqlx::query(INSERT)
+        sqlx::query(PURGE_OF).bind(&key).bind(now_ms).execute(&mut *conn).await?;
+        let taken: Vec<i64> = sqlx::query_scalar(SLOTS_OF).bind(&key).fetch_all(&mut *conn).await?;
+        let free = (0..most_of_one).find(|slot| !taken.contains(slot));
+        let Some(slot) = free.filter(|_| all < most) else { return Ok(false) };
+        // Another request may have taken the slot at the same moment.
+        let inserted = sqlx::query(INSERT)
             .bind(token_hash.as_slice())
             .bind(&row.email)
             .bind(key)
+            .bind(slot)
             .bind(&row.name)
             .bind(&row.roles)
             .bind(now_ms)
             .bind(expires_ms)
             .execute(&mut *conn)
             .await?;
-        Ok(true)
+        Ok(inserted.rows_affected() == 1)
     })
 }
 

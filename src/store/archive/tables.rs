@@ -113,10 +113,10 @@ texts! {
     READ_CONTRACTORS = "SELECT id, developer, organization, created_ms, expires_ms, ended_ms FROM contractors ORDER BY id";
     WRITE_CONTRACTORS = "INSERT INTO contractors (id, developer, organization, created_ms, expires_ms, ended_ms) VALUES \
         ($1, $2, $3, $4, $5, $6)";
-    READ_REGISTRATIONS = "SELECT token_hash, email, email_key, name, roles, created_ms, expires_ms FROM registrations \
+    READ_REGISTRATIONS = "SELECT token_hash, email, email_key, slot, name, roles, created_ms, expires_ms FROM registrations \
         ORDER BY token_hash";
-    WRITE_REGISTRATIONS = "INSERT INTO registrations (token_hash, email, email_key, name, roles, created_ms, expires_ms) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    WRITE_REGISTRATIONS = "INSERT INTO registrations (token_hash, email, email_key, slot, name, roles, created_ms, \
+        expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     READ_SIGN_INS = "SELECT token_hash, state_hash, nonce, verifier, created_ms, expires_ms, taken_ms, subject, email \
         FROM sign_ins ORDER BY token_hash";
     WRITE_SIGN_INS = "INSERT INTO sign_ins (token_hash, state_hash, nonce, verifier, created_ms, expires_ms, taken_ms, \
@@ -159,7 +159,7 @@ pub const TABLES: &[Table] = &[
     table("used_assertions", "bi", READ_USED_ASSERTIONS, WRITE_USED_ASSERTIONS),
     table("security_events", "titittttti", READ_SECURITY_EVENTS, WRITE_SECURITY_EVENTS),
     table("contractors", "tttiii", READ_CONTRACTORS, WRITE_CONTRACTORS),
-    table("registrations", "bttttii", READ_REGISTRATIONS, WRITE_REGISTRATIONS),
+    table("registrations", "bttittii", READ_REGISTRATIONS, WRITE_REGISTRATIONS),
     table("sign_ins", "bbttiiitt", READ_SIGN_INS, WRITE_SIGN_INS),
     table("identities", "tttttiii", READ_IDENTITIES, WRITE_IDENTITIES),
 ];
