@@ -7,7 +7,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use kyodaku::clock::stopwatch;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
@@ -43,19 +45,20 @@ impl Server {
             .env("NO_PROXY", "127.0.0.1")
             .env("OTEL_BSP_SCHEDULE_DELAY", "100")
             .envs(settings.iter().copied());
-        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let errors = BufReader::new(child.stderr.take().unwrap());
         let (send, lines) = mpsc::channel();
+        let child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut server = Self { child, address: String::new(), _folder: folder, lines };
+        let errors = BufReader::new(server.child.stderr.take().unwrap());
         std::thread::spawn(move || {
             for line in errors.lines().map_while(Result::ok) {
                 drop(send.send(line));
             }
         });
         loop {
-            let line: String = lines.recv_timeout(Duration::from_mins(1)).expect("the server starts");
+            let line: String = server.lines.recv_timeout(Duration::from_mins(1)).expect("the server starts");
             if let Some((_, rest)) = line.split_once("listening on http://") {
-                let address = rest.split([' ', '"']).next().unwrap().to_owned();
-                return Self { child, address, _folder: folder, lines };
+                rest.split([' ', '"']).next().unwrap().clone_into(&mut server.address);
+                return server;
             }
         }
     }
@@ -192,13 +195,13 @@ fn a_collector_that_is_gone_refuses_or_hangs_is_not_missed() {
         let server = Server::start(&[("KYODAKU_OTLP_ENDPOINT", &url)]);
         // More than the queue holds.
         for _ in 0..40 {
-            let begun = Instant::now();
+            let begun = stopwatch();
             assert!(server.get("/healthz", "").starts_with("HTTP/1.1 200"));
             assert!(begun.elapsed() < Duration::from_secs(5), "{url}: {:?}", begun.elapsed());
         }
         std::thread::sleep(Duration::from_millis(500));
         assert!(server.get("/v1/status", "").starts_with("HTTP/1.1 200"));
-        let begun = Instant::now();
+        let begun = stopwatch();
         server.stop();
         assert!(begun.elapsed() < Duration::from_secs(30), "{url}: {:?}", begun.elapsed());
     }

@@ -70,7 +70,7 @@ impl Telemetry {
         match ended {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(target: "kyodaku::serve", %error, "the last spans were not sent")
+                tracing::warn!(target: "kyodaku::serve", %error, "the last spans were not sent");
             }
             Err(error) => tracing::warn!(target: "kyodaku::serve", %error, "the last spans were not sent"),
         }
