@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_LENGTH;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -52,7 +54,7 @@ impl Room {
     }
 
     /// Keeps room for a long answer until it is taken, or answers that there is none.
-    pub(super) fn keep(&self, response: Response) -> Response {
+    pub(super) fn keep(&self, mut response: Response) -> Response {
         let bytes = response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
         let Some(bytes) = bytes.filter(|bytes| *bytes > SHORT) else { return response };
         let mut held = self.part();
@@ -60,6 +62,8 @@ impl Room {
             return problem.into_response();
         }
         let held = Arc::new(held);
+        // The body below no longer tells how long it is.
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(bytes));
         response.map(|body| {
             Body::new(body.map_frame(move |frame| {
                 frame.map_data(|data| Bytes::from_owner(Kept(data, Arc::clone(&held))))
@@ -131,7 +135,10 @@ mod tests {
         let room = Room::of_mib(1);
         let answer = |bytes: usize| Response::new(Body::from(vec![b'x'; bytes]));
         let first = room.keep(answer(900_000));
-        assert_eq!(first.status(), 200);
+        assert_eq!(
+            (first.status().as_u16(), &first.headers()["content-length"]),
+            (200, &"900000".parse().unwrap())
+        );
         let second = room.keep(answer(200_000));
         assert_eq!(
             (second.status().as_u16(), &second.headers()["retry-after"]),
