@@ -55,6 +55,19 @@ both!(what_is_appended_is_read_back_and_signed, async |world: World| {
     assert!(tiles::read_one(&db, ACTS, TileRef { width: 256, ..tile }).await.unwrap().is_none());
 });
 
+both!(every_character_of_an_entry_is_read_back_as_it_was_hashed, async |world: World| {
+    let db = world.db().await;
+    let all: Vec<char> = (' '..=char::MAX).collect();
+    let texts: Vec<String> = all.chunks(4_096).map(|part| part.iter().collect()).collect();
+    // As they stand in JSON within JSON: what is escaped once stays so.
+    let texts: Vec<String> =
+        texts.into_iter().chain([r#"{"a":"\u0000\n\"\\ \ud83d\ude00"}"#.to_owned()]).collect();
+    let head = append_all(&db, &texts).await.unwrap();
+    assert_eq!(head.tree().root, root(&texts));
+    let read = stored::read(&db, ACTS, 0..texts.len() as u64).await.unwrap();
+    assert!(read.iter().map(|entry| entry.bytes.as_slice()).eq(texts.iter().map(String::as_bytes)));
+});
+
 both!(logs_do_not_mix, async |world: World| {
     let db = world.db().await;
     append_all(&db, &entries(0, 5)).await.unwrap();
