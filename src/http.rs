@@ -28,6 +28,7 @@ mod holdings;
 mod keys;
 mod language;
 mod links;
+mod logs;
 pub mod metrics;
 mod models;
 mod oauth;

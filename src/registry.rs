@@ -15,6 +15,7 @@
 //! | [`snapshot`] | the file that makes a start fast |
 //! | [`rebuild`] | folding the log again, and comparing with what is stored |
 //! | [`backup`] | backups, and registries made from them again |
+//! | [`published`] | the logs in public: checkpoints, tiles, proofs, and the entries that one may read |
 //! | [`seal`] | the journal of checks sealed into the act log |
 //! | [`explanations`] | what would be answered, and why |
 //! | [`streams`] | checks without an end, in chunks |
@@ -68,6 +69,7 @@ pub mod permissions;
 pub mod position;
 pub mod powers;
 pub mod proposals;
+pub mod published;
 pub mod queue;
 pub mod reach;
 pub mod rebuild;

@@ -8,6 +8,7 @@
 //! | module | what it keeps |
 //! |---|---|
 //! | [`heads`], [`entries`], [`tiles`], [`append()`] | the append-only logs: `acts`, and one `checks/<node>` a process |
+//! | [`log_keys`] | the public keys of the logs, old ones too |
 //! | [`high_water`] | the file outside the database that a restored older database is held against |
 //! | [`archive`] | every table, copied whole from one database into another |
 //! | [`payloads`] | what people typed: erasable, outside the log |
@@ -33,6 +34,7 @@ pub mod high_water;
 pub mod idempotency;
 pub mod identities;
 mod lent;
+pub mod log_keys;
 pub mod logins;
 pub mod payloads;
 pub mod policies;

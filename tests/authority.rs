@@ -52,6 +52,7 @@ const OPEN: &[(&str, &str)] = &[
     ("recordReservation", "anybody may put evidence on record; it changes no verdict"),
     ("whoMayTrain", "it lists the caller's own works"),
     ("listControlChallenges", "it lists the caller's own"),
+    ("listEntries", "it lists those that name the caller"),
     ("createControlChallenge", "it makes one for the caller"),
 ];
 

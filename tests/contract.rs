@@ -20,7 +20,7 @@ fn the_description_and_the_table_hold_the_same_operations() {
         .into_iter()
         .map(|route| Operation {
             method: route.method.to_string(),
-            path: route.path.to_owned(),
+            path: route.described_path(),
             id: route.operation_id.to_owned(),
             access: route.access.to_string(),
             scope: route.access.scope().map(|scope| scope.as_str().to_owned()),
@@ -47,14 +47,15 @@ fn page_of_operations() -> String {
     let mut routes = routes::table();
     routes.sort_by_key(|route| (route.path, route.method.to_string()));
     for route in routes {
-        let summary = &doc["paths"][route.path][route.method.as_str().to_lowercase()]["summary"];
+        let path = route.described_path();
+        let summary = &doc["paths"][&path][route.method.as_str().to_lowercase()]["summary"];
         let scope = route.access.scope().map_or(String::new(), |scope| format!("`{}`", scope.as_str()));
         let access = route.access.to_string().replace('|', ", ");
         writeln!(
             page,
             "| {} | `{}` | `{}` | {access} | {scope} | {} |",
             route.method,
-            route.path,
+            path,
             route.operation_id,
             summary.as_str().unwrap_or_default(),
         )

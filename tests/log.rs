@@ -2,6 +2,7 @@
 
 mod canonical;
 mod checkpoint;
+mod file;
 mod merkle;
 mod proof;
 mod tile;

@@ -19,6 +19,7 @@ mod floors;
 mod hostile;
 mod http;
 mod log;
+mod logs;
 mod nodes;
 mod oauth;
 mod powers;

@@ -49,6 +49,7 @@ impl From<Failure> for Problem {
 fn problem(failure: Failure, places: Places) -> Problem {
     match failure {
         Failure::NotFound => Problem::not_found(),
+        Failure::Absent(why) => Problem::not_found().detail(why),
         Failure::Forbidden(why) => Problem::new(Code::NotAllowed).detail(why),
         Failure::Conflict(why) => Problem::new(Code::Conflict).detail(why),
         Failure::Invalid(faults) => {

@@ -21,8 +21,8 @@ use super::gate::{Access, Guard, Operation, pass};
 use super::problem::{Code, Problem};
 use super::{
     authzen, batch, bindings, checks, claims, contractors, control, datadiligence, denials, events,
-    explanations, factors, grants, holdings, keys, links, models, oauth, organizations, pages, passwords,
-    people, powers, proposals, registrations, sessions, sign_ins, status, works,
+    explanations, factors, grants, holdings, keys, links, logs, models, oauth, organizations, pages,
+    passwords, people, powers, proposals, registrations, sessions, sign_ins, status, works,
 };
 
 /// 1024 bytes.
@@ -32,7 +32,7 @@ pub const KIB: usize = 1024;
 pub struct Route {
     /// The method.
     pub method: Method,
-    /// The path template, `{name}` for parameters.
+    /// The path template, `{name}` for parameters, `{*name}` for one that takes the rest of the path, slashes too.
     pub path: &'static str,
     /// The name in `openapi.yaml`.
     pub operation_id: &'static str,
@@ -82,6 +82,11 @@ impl Route {
         put PUT;
         patch PATCH;
         delete DELETE;
+    }
+
+    /// The path template as it stands in `openapi.yaml`, which knows no parameter with slashes.
+    pub fn described_path(&self) -> String {
+        self.path.replace("{*", "{")
     }
 
     /// Reads bodies of up to this many bytes (64 KiB when not said).
@@ -141,6 +146,7 @@ pub fn table() -> Vec<Route> {
         holdings::routes(),
         keys::routes(),
         links::routes(),
+        logs::routes(),
         models::routes(),
         oauth::routes(),
         organizations::routes(),

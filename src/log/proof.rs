@@ -8,6 +8,10 @@
 use super::merkle::{EMPTY_ROOT, Hash, MAX_SIZE, TreeHead, join, leaf_hash, node_hash};
 use super::tile::{TILE_HEIGHT, TILE_WIDTH, TileError, TileId, TileRef, TileSet, perfect_root};
 
+mod file;
+
+pub use file::{ProofFile, ProofFileError};
+
 /// Why a proof cannot be made, or does not prove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {

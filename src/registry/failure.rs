@@ -24,6 +24,9 @@ pub enum Failure {
     /// There is no such thing, or the caller may not see it: the two are not told apart.
     #[error("there is nothing here that you may see")]
     NotFound,
+    /// There is no such thing, and everybody may know why.
+    #[error("{0}")]
+    Absent(String),
     /// The caller may see it, and may not do this.
     #[error("{0}")]
     Forbidden(String),

@@ -10,6 +10,7 @@ use super::credential::Realm;
 use super::journal::{Committer, Journal};
 use super::keys::{SigningKeyError, signer};
 use super::metrics::Metrics;
+use super::published::{self, Publisher};
 use super::sequencer::{Body, Sequencer, Submission, SubmitError, Submitted};
 use super::shared::{FollowError, SharedIndex};
 use super::sign_in::{Desk, DeskError};
@@ -147,6 +148,7 @@ struct Inner {
     desk: Desk,
     trail: Trail,
     metrics: Arc<Metrics>,
+    publisher: Publisher,
 }
 
 impl Registry {
@@ -170,6 +172,9 @@ impl Registry {
         let high_water = HighWater::open(&settings.data_dir, &settings.node).await?;
         high_water.check(&db).await?;
         refuse_other_origin(&db, &settings.origin).await?;
+        let own_keys = [log_signer.verifier_key(), journal_signer.verifier_key()];
+        published::note_keys(&db, &settings, own_keys, &clock).await?;
+        let publisher = Publisher::new(HighWater::open(&settings.data_dir, &settings.node).await?);
         let shared = Arc::new(match snapshot::load(&settings.data_dir, &db).await? {
             Some((index, frontier)) => SharedIndex::resume(high_water, index, frontier),
             None => SharedIndex::new(high_water),
@@ -203,6 +208,7 @@ impl Registry {
             desk,
             trail,
             metrics,
+            publisher,
         }));
         registry.begin().await?;
         Ok(registry)
@@ -293,6 +299,19 @@ impl Registry {
         self.0.shared.catch_up_to(&self.0.db, published, head.tree()).await?;
         let rules = self.0.shared.read().as_of(head.size()).rule_version();
         Ok((head, rules))
+    }
+
+    /// Size and root of the act log as it is now: committed, signed, marked and folded here.
+    pub(super) async fn tree(&self) -> Result<TreeHead, FollowError> {
+        let published = self.0.shared.head();
+        let head = self.0.together.head().await?;
+        self.0.shared.catch_up_to(&self.0.db, published, head).await?;
+        Ok(self.0.shared.head())
+    }
+
+    /// What this node tells everybody of the journals.
+    pub(super) fn publisher(&self) -> &Publisher {
+        &self.0.publisher
     }
 
     /// Whether the log has reached this size. What was acknowledged before the call is seen, on every node.
@@ -413,7 +432,8 @@ impl Registry {
     }
 }
 
-fn is_token(name: &str) -> bool {
+/// Whether it can name a node.
+pub(super) fn is_token(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=32).contains(&name.len()) && name.bytes().all(fits)
 }

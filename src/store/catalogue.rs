@@ -4,7 +4,10 @@
 //! Lists are pages: `after` is the last key of the page before (nothing for the first), and a page shorter than
 //! `limit` is the last.
 
+use std::ops::Range;
+
 use super::db::{Db, Tx, from_db, on_db, on_tx, to_db};
+use super::entries::StoredEntry;
 use super::error::StoreError;
 use super::sql::{json, texts};
 
@@ -53,6 +56,8 @@ texts! {
     PARTY_HISTORY = "SELECT subject, idx, type, at_ms, party FROM catalog_history WHERE party = $1 AND idx < $2 \
         ORDER BY idx DESC LIMIT $3";
     LAST_ENTRY = "SELECT MAX(idx) FROM catalog_history WHERE subject = $1";
+    PARTY_ENTRIES = "SELECT e.idx, e.at_ms, e.bytes FROM catalog_history h JOIN entries e ON e.log = 'acts' AND e.idx = h.idx \
+        WHERE h.subject = $1 AND h.idx >= $2 AND h.idx < $3 ORDER BY h.idx LIMIT $4";
     PUT_META = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     META = "SELECT value FROM meta WHERE name = $1";
 }
@@ -317,6 +322,27 @@ async fn read_history(
         .bind(i64::from(limit))
         .fetch_all(pool)
         .await)?)
+}
+
+/// The entries of the act log in `range` that name the organization `org` among their parties, in order, and no more
+/// than `limit`. Its history is the index: an organization has a line in it for each entry that names it, and only those.
+pub async fn party_entries(
+    db: &Db,
+    org: &str,
+    range: Range<u64>,
+    limit: u32,
+) -> Result<Vec<StoredEntry>, StoreError> {
+    let (from, until) = (to_db(range.start)?, to_db(range.end)?);
+    let rows: Vec<(i64, i64, Vec<u8>)> = on_db!(db, pool => sqlx::query_as(PARTY_ENTRIES)
+        .bind(org)
+        .bind(from)
+        .bind(until)
+        .bind(i64::from(limit))
+        .fetch_all(pool)
+        .await)?;
+    rows.into_iter()
+        .map(|(index, at_ms, bytes)| Ok(StoredEntry { index: from_db(index)?, at_ms, bytes }))
+        .collect()
 }
 
 /// Sets a value of the installation.

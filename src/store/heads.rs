@@ -18,6 +18,7 @@ texts! {
     READ = "SELECT origin, size, root, frontier, at_ms, checkpoint FROM logs WHERE log = $1";
     READ_TREE = "SELECT size, root FROM logs WHERE log = $1";
     LIST = "SELECT log, size, root FROM logs ORDER BY log";
+    PAGE = "SELECT log, origin FROM logs WHERE log > $1 ORDER BY log LIMIT $2";
     /// On SQLite the transaction holds the writer's lock already.
     LOCK = "SELECT origin, size, root, frontier, at_ms, checkpoint FROM logs WHERE log = $1",
         "SELECT origin, size, root, frontier, at_ms, checkpoint FROM logs WHERE log = $1 FOR UPDATE";
@@ -100,6 +101,11 @@ pub async fn list(db: &Db) -> Result<Vec<(String, TreeHead)>, StoreError> {
 
 fn swap(found: Result<(TreeHead, String), StoreError>) -> Result<(String, TreeHead), StoreError> {
     found.map(|(tree, log)| (log, tree))
+}
+
+/// The logs after this one, by name, each with its origin.
+pub async fn page(db: &Db, after: &str, limit: u32) -> Result<Vec<(String, String)>, StoreError> {
+    Ok(on_db!(db, pool => sqlx::query_as(PAGE).bind(after).bind(i64::from(limit)).fetch_all(pool).await)?)
 }
 
 /// Reads the head of `log` and keeps all others from appending until the transaction ends.

@@ -100,6 +100,7 @@ pub const ALL: &[(&str, Texts)] = &[
     ("heads", super::heads::TEXTS),
     ("idempotency", super::idempotency::TEXTS),
     ("identities", super::identities::TEXTS),
+    ("log_keys", super::log_keys::TEXTS),
     ("logins", super::logins::TEXTS),
     ("payloads", super::payloads::TEXTS),
     ("policies", super::policies::TEXTS),

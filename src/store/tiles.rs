@@ -16,7 +16,12 @@ texts! {
     INSERT_CHECKPOINT = "INSERT INTO checkpoints (log, size, root, note, at_ms) VALUES ($1, $2, $3, $4, $5)";
     COVERING = "SELECT size, root, note, at_ms FROM checkpoints WHERE log = $1 AND size >= $2 \
         ORDER BY size LIMIT 1";
+    AT = "SELECT size, root, note, at_ms FROM checkpoints WHERE log = $1 AND size = $2";
+    /// The newest first.
+    BEFORE = "SELECT size, root, note, at_ms FROM checkpoints WHERE log = $1 AND size < $2 ORDER BY size DESC LIMIT $3";
 }
+
+type CheckpointRow = (i64, Vec<u8>, String, i64);
 
 /// A signed checkpoint of a log, kept for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,14 +161,45 @@ pub async fn checkpoint_covering(
     log: &str,
     size: u64,
 ) -> Result<Option<StoredCheckpoint>, StoreError> {
+    one_checkpoint(db, COVERING, log, size).await
+}
+
+/// The checkpoint of exactly this size; none if none was signed there.
+pub async fn checkpoint_at(db: &Db, log: &str, size: u64) -> Result<Option<StoredCheckpoint>, StoreError> {
+    one_checkpoint(db, AT, log, size).await
+}
+
+async fn one_checkpoint(
+    db: &Db,
+    text: &'static str,
+    log: &str,
+    size: u64,
+) -> Result<Option<StoredCheckpoint>, StoreError> {
     let size = to_db(size)?;
-    let row: Option<(i64, Vec<u8>, String, i64)> =
-        on_db!(db, pool => sqlx::query_as(COVERING).bind(log).bind(size).fetch_optional(pool).await)?;
-    row.map(|(size, root, note, at_ms)| {
-        let root = Hash::try_from(root.as_slice()).map_err(|_| {
-            StoreError::Corrupt(format!("a checkpoint's root in log `{log}` is not 32 bytes"))
-        })?;
-        Ok(StoredCheckpoint { tree: TreeHead { size: from_db(size)?, root }, note, at_ms })
-    })
-    .transpose()
+    let row: Option<CheckpointRow> =
+        on_db!(db, pool => sqlx::query_as(text).bind(log).bind(size).fetch_optional(pool).await)?;
+    row.map(|row| checkpoint(log, row)).transpose()
+}
+
+/// The checkpoints of less than `before` entries, the largest first.
+pub async fn checkpoints(
+    db: &Db,
+    log: &str,
+    before: u64,
+    limit: u32,
+) -> Result<Vec<StoredCheckpoint>, StoreError> {
+    let before = to_db(before)?;
+    let rows: Vec<CheckpointRow> = on_db!(db, pool => sqlx::query_as(BEFORE)
+        .bind(log)
+        .bind(before)
+        .bind(i64::from(limit))
+        .fetch_all(pool)
+        .await)?;
+    rows.into_iter().map(|row| checkpoint(log, row)).collect()
+}
+
+fn checkpoint(log: &str, (size, root, note, at_ms): CheckpointRow) -> Result<StoredCheckpoint, StoreError> {
+    let root = Hash::try_from(root.as_slice())
+        .map_err(|_| StoreError::Corrupt(format!("a checkpoint's root in log `{log}` is not 32 bytes")))?;
+    Ok(StoredCheckpoint { tree: TreeHead { size: from_db(size)?, root }, note, at_ms })
 }

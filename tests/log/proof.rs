@@ -101,7 +101,7 @@ fn assert_consistency(old: TreeHead, new: TreeHead) {
 
 #[test]
 fn every_entry_of_every_small_tree_is_proved_as_others_prove_it() {
-    for size in 1..=140 {
+    for size in 1..=300 {
         let head = head(size);
         assert_eq!(head.root, root_of(&leaves(size)));
         (0..size).for_each(|index| assert_inclusion(head, index));
@@ -119,7 +119,7 @@ fn entries_at_the_borders_of_tiles_are_proved_as_others_prove_them() {
 
 #[test]
 fn every_small_tree_continues_every_smaller_one() {
-    let heads: Vec<TreeHead> = (0..=140).map(head).collect();
+    let heads: Vec<TreeHead> = (0..=300).map(head).collect();
     for (at, new) in heads.iter().enumerate() {
         heads[..=at].iter().for_each(|old| assert_consistency(*old, *new));
     }

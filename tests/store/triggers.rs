@@ -1,9 +1,10 @@
 //! What is only ever added to refuses everything else, also to somebody with the database's password.
 
+use kyodaku::store::log_keys::{self, LogKey};
 use kyodaku::store::payloads::{self, Payload};
 use kyodaku::store::{Engine, StoreError};
 
-use super::{append_all, entries, meddle};
+use super::{append_all, entries, meddle, signer};
 use crate::world::{START_MS, World, both};
 
 const FORBIDDEN: &[&str] = &[
@@ -26,6 +27,8 @@ const FORBIDDEN: &[&str] = &[
     "DELETE FROM payloads",
     "UPDATE payloads SET body = 'another'",
     "UPDATE payloads SET idx = idx + 1",
+    "UPDATE log_keys SET first_size = 1",
+    "DELETE FROM log_keys",
 ];
 
 const FORBIDDEN_ON_SQLITE: &[&str] = &[
@@ -49,6 +52,9 @@ both!(the_tables_refuse_to_rewrite_history, async |world: World| {
     append_all(&db, &entries(0, 3)).await.unwrap();
     let mut tx = db.begin().await.unwrap();
     payloads::insert(&mut tx, 1, &[1; 16], "{\"title\":\"夜の庭\"}").await.unwrap();
+    let verifier_key = signer().verifier_key().to_string();
+    let key = LogKey { log: "acts".to_owned(), verifier_key, first_size: 0, first_ms: START_MS };
+    log_keys::put(&mut tx, &key).await.unwrap();
     tx.commit().await.unwrap();
     let own = match world.engine {
         Engine::Sqlite => FORBIDDEN_ON_SQLITE,

@@ -112,16 +112,18 @@ impl Contract {
     }
 
     /// The path template that a path matches; literal segments win over parameters. A parameter may be empty, but not at
-    /// the end.
+    /// the end. The last one of a path with `x-rest` takes all that is left of it.
     pub(crate) fn template_of(&self, path: &str) -> Option<&str> {
         let segments: Vec<_> = path.split('/').collect();
         let last = segments.len() - 1;
-        let matching = self.doc["paths"].as_object()?.keys().filter(|template| {
+        let matching = self.doc["paths"].as_object()?.iter().filter_map(|(template, item)| {
             let parts: Vec<_> = template.split('/').collect();
-            parts.len() == segments.len()
+            let is_long = item.get("x-rest").is_some() && segments.len() > parts.len();
+            let fits = (parts.len() == segments.len() || is_long)
                 && parts.iter().zip(&segments).enumerate().all(|(at, (part, segment))| {
                     part == segment || (part.starts_with('{') && !(at == last && segment.is_empty()))
-                })
+                });
+            fits.then_some(template)
         });
         matching.min_by_key(|template| template.matches('{').count()).map(String::as_str)
     }
@@ -180,6 +182,11 @@ impl Contract {
         }
         if essence.ends_with("json") {
             return self.validate(key, schema, &read(body)?);
+        }
+        if essence == "application/octet-stream" {
+            // A character for each byte, so that lengths are those of the bytes.
+            let bytes: String = body.iter().copied().map(char::from).collect();
+            return self.validate(key, schema, &Value::String(bytes));
         }
         let text = String::from_utf8(body.to_vec()).map_err(|_| format!("{key}: not UTF-8"))?;
         self.validate(key, schema, &Value::String(text))

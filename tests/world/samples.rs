@@ -39,6 +39,7 @@ impl Samples {
         let contractor = json!({ "organization": helper.org });
         let contractor: Value = victim.post("/v1/contractors", &contractor).await.json();
         let works = Works::new(stage, &victim).await;
+        let own: Value = victim.get("/v1/entries").await.json();
         let by_name = HashMap::from([
             ("membership", text(&membership["membership"])),
             ("mandate", text(&mandate["mandate"])),
@@ -62,6 +63,11 @@ impl Samples {
             ("denial", works.denial),
             ("reservation", works.reservation),
             ("challenge", works.challenge),
+            ("log", "acts".to_owned()),
+            ("size", "2".to_owned()),
+            ("level", "0".to_owned()),
+            ("index", "000.p/2".to_owned()),
+            ("entry", own["items"][0]["index"].to_string()),
         ]);
         Self { victim, by_name }
     }

@@ -67,7 +67,7 @@ fn broken(kind: ErrorKind) -> Problem {
         }
         ErrorKind::DeserializeError { key, message, .. } => at(&key, message),
         ErrorKind::InvalidUtf8InPathParam { key } => at(&key, "is not UTF-8".to_owned()),
-        ErrorKind::ParseError { expected_type, .. } => {
+        ErrorKind::ParseError { expected_type, .. } | ErrorKind::ParseErrorAtIndex { expected_type, .. } => {
             problem.detail(format!("not of the type {expected_type}"))
         }
         ErrorKind::Message(message) => problem.detail(message),

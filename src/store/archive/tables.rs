@@ -40,6 +40,8 @@ texts! {
     WRITE_TILES = "INSERT INTO tiles (log, level, idx, data) VALUES ($1, $2, $3, $4)";
     READ_CHECKPOINTS = "SELECT log, size, root, note, at_ms FROM checkpoints ORDER BY log, size";
     WRITE_CHECKPOINTS = "INSERT INTO checkpoints (log, size, root, note, at_ms) VALUES ($1, $2, $3, $4, $5)";
+    READ_LOG_KEYS = "SELECT log, verifier_key, first_size, first_ms FROM log_keys ORDER BY log, verifier_key";
+    WRITE_LOG_KEYS = "INSERT INTO log_keys (log, verifier_key, first_size, first_ms) VALUES ($1, $2, $3, $4)";
     READ_PAYLOADS = "SELECT idx, salt, body, erased_ms FROM payloads ORDER BY idx";
     WRITE_PAYLOADS = "INSERT INTO payloads (idx, salt, body, erased_ms) VALUES ($1, $2, $3, $4)";
     READ_IDEMPOTENCY = "SELECT org, key, operation, body_digest, status, response, at_ms FROM idempotency ORDER BY org, \
@@ -136,6 +138,7 @@ pub const TABLES: &[Table] = &[
     table("entries", "tiib", READ_ENTRIES, WRITE_ENTRIES),
     table("tiles", "tiib", READ_TILES, WRITE_TILES),
     table("checkpoints", "tibti", READ_CHECKPOINTS, WRITE_CHECKPOINTS),
+    table("log_keys", "ttii", READ_LOG_KEYS, WRITE_LOG_KEYS),
     table("payloads", "ibti", READ_PAYLOADS, WRITE_PAYLOADS),
     table("idempotency", "tttbiti", READ_IDEMPOTENCY, WRITE_IDEMPOTENCY),
     table("catalog_works", "tttttttiii", READ_CATALOG_WORKS, WRITE_CATALOG_WORKS),

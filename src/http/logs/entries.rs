@@ -1,0 +1,62 @@
+//! The entries of the act log, for those whom they concern.
+
+use axum::extract::State;
+use serde::Serialize;
+
+use super::Paged;
+use crate::http::app::App;
+use crate::http::extract::{ValidPath, ValidQuery};
+use crate::http::gate::{Access, Scope};
+use crate::http::page::Page;
+use crate::http::problem::Problem;
+use crate::http::reply::Reply;
+use crate::http::routes::Route;
+use crate::registry::answer::moment;
+use crate::registry::authority::Verified;
+use crate::registry::published;
+use crate::store::entries::StoredEntry;
+
+pub(super) fn routes() -> Vec<Route> {
+    let access = Access::Any(Scope::Read);
+    vec![
+        Route::get("/v1/entries", "listEntries", access, list),
+        Route::get("/v1/entries/{entry}", "getEntry", access, one),
+    ]
+}
+
+#[derive(Serialize)]
+struct Line {
+    index: u64,
+    recorded: String,
+    /// The bytes that were hashed, which are text.
+    entry: String,
+}
+
+impl Line {
+    fn of(stored: StoredEntry) -> Result<Self, Problem> {
+        let entry = String::from_utf8(stored.bytes).map_err(|error| Problem::internal(&error))?;
+        Ok(Self { index: stored.index, recorded: moment(stored.at_ms), entry })
+    }
+}
+
+/// `GET /v1/entries`.
+async fn list(
+    State(app): State<App>,
+    by: Verified,
+    ValidQuery(asked): ValidQuery<Paged>,
+) -> Result<Reply, Problem> {
+    let from: Option<u64> = asked.place("listEntries")?;
+    let found = published::party_entries(app.registry(), &by, from.unwrap_or(0), asked.rows()).await?;
+    let page = Page::cut(found, asked.limit, "listEntries", |last| last.index + 1)?;
+    let items: Vec<Line> = page.items.into_iter().map(Line::of).collect::<Result<_, _>>()?;
+    Reply::ok(&Page { items, next: page.next })
+}
+
+/// `GET /v1/entries/{entry}`.
+async fn one(
+    State(app): State<App>,
+    by: Verified,
+    ValidPath(index): ValidPath<u64>,
+) -> Result<Reply, Problem> {
+    Reply::ok(&Line::of(published::entry(app.registry(), &by, index).await?)?)
+}

@@ -1,0 +1,311 @@
+//! The logs in public: checkpoints, tiles and proofs for everybody, entries for those who may read them.
+//!
+//! What is told is *published*: committed, and marked outside the database before it is told, so that no older copy of the
+//! database can take it back unseen. The act log is marked with each commit; of a journal, only what somebody asks for is
+//! marked, at most ten times a second, for all who wait.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::authority::{Auditor, Proof, Roles, Scope, Verified};
+use super::failure::Failure;
+use super::node::{Registry, is_token};
+use crate::log::merkle::{Hash, TreeHead};
+use crate::log::proof::{
+    ProofError, ProofFile, consistency_tiles, inclusion_tiles, prove_consistency, prove_inclusion,
+};
+use crate::log::tile::{TILE_WIDTH, TileRef, TileSet, encode_bundle};
+use crate::store::entries::StoredEntry;
+use crate::store::heads::{ACTS, checks_log};
+use crate::store::log_keys::{self, LogKey};
+use crate::store::tiles::{self, StoredCheckpoint};
+use crate::store::{StoreError, catalogue, entries, heads};
+
+mod keys;
+mod publisher;
+
+pub(super) use keys::note_keys;
+pub(super) use publisher::Publisher;
+
+/// How the public name of a journal begins; the node's name follows.
+const CHECKS: &str = "checks-";
+
+/// The public name of a log: `acts`, or `checks-` and the name of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogName(String);
+
+/// Text that names no log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a log is `acts`, or `checks-` with the name of a node")]
+pub struct LogNameError;
+
+impl LogName {
+    /// The log on which every decision rests.
+    pub fn acts() -> Self {
+        Self(ACTS.to_owned())
+    }
+
+    /// Its name in the database.
+    fn stored(&self) -> &str {
+        &self.0
+    }
+
+    fn is_acts(&self) -> bool {
+        self.0 == ACTS
+    }
+}
+
+impl FromStr for LogName {
+    type Err = LogNameError;
+
+    fn from_str(text: &str) -> Result<Self, LogNameError> {
+        let node = text.strip_prefix(CHECKS).filter(|node| is_token(node));
+        match node {
+            Some(node) => Ok(Self(checks_log(node))),
+            None if text == ACTS => Ok(Self::acts()),
+            None => Err(LogNameError),
+        }
+    }
+}
+
+impl fmt::Display for LogName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.split_once('/') {
+            Some((_, node)) => write!(f, "{CHECKS}{node}"),
+            None => f.write_str(&self.0),
+        }
+    }
+}
+
+impl Serialize for LogName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for LogName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A log, and what verifies it.
+#[derive(Clone, Debug)]
+pub struct LogView {
+    /// Its public name.
+    pub log: LogName,
+    /// The first line of its checkpoints.
+    pub origin: String,
+    /// What is published of it.
+    pub head: TreeHead,
+    /// The keys that sign it and that ever did, the oldest first.
+    pub keys: Vec<LogKey>,
+}
+
+/// What is published of a log: everything that was acknowledged before the call.
+///
+/// # Errors
+/// [`Failure::NotFound`] when there is no such log.
+pub async fn head(registry: &Registry, log: &LogName) -> Result<TreeHead, Failure> {
+    if log.is_acts() {
+        return Ok(registry.tree().await?);
+    }
+    let published = registry.publisher().publish(registry.db(), &[log.stored()]).await?;
+    published.first().copied().flatten().ok_or(Failure::NotFound)
+}
+
+/// The logs after this one, by name.
+pub async fn logs(registry: &Registry, after: Option<&LogName>, rows: u32) -> Result<Vec<LogView>, Failure> {
+    let db = registry.db();
+    let found = heads::page(db, after.map_or("", LogName::stored), rows).await?;
+    let names: Vec<&str> = found.iter().map(|(log, _)| log.as_str()).filter(|log| *log != ACTS).collect();
+    let mut journals = registry.publisher().publish(db, &names).await?.into_iter();
+    let mut views = Vec::with_capacity(found.len());
+    for (log, origin) in &found {
+        let log = LogName(log.clone());
+        let head = if log.is_acts() { Some(registry.tree().await?) } else { journals.next().flatten() };
+        let Some(head) = head else { continue };
+        let keys = log_keys::of_log(db, log.stored()).await?;
+        views.push(LogView { log, origin: origin.clone(), head, keys });
+    }
+    Ok(views)
+}
+
+/// The signed note of a checkpoint: the newest, or that of a size.
+pub async fn checkpoint(registry: &Registry, log: &LogName, size: Option<u64>) -> Result<String, Failure> {
+    let published = head(registry, log).await?;
+    let size = size.unwrap_or(published.size);
+    refuse_beyond(published, size)?;
+    let signed = match size {
+        // A journal that was begun and in which nothing stands yet.
+        0 if published.size == 0 => heads::read(registry.db(), log.stored())
+            .await?
+            .filter(|head| head.size() == 0)
+            .map(|head| head.checkpoint),
+        size => tiles::checkpoint_at(registry.db(), log.stored(), size).await?.map(|it| it.note),
+    };
+    signed.ok_or_else(|| {
+        Failure::Absent(format!(
+            "no checkpoint of {size} entries was signed; `/logs/{log}/checkpoints` lists those that were"
+        ))
+    })
+}
+
+/// The checkpoints with less than `before` entries, the newest first.
+pub async fn checkpoints(
+    registry: &Registry,
+    log: &LogName,
+    before: Option<u64>,
+    rows: u32,
+) -> Result<Vec<StoredCheckpoint>, Failure> {
+    let published = head(registry, log).await?;
+    let before = before.unwrap_or(u64::MAX).min(published.size + 1);
+    Ok(tiles::checkpoints(registry.db(), log.stored(), before, rows).await?)
+}
+
+/// The first hashes of a tile, 32 bytes each, of which the published tree has at least so many.
+///
+/// # Errors
+/// [`Failure::Absent`] for what is beyond it.
+pub async fn tile(registry: &Registry, log: &LogName, tile: TileRef) -> Result<Vec<u8>, Failure> {
+    let published = head(registry, log).await?;
+    let width = tile.id.width_at(published.size);
+    if tile.width > width {
+        let size = published.size;
+        return Err(Failure::Absent(format!("in a log of {size} entries this tile holds {width} hashes")));
+    }
+    let data = tiles::read_one(registry.db(), log.stored(), tile).await?;
+    data.ok_or_else(|| missing(log, &tile))
+}
+
+fn missing(log: &LogName, what: &dyn fmt::Display) -> Failure {
+    StoreError::Corrupt(format!("log `{log}` lacks `{what}`, which is published")).into()
+}
+
+/// Up to 256 entries from `256 * index` on, of which the published log has at least so many: the bundle as it is read by
+/// auditors.
+///
+/// # Errors
+/// [`Failure::Absent`] for what is beyond it.
+pub async fn bundle(
+    registry: &Registry,
+    _by: &Auditor,
+    log: &LogName,
+    index: u64,
+    width: u16,
+) -> Result<Vec<u8>, Failure> {
+    let published = head(registry, log).await?;
+    let from = index.saturating_mul(u64::from(TILE_WIDTH));
+    let until = from.saturating_add(u64::from(width));
+    if until > published.size {
+        let size = published.size;
+        return Err(Failure::Absent(format!(
+            "the log has {size} entries, and this bundle ends with entry {until}"
+        )));
+    }
+    let found = entries::read(registry.db(), log.stored(), from..until).await?;
+    let found: Vec<Vec<u8>> = found.into_iter().map(|entry| entry.bytes).collect();
+    encode_bundle(&found).map_err(|error| Failure::Unavailable(error.to_string()))
+}
+
+fn refuse_beyond(published: TreeHead, size: u64) -> Result<(), Failure> {
+    if size > published.size {
+        let published = published.size;
+        return Err(Failure::Absent(format!("the log has {published} entries, and not {size}")));
+    }
+    Ok(())
+}
+
+impl From<ProofError> for Failure {
+    fn from(error: ProofError) -> Self {
+        match error {
+            ProofError::NoSuchLeaf { .. } | ProofError::Shrunk { .. } | ProofError::TooLarge(_) => {
+                Self::Absent(error.to_string())
+            }
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
+async fn read_tiles(registry: &Registry, log: &LogName, tiles: Vec<TileRef>) -> Result<TileSet, Failure> {
+    Ok(tiles::read(registry.db(), log.stored(), tiles).await?)
+}
+
+/// The proof that the entry at `index` is in the tree of `size` entries, the leaf's sibling first.
+pub async fn inclusion(
+    registry: &Registry,
+    log: &LogName,
+    index: u64,
+    size: u64,
+) -> Result<Vec<Hash>, Failure> {
+    refuse_beyond(head(registry, log).await?, size)?;
+    prove(registry, log, index, size).await
+}
+
+async fn prove(registry: &Registry, log: &LogName, index: u64, size: u64) -> Result<Vec<Hash>, Failure> {
+    let tiles = read_tiles(registry, log, inclusion_tiles(index, size)?).await?;
+    Ok(prove_inclusion(&tiles, index, size)?)
+}
+
+/// The proof that the tree of `new` entries begins with that of `old`.
+pub async fn consistency(
+    registry: &Registry,
+    log: &LogName,
+    old: u64,
+    new: u64,
+) -> Result<Vec<Hash>, Failure> {
+    refuse_beyond(head(registry, log).await?, new)?;
+    let tiles = read_tiles(registry, log, consistency_tiles(old, new)?).await?;
+    Ok(prove_consistency(&tiles, old, new)?)
+}
+
+/// The proof that the entry at `index` is in the log, under the first checkpoint of at least `size` entries; under the
+/// newest where no size is asked for.
+pub async fn proof_file(
+    registry: &Registry,
+    log: &LogName,
+    index: u64,
+    size: Option<u64>,
+) -> Result<ProofFile, Failure> {
+    let published = head(registry, log).await?;
+    let size = size.unwrap_or(published.size);
+    refuse_beyond(published, size)?;
+    let signed = tiles::checkpoint_covering(registry.db(), log.stored(), size.max(1)).await?;
+    let signed = signed.ok_or_else(|| Failure::from(ProofError::NoSuchLeaf { index, size }))?;
+    let hashes = prove(registry, log, index, signed.tree.size).await?;
+    let checkpoint = checkpoint(registry, log, Some(signed.tree.size)).await?;
+    Ok(ProofFile { extra: None, index, hashes, checkpoint })
+}
+
+/// The entries of the act log that name the caller's organization as one of their parties, from this one on.
+pub async fn party_entries(
+    registry: &Registry,
+    by: &Verified,
+    from: u64,
+    rows: u32,
+) -> Result<Vec<StoredEntry>, Failure> {
+    let published = registry.tree().await?.size;
+    let org = by.actor().org().to_string();
+    Ok(catalogue::party_entries(registry.db(), &org, from..published, rows).await?)
+}
+
+/// One entry of the act log: for a party to it, an auditor who may read the log, and the registrar.
+///
+/// # Errors
+/// [`Failure::NotFound`] for everybody else, and where there is none.
+pub async fn entry(registry: &Registry, by: &Verified, index: u64) -> Result<StoredEntry, Failure> {
+    let published = registry.tree().await?.size;
+    if index >= published {
+        return Err(Failure::NotFound);
+    }
+    let actor = by.actor();
+    let is_auditor = actor.roles().meets(Roles::AUDITORS) && actor.scopes().holds(Scope::Audit);
+    let found = if is_auditor || actor.roles().meets(Roles::REGISTRAR) {
+        entries::read(registry.db(), ACTS, index..index + 1).await?
+    } else {
+        catalogue::party_entries(registry.db(), &actor.org().to_string(), index..index + 1, 1).await?
+    };
+    found.into_iter().next().ok_or(Failure::NotFound)
+}

@@ -1,0 +1,49 @@
+//! The public keys that sign the checkpoints of each log: those of today, and all that ever did.
+
+use super::db::{Db, Tx, from_db, on_db, on_tx, to_db};
+use super::error::StoreError;
+use super::sql::texts;
+
+texts! {
+    PUT = "INSERT INTO log_keys (log, verifier_key, first_size, first_ms) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (log, verifier_key) DO NOTHING";
+    OF_LOG = "SELECT log, verifier_key, first_size, first_ms FROM log_keys WHERE log = $1 ORDER BY first_size, first_ms, verifier_key";
+}
+
+/// A public key of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogKey {
+    /// The log's name in the database.
+    pub log: String,
+    /// The key, as C2SP `signed-note` writes it.
+    pub verifier_key: String,
+    /// How many entries the log had when the key was first ready to sign: it signed nothing of that size or below.
+    pub first_size: u64,
+    /// When that was.
+    pub first_ms: i64,
+}
+
+/// Notes a key, for ever. One that is noted already keeps when it was first.
+pub async fn put(tx: &mut Tx, key: &LogKey) -> Result<(), StoreError> {
+    let size = to_db(key.first_size)?;
+    on_tx!(tx, conn => sqlx::query(PUT)
+        .bind(&key.log)
+        .bind(&key.verifier_key)
+        .bind(size)
+        .bind(key.first_ms)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+/// The keys of a log, the oldest first.
+pub async fn of_log(db: &Db, log: &str) -> Result<Vec<LogKey>, StoreError> {
+    let rows: Vec<(String, String, i64, i64)> =
+        on_db!(db, pool => sqlx::query_as(OF_LOG).bind(log).fetch_all(pool).await)?;
+    rows.into_iter()
+        .map(|(log, verifier_key, size, first_ms)| {
+            Ok(LogKey { log, verifier_key, first_size: from_db(size)?, first_ms })
+        })
+        .collect()
+}
