@@ -23,6 +23,7 @@ mod serve;
 mod settings;
 #[cfg(feature = "opentelemetry")]
 mod telemetry;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -94,6 +95,7 @@ enum Command {
     Backup(backup::Args),
     Restore(restore::Args),
     Rebuild(rebuild::Args),
+    Witness(witness::Args),
     Completions(completions::Args),
 }
 
@@ -119,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Backup(args) => on_runtime(backup::run(args)),
         Command::Restore(args) => on_runtime(restore::run(args)),
         Command::Rebuild(args) => on_runtime(rebuild::run(args)),
+        Command::Witness(args) => on_runtime(witness::run(args)),
     };
     match ended {
         Ok(Exit::Done) if output::is_lost() => {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 pub use value::{
     Addresses, DatabaseUrl, Issuer, LogFormat, MailUrl, MaybeDatabase, MaybeListen, MaybeMoment, MaybePath,
-    MaybeUrl, NodeName, Origin, Secret, Value, WebUrl,
+    MaybeUrl, NodeName, Origin, Secret, Value, WebUrl, Witnesses,
 };
 
 /// The file that is read when no other is named and this one is there.
@@ -189,6 +189,10 @@ settings! {
     recheck_max_s: u64, 1..=31_536_000 => 86_400;
     /// How many seconds lie between two seals of the check journal into the act log.
     seal_interval_s: u64, 1..=86_400 => 60;
+    /// Witnesses that cosign the checkpoints of the logs: for each its key and its URL, with blanks between; none when it is empty.
+    witnesses: Witnesses => "";
+    /// How many seconds lie between two looks whether a witness lacks a checkpoint.
+    witness_interval_s: u64, 1..=3_600 => 5;
     /// How many seconds lie between two clearings of idempotency keys older than 30 days.
     purge_interval_s: u64, 1..=604_800 => 3_600;
     /// How many seconds a client may take to send the head of a request.

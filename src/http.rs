@@ -54,6 +54,7 @@ pub mod subject;
 pub mod text;
 pub mod traced;
 pub mod wire;
+pub mod witness;
 mod works;
 
 pub use app::App;

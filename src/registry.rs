@@ -16,6 +16,7 @@
 //! | [`rebuild`] | folding the log again, and comparing with what is stored |
 //! | [`backup`] | backups, and registries made from them again |
 //! | [`published`] | the logs in public: checkpoints, tiles, proofs, and the entries that one may read |
+//! | [`witnesses`], [`witness`] | who cosigns our checkpoints, and cosigning those of others |
 //! | [`seal`] | the journal of checks sealed into the act log |
 //! | [`explanations`] | what would be answered, and why |
 //! | [`streams`] | checks without an end, in chunks |
@@ -87,6 +88,8 @@ mod together;
 pub mod trail;
 pub mod transfers;
 pub mod who;
+pub mod witness;
+pub mod witnesses;
 
 pub use answer::Answer;
 pub use failure::{Failure, Fault};

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`heads`], [`entries`], [`tiles`], [`append()`] | the append-only logs: `acts`, and one `checks/<node>` a process |
 //! | [`log_keys`] | the public keys of the logs, old ones too |
+//! | [`cosignatures`], [`witnessed`] | what witnesses cosigned here, and what was cosigned of others |
 //! | [`high_water`] | the file outside the database that a restored older database is held against |
 //! | [`archive`] | every table, copied whole from one database into another |
 //! | [`payloads`] | what people typed: erasable, outside the log |
@@ -25,6 +26,7 @@ pub mod archive;
 pub mod catalogue;
 pub mod challenges;
 pub mod contractors;
+pub mod cosignatures;
 pub mod db;
 pub mod entries;
 mod error;
@@ -46,6 +48,7 @@ pub mod sign_ins;
 pub mod sql;
 pub mod tiles;
 pub mod tokens;
+pub mod witnessed;
 
 pub use append::append;
 pub use db::{Db, Engine, Tx};

@@ -8,6 +8,7 @@ mod fake;
 pub(crate) mod import;
 mod rebuild;
 pub(crate) mod serve;
+mod witness;
 
 use std::ffi::OsStr;
 use std::process::{Command, Output, Stdio};

@@ -2,6 +2,7 @@
 
 mod canonical;
 mod checkpoint;
+mod cosignature;
 mod file;
 mod merkle;
 mod proof;

@@ -33,5 +33,6 @@ mod security;
 mod sign_in;
 mod store;
 mod trail;
+mod witness;
 mod works;
 mod world;

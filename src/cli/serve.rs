@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::lock::Lock;
-use super::settings::{SettingsArgs, clock, limits, provider, registry_settings};
+use super::settings::{SettingsArgs, clock, limits, provider, registry_settings, witnesses};
 use super::{Exit, Failure, Outcome, logging};
 use crate::config::Config;
 use crate::http::sandbox::faces;
@@ -39,6 +39,7 @@ pub(super) async fn run(args: Args) -> Outcome {
     for warning in config.warnings() {
         tracing::warn!(target: "kyodaku::serve", "{warning}");
     }
+    let witnesses = witnesses(&config)?;
     let _lock = Lock::take(&config)?;
     let tls = config.tls().map(|(cert, key)| Tls::open(cert, key)).transpose();
     let tls = tls.map_err(|error| Failure::new(error.to_string()))?;
@@ -59,6 +60,9 @@ pub(super) async fn run(args: Args) -> Outcome {
         let (router, limits) = (metrics::router(registry.clone()), limits(&config));
         tokio::spawn(async move { server::serve(listener, router, limits, stopped.map(drop)).await });
     }
+    // They end with the server.
+    let asked = registry.watched_by(witnesses, Duration::from_secs(config.witness_interval_s));
+    let _asked = asked.map_err(|error| Failure::new(format!("witnesses can't be asked: {error}")))?;
     let app = App::new(registry)
         .behind(config.proxies.as_slice())
         .holding(usize::try_from(config.in_flight_mib).unwrap_or(usize::MAX))

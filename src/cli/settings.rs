@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::http::server::Limits;
 use crate::registry;
 use crate::registry::sign_in::ProviderSettings;
+use crate::registry::witnesses::WitnessSettings;
 
 /// Where the settings come from.
 #[derive(Clone, Debug, Default, Args)]
@@ -107,6 +108,14 @@ pub(super) fn provider(config: &Config) -> Option<ProviderSettings> {
         client_secret: config.oidc_client_secret.reveal().to_owned(),
         redirect_url: config.oidc_redirect_url.to_string(),
     })
+}
+
+/// The witnesses that the settings name.
+pub(super) fn witnesses(config: &Config) -> Result<Vec<WitnessSettings>, Failure> {
+    let stated = config.witnesses.as_slice().iter();
+    let read = stated.map(|(key, url)| WitnessSettings::new(key, url));
+    read.collect::<Result<_, _>>()
+        .map_err(|error| Failure::usage(format!("the setting `witnesses` can't be used: {error}")))
 }
 
 /// The limits of the accept loop.

@@ -431,6 +431,35 @@ impl Value for Addresses {
     }
 }
 
+/// Witnesses: the key and the URL of each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Witnesses(Vec<(String, String)>);
+
+impl Witnesses {
+    /// The key and the URL of each, as they were written.
+    pub fn as_slice(&self) -> &[(String, String)] {
+        &self.0
+    }
+}
+
+impl Value for Witnesses {
+    type Rule = ();
+
+    fn read(text: &str, (): &()) -> Result<Self, String> {
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        let (pairs, []) = words.as_chunks::<2>() else {
+            return Err("expected a key and a URL for each witness, with blanks between".to_owned());
+        };
+        let pairs = pairs.iter().map(|[key, url]| ((*key).to_owned(), (*url).to_owned()));
+        Ok(Self(pairs.collect()))
+    }
+
+    fn show(&self) -> String {
+        let pairs: Vec<String> = self.0.iter().map(|(key, url)| format!("{key} {url}")).collect();
+        quoted(&pairs.join(" "))
+    }
+}
+
 /// An address to listen on, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaybeListen(pub Option<SocketAddr>);

@@ -22,7 +22,7 @@ use crate::log::merkle::{Hash, MAX_SIZE};
 use crate::log::tile::TilePath;
 use crate::registry::answer::moment;
 use crate::registry::authority::Auditor;
-use crate::registry::published::{self, LogName, LogView};
+use crate::registry::published::{self, LogName, LogView, Which};
 
 mod entries;
 
@@ -132,9 +132,21 @@ async fn list(State(app): State<App>, ValidQuery(asked): ValidQuery<Paged>) -> R
     Reply::ok(&Page { items, next: page.next })
 }
 
+#[derive(Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct Newest {
+    #[serde(default)]
+    cosigned: bool,
+}
+
 /// `GET /logs/{log}/checkpoint`.
-async fn checkpoint(State(app): State<App>, ValidPath(log): ValidPath<LogName>) -> Result<Response, Problem> {
-    Ok(text(EACH_TIME, published::checkpoint(app.registry(), &log, None).await?))
+async fn checkpoint(
+    State(app): State<App>,
+    ValidPath(log): ValidPath<LogName>,
+    ValidQuery(Newest { cosigned }): ValidQuery<Newest>,
+) -> Result<Response, Problem> {
+    let which = if cosigned { Which::Cosigned } else { Which::Newest };
+    Ok(text(EACH_TIME, published::checkpoint(app.registry(), &log, which).await?))
 }
 
 /// `GET /logs/{log}/checkpoints/{size}`.
@@ -142,7 +154,7 @@ async fn checkpoint_of_size(
     State(app): State<App>,
     ValidPath((log, size)): ValidPath<(LogName, u64)>,
 ) -> Result<Response, Problem> {
-    Ok(text(EACH_TIME, published::checkpoint(app.registry(), &log, Some(size)).await?))
+    Ok(text(EACH_TIME, published::checkpoint(app.registry(), &log, Which::OfSize(size)).await?))
 }
 
 #[derive(Serialize)]

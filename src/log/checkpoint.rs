@@ -7,9 +7,11 @@ use data_encoding::BASE64;
 
 use super::merkle::{EMPTY_ROOT, Hash, MAX_SIZE, TreeHead};
 
+mod cosignature;
 mod key;
 mod note;
 
+pub use cosignature::{Cosigner, CosignerKey};
 pub use key::{CheckpointSigner, KeyError, VerifierKey};
 
 /// The longest note that is read, in bytes.
@@ -17,6 +19,9 @@ pub const MAX_NOTE_BYTES: usize = 1_000_000;
 
 /// The most signature lines that are read.
 pub const MAX_SIGNATURES: usize = 100;
+
+/// What is wrong with a checkpoint of size 0 whose root is not [`EMPTY_ROOT`].
+pub const NOT_EMPTY: &str = "the root is not that of an empty log";
 
 /// Why a checkpoint cannot be signed, or is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,7 +98,7 @@ impl Checkpoint {
             line().and_then(|root| Hash::try_from(BASE64.decode(root.as_bytes()).ok()?.as_slice()).ok());
         let root = root.ok_or(CheckpointError::Malformed("the root is not the base64 of 32 bytes"))?;
         if size == 0 && root != EMPTY_ROOT {
-            return Err(CheckpointError::Malformed("the root is not that of an empty log"));
+            return Err(CheckpointError::Malformed(NOT_EMPTY));
         }
         let extensions: Vec<String> = lines.map(str::to_owned).collect();
         if extensions.iter().any(String::is_empty) {
@@ -125,8 +130,15 @@ impl Checkpoint {
     }
 }
 
+/// Which log a signed note claims to be a checkpoint of: its first line. Nothing is verified.
+pub fn claimed_origin(note: &[u8]) -> Result<&str, CheckpointError> {
+    let (text, _) = note::split(note)?;
+    let origin = text.split('\n').next().filter(|origin| !origin.is_empty());
+    origin.ok_or(CheckpointError::Malformed("the origin is missing"))
+}
+
 /// A decimal number without sign or leading zeros, at most [`MAX_SIZE`].
-fn parse_size(text: &str) -> Option<u64> {
+pub fn parse_size(text: &str) -> Option<u64> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     text.parse().ok().filter(|size| plain && *size <= MAX_SIZE)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 
 use crate::clock;
-use crate::log::checkpoint::{CheckpointSigner, KeyError};
+use crate::log::checkpoint::{CheckpointSigner, Cosigner, KeyError};
 
 /// Why a signing key can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,11 @@ pub(super) fn seed(path: &Path) -> Result<[u8; 32], SigningKeyError> {
 pub fn signer(path: &Path, origin: &str) -> Result<CheckpointSigner, SigningKeyError> {
     CheckpointSigner::from_seed(origin, &seed(path)?)
         .map_err(|error| SigningKeyError::Origin(origin.to_owned(), error))
+}
+
+/// The key of a witness, from the file in `path`; it is made when there is none.
+pub(super) fn cosigner(path: &Path, name: &str) -> Result<Cosigner, SigningKeyError> {
+    Cosigner::from_seed(name, &seed(path)?).map_err(|error| SigningKeyError::Origin(name.to_owned(), error))
 }
 
 /// As [`signer`], but none when there is no key.

@@ -21,7 +21,7 @@ use crate::store::entries::StoredEntry;
 use crate::store::heads::{ACTS, checks_log};
 use crate::store::log_keys::{self, LogKey};
 use crate::store::tiles::{self, StoredCheckpoint};
-use crate::store::{StoreError, catalogue, entries, heads};
+use crate::store::{StoreError, catalogue, cosignatures, entries, heads};
 
 mod keys;
 mod publisher;
@@ -47,8 +47,13 @@ impl LogName {
         Self(ACTS.to_owned())
     }
 
+    /// The journal of a node.
+    pub(super) fn journal(node: &str) -> Self {
+        Self(checks_log(node))
+    }
+
     /// Its name in the database.
-    fn stored(&self) -> &str {
+    pub(super) fn stored(&self) -> &str {
         &self.0
     }
 
@@ -133,17 +138,44 @@ pub async fn logs(registry: &Registry, after: Option<&LogName>, rows: u32) -> Re
     Ok(views)
 }
 
-/// The signed note of a checkpoint: the newest, or that of a size.
-pub async fn checkpoint(registry: &Registry, log: &LogName, size: Option<u64>) -> Result<String, Failure> {
+/// Which checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The newest.
+    Newest,
+    /// The newest that a witness cosigned.
+    Cosigned,
+    /// That of a size.
+    OfSize(u64),
+}
+
+/// The signed note of a checkpoint, with the cosignatures of witnesses.
+pub async fn checkpoint(registry: &Registry, log: &LogName, which: Which) -> Result<String, Failure> {
     let published = head(registry, log).await?;
-    let size = size.unwrap_or(published.size);
+    let size = match which {
+        Which::Newest => published.size,
+        Which::OfSize(size) => size,
+        Which::Cosigned => {
+            let newest = cosignatures::newest(registry.db(), log.stored(), published.size).await?;
+            newest.ok_or_else(|| {
+                Failure::Absent("no witness has cosigned a checkpoint of this log".to_owned())
+            })?
+        }
+    };
     refuse_beyond(published, size)?;
+    let note = signed_note(registry, log, size).await?;
+    let cosigned = cosignatures::of(registry.db(), log.stored(), size).await?;
+    Ok(format!("{note}{cosigned}"))
+}
+
+/// The signed note of the checkpoint of a size that is published, as it was signed.
+pub(super) async fn signed_note(registry: &Registry, log: &LogName, size: u64) -> Result<String, Failure> {
     let signed = match size {
         // A journal that was begun and in which nothing stands yet.
-        0 if published.size == 0 => heads::read(registry.db(), log.stored())
-            .await?
-            .filter(|head| head.size() == 0)
-            .map(|head| head.checkpoint),
+        0 => {
+            let head = heads::read(registry.db(), log.stored()).await?;
+            head.filter(|head| head.size() == 0).map(|head| head.checkpoint)
+        }
         size => tiles::checkpoint_at(registry.db(), log.stored(), size).await?.map(|it| it.note),
     };
     signed.ok_or_else(|| {
@@ -275,7 +307,7 @@ pub async fn proof_file(
     let signed = tiles::checkpoint_covering(registry.db(), log.stored(), size.max(1)).await?;
     let signed = signed.ok_or_else(|| Failure::from(ProofError::NoSuchLeaf { index, size }))?;
     let hashes = prove(registry, log, index, signed.tree.size).await?;
-    let checkpoint = checkpoint(registry, log, Some(signed.tree.size)).await?;
+    let checkpoint = checkpoint(registry, log, Which::OfSize(signed.tree.size)).await?;
     Ok(ProofFile { extra: None, index, hashes, checkpoint })
 }
 

@@ -94,6 +94,7 @@ pub const ALL: &[(&str, Texts)] = &[
     ("catalogue/rebuild", super::catalogue::REBUILD_TEXTS),
     ("challenges", super::challenges::TEXTS),
     ("contractors", super::contractors::TEXTS),
+    ("cosignatures", super::cosignatures::TEXTS),
     ("db", super::db::TEXTS),
     ("entries", super::entries::TEXTS),
     ("events", super::events::TEXTS),
@@ -111,4 +112,5 @@ pub const ALL: &[(&str, Texts)] = &[
     ("sign_ins", super::sign_ins::TEXTS),
     ("tiles", super::tiles::TEXTS),
     ("tokens", super::tokens::TEXTS),
+    ("witnessed", super::witnessed::TEXTS),
 ];

@@ -202,7 +202,7 @@ fn verifier_keys_are_read_as_others_write_them() {
     assert_eq!(wrong(&THEIR_KEY.replace("c74f20a3", "c74f20")), KeyError::Form);
     assert_eq!(wrong(&THEIR_KEY.replace("c74f20a3", "c74f20a4")), KeyError::Id);
     assert_eq!(wrong(&THEIR_KEY.replace("Peter", "Pieter")), KeyError::Id);
-    assert_eq!(wrong(&THEIR_KEY.replace("+AR", "+BB")), KeyError::Type);
+    assert_eq!(wrong(&THEIR_KEY.replace("+AR", "+BB")), KeyError::Type(1));
     assert_eq!(wrong(&THEIR_KEY[..THEIR_KEY.len() - 4]), KeyError::Form);
     assert_eq!(wrong(&format!("{THEIR_KEY}=")), KeyError::Form);
     assert_eq!(wrong(&THEIR_KEY.replace("PeterNeumann", "")), KeyError::Name);

@@ -23,9 +23,9 @@ pub enum KeyError {
     /// Not `name+hash+base64`.
     #[error("a verifier key is written `name+<8 hexadecimal digits>+<base64>`")]
     Form,
-    /// A key type other than Ed25519.
-    #[error("only Ed25519 keys (type 1) are known")]
-    Type,
+    /// A key of another type than the one that is asked for: 1 signs checkpoints, 4 cosigns them.
+    #[error("the key is not one of Ed25519 of type {0} (1 signs checkpoints, 4 cosigns them)")]
+    Type(u8),
     /// The key's hash does not fit its name and bytes.
     #[error("the key's hash does not fit its name and bytes; it was altered or cut")]
     Id,
@@ -52,7 +52,7 @@ impl VerifierKey {
         if key.is_weak() {
             return Err(KeyError::Point);
         }
-        Ok(Self { name: name.to_owned(), id: key_id(name, public), key })
+        Ok(Self { name: name.to_owned(), id: key_id(name, ED25519, public), key })
     }
 
     /// The key's name: the origin of its log.
@@ -70,6 +70,20 @@ impl VerifierKey {
         self.key.as_bytes()
     }
 
+    /// A signed note with the signature lines alone that claim one of `keys`.
+    pub fn only_by(note: &[u8], keys: &[Self]) -> Result<String, CheckpointError> {
+        let (text, lines) = note::split(note)?;
+        let mut kept = format!("{text}\n");
+        for line in lines {
+            let signature = note::SignatureLine::parse(line)?;
+            if keys.iter().any(|key| key.name == signature.name && key.id == signature.key_id) {
+                kept.push_str(line);
+                kept.push('\n');
+            }
+        }
+        Ok(kept)
+    }
+
     /// Whether `signature` is this key's over `text`, by the strict rules of Ed25519.
     pub(super) fn verifies(&self, text: &[u8], signature: &[u8]) -> bool {
         Signature::from_slice(signature)
@@ -77,17 +91,44 @@ impl VerifierKey {
     }
 }
 
-fn key_id(name: &str, public: &[u8; 32]) -> u32 {
-    let hash = sha256(&[name.as_bytes(), b"\n", &[ED25519], public].concat());
+/// The first four bytes of SHA-256 over name, line end, type and public key, big-endian.
+pub(super) fn key_id(name: &str, key_type: u8, public: &[u8; 32]) -> u32 {
+    let hash = sha256(&[name.as_bytes(), b"\n", &[key_type], public].concat());
     let [a, b, c, d, ..] = hash.0;
     u32::from_be_bytes([a, b, c, d])
 }
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = [&[ED25519][..], self.key.as_bytes()].concat();
-        write!(f, "{}+{:08x}+{}", self.name, self.id, BASE64.encode(&key))
+        write(f, &self.name, self.id, ED25519, self.key.as_bytes())
     }
+}
+
+/// The form of a verifier key.
+pub(super) fn write(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    id: u32,
+    key_type: u8,
+    public: &[u8; 32],
+) -> fmt::Result {
+    write!(f, "{name}+{id:08x}+{}", BASE64.encode(&[&[key_type], &public[..]].concat()))
+}
+
+/// Reads the form of a verifier key of this type: its name, id and public bytes, of which only the form is known.
+pub(super) fn read(text: &str, key_type: u8) -> Result<(&str, u32, [u8; 32]), KeyError> {
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(KeyError::Form);
+    };
+    let id = HEXLOWER.decode(id.as_bytes()).ok().and_then(|id| <[u8; 4]>::try_from(id).ok());
+    let id = id.map(u32::from_be_bytes).ok_or(KeyError::Form)?;
+    let key = BASE64.decode(key.as_bytes()).map_err(|_| KeyError::Form)?;
+    let (found_type, public) = key.split_first().ok_or(KeyError::Form)?;
+    if *found_type != key_type {
+        return Err(KeyError::Type(key_type));
+    }
+    Ok((name, id, public.try_into().map_err(|_| KeyError::Form)?))
 }
 
 impl fmt::Debug for VerifierKey {
@@ -100,18 +141,8 @@ impl FromStr for VerifierKey {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(KeyError::Form);
-        };
-        let id = HEXLOWER.decode(id.as_bytes()).ok().and_then(|id| <[u8; 4]>::try_from(id).ok());
-        let id = id.map(u32::from_be_bytes).ok_or(KeyError::Form)?;
-        let key = BASE64.decode(key.as_bytes()).map_err(|_| KeyError::Form)?;
-        let (key_type, public) = key.split_first().ok_or(KeyError::Form)?;
-        if *key_type != ED25519 {
-            return Err(KeyError::Type);
-        }
-        let key = Self::new(name, public.try_into().map_err(|_| KeyError::Form)?)?;
+        let (name, id, public) = read(text, ED25519)?;
+        let key = Self::new(name, &public)?;
         if key.id == id { Ok(key) } else { Err(KeyError::Id) }
     }
 }

@@ -62,6 +62,11 @@ impl<'a> SignatureLine<'a> {
 
 /// The note of `text` with one signature.
 pub(super) fn write(text: &str, name: &str, key_id: u32, signature: &[u8]) -> String {
+    format!("{text}\n{}", line(name, key_id, signature))
+}
+
+/// A signature line, with its end.
+pub(super) fn line(name: &str, key_id: u32, signature: &[u8]) -> String {
     let encoded = BASE64.encode(&[&key_id.to_be_bytes(), signature].concat());
-    format!("{text}\n{PREFIX}{name} {encoded}\n")
+    format!("{PREFIX}{name} {encoded}\n")
 }

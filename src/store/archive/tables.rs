@@ -42,6 +42,10 @@ texts! {
     WRITE_CHECKPOINTS = "INSERT INTO checkpoints (log, size, root, note, at_ms) VALUES ($1, $2, $3, $4, $5)";
     READ_LOG_KEYS = "SELECT log, verifier_key, first_size, first_ms FROM log_keys ORDER BY log, verifier_key";
     WRITE_LOG_KEYS = "INSERT INTO log_keys (log, verifier_key, first_size, first_ms) VALUES ($1, $2, $3, $4)";
+    READ_COSIGNATURES = "SELECT log, size, witness, line, at_s FROM cosignatures ORDER BY log, size, witness";
+    WRITE_COSIGNATURES = "INSERT INTO cosignatures (log, size, witness, line, at_s) VALUES ($1, $2, $3, $4, $5)";
+    READ_WITNESSED = "SELECT origin, size, root, note, at_ms FROM witnessed ORDER BY origin";
+    WRITE_WITNESSED = "INSERT INTO witnessed (origin, size, root, note, at_ms) VALUES ($1, $2, $3, $4, $5)";
     READ_PAYLOADS = "SELECT idx, salt, body, erased_ms FROM payloads ORDER BY idx";
     WRITE_PAYLOADS = "INSERT INTO payloads (idx, salt, body, erased_ms) VALUES ($1, $2, $3, $4)";
     READ_IDEMPOTENCY = "SELECT org, key, operation, body_digest, status, response, at_ms FROM idempotency ORDER BY org, \
@@ -139,6 +143,8 @@ pub const TABLES: &[Table] = &[
     table("tiles", "tiib", READ_TILES, WRITE_TILES),
     table("checkpoints", "tibti", READ_CHECKPOINTS, WRITE_CHECKPOINTS),
     table("log_keys", "ttii", READ_LOG_KEYS, WRITE_LOG_KEYS),
+    table("cosignatures", "titti", READ_COSIGNATURES, WRITE_COSIGNATURES),
+    table("witnessed", "tibti", READ_WITNESSED, WRITE_WITNESSED),
     table("payloads", "ibti", READ_PAYLOADS, WRITE_PAYLOADS),
     table("idempotency", "tttbiti", READ_IDEMPOTENCY, WRITE_IDEMPOTENCY),
     table("catalog_works", "tttttttiii", READ_CATALOG_WORKS, WRITE_CATALOG_WORKS),

@@ -1,0 +1,264 @@
+//! Our checkpoints go to witnesses (C2SP `tlog-witness`), and what they cosign is kept and served with the checkpoint.
+//!
+//! Nothing waits for a witness. Each is asked by a task of its own, one request at a time, at intervals; one that is slow,
+//! broken or lies is asked less and less often, and nothing of it is believed that its key did not sign.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, StatusCode, redirect};
+use tokio::task::JoinSet;
+
+use super::failure::Failure;
+use super::node::Registry;
+use super::published::{self, LogName};
+use crate::log::checkpoint::{CheckpointError, CosignerKey, KeyError, parse_size};
+use crate::store::cosignatures::{self, Cosignature};
+
+/// How long a witness may take for one answer.
+const ANSWER: Duration = Duration::from_secs(10);
+/// The longest answer that is read, in bytes: far more than a few signature lines.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+/// How long a witness that fails is left alone at most.
+const MAX_PAUSE: Duration = Duration::from_mins(5);
+/// By how many seconds the clock of a witness may be ahead.
+const MAX_AHEAD_S: u64 = 3_600;
+/// The media type of the size that a witness answers with 409.
+const SIZE_TYPE: &str = "text/x.tlog.size";
+
+/// A witness that is asked: its key, and the URL under which it takes checkpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WitnessSettings {
+    /// Its public key.
+    pub key: CosignerKey,
+    /// The prefix of its URL, without a slash at the end.
+    pub url: String,
+}
+
+/// Text that is no witness.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WitnessSettingsError {
+    /// The key.
+    #[error("`{0}` is not the key of a witness: {1}")]
+    Key(String, KeyError),
+    /// The URL.
+    #[error("`{0}` is not an `http` or `https` URL without a query")]
+    Url(String),
+}
+
+impl WitnessSettings {
+    /// A witness from the texts of its key and its URL.
+    pub fn new(key: &str, url: &str) -> Result<Self, WitnessSettingsError> {
+        let known =
+            CosignerKey::from_str(key).map_err(|error| WitnessSettingsError::Key(key.to_owned(), error))?;
+        let fits = url::Url::parse(url).is_ok_and(|parsed| {
+            matches!(parsed.scheme(), "http" | "https")
+                && parsed.has_host()
+                && parsed.query().is_none()
+                && parsed.fragment().is_none()
+        });
+        if !fits {
+            return Err(WitnessSettingsError::Url(url.to_owned()));
+        }
+        Ok(Self { key: known, url: url.trim_end_matches('/').to_owned() })
+    }
+}
+
+/// Why a witness cosigned nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum NoCosignature {
+    /// It can't be reached, or took too long.
+    #[error("it does not answer: {0}")]
+    Unreachable(String),
+    /// It refuses, or speaks another protocol.
+    #[error("it answers {0}")]
+    Status(u16),
+    /// The answer is too long, or has not its form.
+    #[error("its answer can't be read")]
+    Unreadable,
+    /// What it answers bears no good signature of its key.
+    #[error("its answer is not believed: {0}")]
+    Unbelieved(CheckpointError),
+    /// The cosignature is of a time that is to come.
+    #[error("its cosignature is of a time to come, {0} seconds since 1970")]
+    Ahead(u64),
+    /// It saw a larger checkpoint of this log than there is: another history, or an older copy of the database here.
+    #[error("it has seen {seen} entries of a log that has {size} here: look for another history at once")]
+    Beyond {
+        /// What it has seen.
+        seen: u64,
+        /// What is published here.
+        size: u64,
+    },
+    /// This node.
+    #[error(transparent)]
+    Registry(#[from] Failure),
+}
+
+impl From<reqwest::Error> for NoCosignature {
+    fn from(error: reqwest::Error) -> Self {
+        // Not the URL: it may hold what is nobody's business.
+        Self::Unreachable(error.without_url().to_string())
+    }
+}
+
+impl From<crate::store::StoreError> for NoCosignature {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Registry(error.into())
+    }
+}
+
+/// A witness as it is asked.
+#[derive(Clone, Debug)]
+pub struct WitnessClient {
+    settings: WitnessSettings,
+    client: Client,
+}
+
+enum Answer {
+    Lines(String),
+    Seen(u64),
+}
+
+impl WitnessClient {
+    /// A client that follows no redirect, uses no proxy and does not wait long.
+    ///
+    /// # Errors
+    /// When TLS can't be set up.
+    pub fn new(settings: WitnessSettings) -> Result<Self, NoCosignature> {
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(ANSWER)
+            .timeout(ANSWER)
+            .build()?;
+        Ok(Self { settings, client })
+    }
+
+    async fn send(&self, old: u64, proof: &[String], note: &str) -> Result<Answer, NoCosignature> {
+        let proof: String = proof.iter().flat_map(|line| [line, "\n"]).collect();
+        let body = format!("old {old}\n{proof}\n{note}");
+        let url = format!("{}/add-checkpoint", self.settings.url);
+        let mut answer = self.client.post(url).body(body).send().await?;
+        let status = answer.status();
+        let is_size = answer.headers().get(CONTENT_TYPE).is_some_and(|value| value == SIZE_TYPE);
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > MAX_ANSWER_BYTES {
+                return Err(NoCosignature::Unreadable);
+            }
+        }
+        let text = String::from_utf8(bytes).map_err(|_| NoCosignature::Unreadable)?;
+        match status {
+            StatusCode::OK => Ok(Answer::Lines(text)),
+            StatusCode::CONFLICT if is_size => {
+                let size = text.strip_suffix('\n').and_then(parse_size);
+                size.map(Answer::Seen).ok_or(NoCosignature::Unreadable)
+            }
+            other => Err(NoCosignature::Status(other.as_u16())),
+        }
+    }
+}
+
+impl Registry {
+    /// Asks this witness for what it has not cosigned of the act log and of this node's journal; how many cosignatures that
+    /// gave.
+    ///
+    /// # Errors
+    /// With the first one that it did not give.
+    pub async fn ask_witness(&self, witness: &WitnessClient) -> Result<usize, NoCosignature> {
+        let mut given = 0;
+        for log in [LogName::acts(), LogName::journal(&self.settings().node)] {
+            match published::head(self, &log).await {
+                // A journal that is not begun.
+                Err(Failure::NotFound) => {}
+                Err(error) => return Err(error.into()),
+                Ok(head) if head.size == 0 => {}
+                Ok(head) => given += usize::from(self.ask_about(witness, &log, head.size).await?),
+            }
+        }
+        Ok(given)
+    }
+
+    async fn ask_about(
+        &self,
+        witness: &WitnessClient,
+        log: &LogName,
+        size: u64,
+    ) -> Result<bool, NoCosignature> {
+        let key = &witness.settings.key;
+        let mut old = cosignatures::last(self.db(), log.stored(), &key.to_string()).await?.unwrap_or(0);
+        if old >= size {
+            return Ok(false);
+        }
+        let note = published::signed_note(self, log, size).await?;
+        // Once more where it remembers another checkpoint than we do.
+        for _ in 0..2 {
+            let proof = published::consistency(self, log, old, size).await?;
+            let proof: Vec<String> = proof.iter().map(|hash| BASE64.encode(hash.as_ref())).collect();
+            match witness.send(old, &proof, &note).await? {
+                Answer::Seen(seen) if seen > size => return Err(NoCosignature::Beyond { seen, size }),
+                Answer::Seen(seen) => old = seen,
+                Answer::Lines(lines) => {
+                    let found = key.find(note.as_bytes(), &lines);
+                    let (line, at_s) = found.map_err(NoCosignature::Unbelieved)?;
+                    let now_s = u64::try_from(self.clock().now_ms() / 1_000).unwrap_or_default();
+                    if at_s > now_s.saturating_add(MAX_AHEAD_S) {
+                        return Err(NoCosignature::Ahead(at_s));
+                    }
+                    let (log, witness) = (log.stored().to_owned(), key.to_string());
+                    let mut tx = self.db().begin().await?;
+                    cosignatures::put(&mut tx, &Cosignature { log, size, witness, line, at_s }).await?;
+                    tx.commit().await?;
+                    return Ok(true);
+                }
+            }
+        }
+        Err(NoCosignature::Status(StatusCode::CONFLICT.as_u16()))
+    }
+
+    /// Asks these witnesses at this interval, each in a task of its own, until the set is dropped.
+    ///
+    /// # Errors
+    /// When TLS can't be set up.
+    pub fn watched_by(
+        &self,
+        witnesses: Vec<WitnessSettings>,
+        interval: Duration,
+    ) -> Result<JoinSet<()>, NoCosignature> {
+        let mut tasks = JoinSet::new();
+        for settings in witnesses {
+            let client = WitnessClient::new(settings)?;
+            tasks.spawn(keep_asking(self.clone(), client, interval));
+        }
+        Ok(tasks)
+    }
+}
+
+async fn keep_asking(registry: Registry, witness: WitnessClient, interval: Duration) {
+    let name = witness.settings.key.name().to_owned();
+    let (mut pause, mut failed) = (interval, false);
+    loop {
+        tokio::time::sleep(pause).await;
+        match registry.ask_witness(&witness).await {
+            Ok(given) => {
+                if failed {
+                    tracing::info!(target: "kyodaku::witness", witness = name, given, "the witness cosigns again");
+                }
+                (pause, failed) = (interval, false);
+            }
+            Err(error) => {
+                pause = pause.saturating_mul(2).min(MAX_PAUSE).max(interval);
+                failed = true;
+                if matches!(error, NoCosignature::Beyond { .. }) {
+                    tracing::error!(target: "kyodaku::witness", witness = name, %error, "the witness has seen another log");
+                } else {
+                    tracing::warn!(target: "kyodaku::witness", witness = name, %error, "the witness did not cosign");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The registry asks witnesses, and goes on whatever they do.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::response::IntoResponse;
+use axum::routing::post;
+use kyodaku::log::checkpoint::{Cosigner, VerifierKey};
+use kyodaku::registry::witnesses::{NoCosignature, WitnessClient, WitnessSettings};
+use kyodaku::store::Db;
+use serde_json::{Value, json};
+
+use super::{NAME, cosigner, serve, serve_witness, witness};
+use crate::world::actors::Stage;
+use crate::world::{World, both};
+
+fn client(url: &str) -> WitnessClient {
+    WitnessClient::new(WitnessSettings::new(&cosigner().public().to_string(), url).unwrap()).unwrap()
+}
+
+async fn keys(stage: &Stage) -> Vec<VerifierKey> {
+    let logs: Value = stage.nobody.get("/logs").await.json();
+    let keys =
+        logs["items"].as_array().unwrap().iter().map(|log| log["keys"][0]["verifier_key"].as_str().unwrap());
+    keys.map(|key| key.parse().unwrap()).collect()
+}
+
+async fn checkpoint(stage: &Stage, path: &str) -> String {
+    let answer = stage.nobody.get(path).await;
+    assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    String::from_utf8(answer.body.to_vec()).unwrap()
+}
+
+/// A state of a witness beside the world's.
+async fn state(world: &World) -> Db {
+    let url = format!("sqlite:{}", world.folder.path().join("witness.db").display());
+    Db::connect_sized(&url, 2).await.unwrap()
+}
+
+both!(what_a_witness_cosigns_is_served_with_the_checkpoint, async |world: World| {
+    let stage = world.stage().await;
+    let developer = stage.developer("Kasane Labs").await;
+    let item = json!({ "keys": [{ "type": "url", "value": "https://hoshikuzu.example/1" }] });
+    let check = json!({ "context": { "uses": ["search"] }, "items": [item] });
+    assert_eq!(developer.post("/v1/checks", &check).await.status, 200);
+    let db = state(&world).await;
+    let url = serve_witness(witness(db.clone(), keys(&stage).await, world.clock.clone())).await;
+    let asked = client(&url);
+    assert_eq!(stage.nobody.get("/logs/acts/checkpoint?cosigned=true").await.problem(), "not_found");
+    assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 2, "the act log and the journal");
+    assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 0, "nothing is new");
+    for log in ["acts", "checks-a"] {
+        let path = format!("/logs/{log}/checkpoint");
+        let note = checkpoint(&stage, &path).await;
+        let lines = note.rsplit_once("\n\n").unwrap().1;
+        assert_eq!(lines.lines().count(), 2, "{note}");
+        cosigner().public().find(note.as_bytes(), lines).unwrap();
+        assert_eq!(checkpoint(&stage, &format!("{path}?cosigned=true")).await, note);
+        let size = note.lines().nth(1).unwrap();
+        assert_eq!(checkpoint(&stage, &format!("/logs/{log}/checkpoints/{size}")).await, note);
+    }
+    // A newer one is served before it is cosigned, and the older one stays.
+    let before = checkpoint(&stage, "/logs/acts/checkpoint").await;
+    stage.holder("Hoshikuzu Press").await;
+    let newest = checkpoint(&stage, "/logs/acts/checkpoint").await;
+    assert_eq!(newest.rsplit_once("\n\n").unwrap().1.lines().count(), 1);
+    assert_eq!(checkpoint(&stage, "/logs/acts/checkpoint?cosigned=true").await, before);
+    assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 1);
+    let file = checkpoint(&stage, "/logs/acts/proofs/file?index=0").await;
+    assert!(file.contains(&format!("\u{2014} {NAME} ")), "{file}");
+});
+
+both!(a_witness_that_remembers_more_than_we_do_is_caught_up_with, async |world: World| {
+    let stage = world.stage().await;
+    let url = serve_witness(witness(state(&world).await, keys(&stage).await, world.clock.clone())).await;
+    let asked = client(&url);
+    stage.registry.ask_witness(&asked).await.unwrap();
+    // Another node of this registry asked it, and kept the cosignature elsewhere.
+    let text = "DELETE FROM cosignatures";
+    match stage.registry.db() {
+        Db::Sqlite { writer, .. } => sqlx::query(text).execute(writer).await.map(drop).unwrap(),
+        Db::Postgres(pool) => sqlx::query(text).execute(pool).await.map(drop).unwrap(),
+    }
+    stage.holder("Hoshikuzu Press").await;
+    assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 1);
+    assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 0);
+});
+
+/// A witness that answers so.
+async fn answering(status: u16, kind: &'static str, body: String) -> String {
+    let answer = move || async move {
+        let headers = [(CONTENT_TYPE, kind), (LOCATION, "/elsewhere")];
+        (StatusCode::from_u16(status).unwrap(), headers, body).into_response()
+    };
+    let cosigns = || async { "cosigned here" };
+    serve(
+        Router::new().route("/add-checkpoint", post(answer)).route("/elsewhere", post(cosigns).get(cosigns)),
+    )
+    .await
+}
+
+both!(nothing_of_a_broken_or_lying_witness_is_believed, async |world: World| {
+    let stage = world.stage().await;
+    let plain = "text/plain; charset=utf-8";
+    let size = stage.log_size().await;
+    let note = checkpoint(&stage, "/logs/acts/checkpoint").await;
+    let now_s = u64::try_from(world.clock.now_ms() / 1_000).unwrap();
+    let namesake = Cosigner::from_seed(NAME, &[1; 32]).unwrap().cosign(note.as_bytes(), now_s).unwrap();
+    let earlier = note.replacen(&format!("\n{size}\n"), "\n1\n", 1);
+    let of_another = cosigner().cosign(earlier.as_bytes(), now_s).unwrap();
+    let ahead = cosigner().cosign(note.as_bytes(), now_s + 86_400).unwrap();
+    let beyond = format!("{}\n", size + 1);
+    let cases = [
+        (200, plain, String::new()),
+        (200, plain, "hello\n".to_owned()),
+        (200, plain, namesake),
+        (200, plain, of_another),
+        (200, plain, ahead),
+        (200, plain, "x".repeat(1 << 20)),
+        (302, plain, String::new()),
+        (307, plain, String::new()),
+        (409, plain, beyond.clone()),
+        (409, "text/x.tlog.size", "many\n".to_owned()),
+        (409, "text/x.tlog.size", "1\n".to_owned()),
+        (409, "text/x.tlog.size", beyond),
+        (422, plain, String::new()),
+        (500, plain, String::new()),
+    ];
+    for (status, kind, body) in cases {
+        let shown = format!("{status} {kind} {body:.60}");
+        let url = answering(status, kind, body).await;
+        let error = stage.registry.ask_witness(&client(&url)).await.unwrap_err();
+        let is_alarm = matches!(error, NoCosignature::Beyond { seen, size: own } if seen == own + 1);
+        assert_eq!(
+            is_alarm,
+            shown.starts_with(&format!("409 text/x.tlog.size {}", size + 1)),
+            "{shown}: {error}"
+        );
+        assert_eq!(checkpoint(&stage, "/logs/acts/checkpoint").await, note, "{shown}");
+    }
+    assert!(matches!(
+        stage.registry.ask_witness(&client("http://127.0.0.1:1")).await,
+        Err(NoCosignature::Unreachable(_))
+    ));
+});
+
+both!(a_witness_that_never_answers_holds_up_nothing, async |world: World| {
+    let stage = world.stage().await;
+    let asked = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&asked);
+    let silent = move || async move {
+        counted.fetch_add(1, Ordering::SeqCst);
+        std::future::pending::<()>().await;
+    };
+    let url = serve(Router::new().route("/add-checkpoint", post(silent))).await;
+    let good = serve_witness(witness(state(&world).await, keys(&stage).await, world.clock.clone())).await;
+    let key = cosigner().public().to_string();
+    let silent = Cosigner::from_seed("silent.example", &[3; 32]).unwrap().public().to_string();
+    let settings = [(&silent, &url), (&key, &good)].map(|(key, url)| WitnessSettings::new(key, url).unwrap());
+    let tasks = stage.registry.watched_by(settings.to_vec(), std::time::Duration::from_millis(10)).unwrap();
+    while asked.load(Ordering::SeqCst) == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    // It is being asked, and all the others go on, the other witness too.
+    stage.holder("Hoshikuzu Press").await;
+    let size = stage.log_size().await;
+    loop {
+        let note = checkpoint(&stage, "/logs/acts/checkpoint").await;
+        assert_eq!(note.lines().nth(1).unwrap(), size.to_string());
+        if note.contains(&format!("\u{2014} {NAME} ")) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    drop(tasks);
+});
+
+#[test]
+fn a_setting_that_names_no_witness_is_refused() {
+    let key = cosigner().public().to_string();
+    for (key, url) in [
+        ("witness.example", "https://witness.example"),
+        (key.as_str(), "witness.example"),
+        (key.as_str(), "ftp://witness.example"),
+        (key.as_str(), "https://witness.example/?q"),
+        (key.as_str(), "https://witness.example/#x"),
+        (key.as_str(), "https://"),
+    ] {
+        assert!(WitnessSettings::new(key, url).is_err(), "{key} {url}");
+    }
+    let good = WitnessSettings::new(&key, "https://witness.example/w1/").unwrap();
+    assert_eq!(good.url, "https://witness.example/w1");
+}
