@@ -16,6 +16,7 @@ mod explain;
 mod import;
 mod lock;
 mod logging;
+mod monitor;
 mod output;
 mod rebuild;
 mod restore;
@@ -96,6 +97,7 @@ enum Command {
     Restore(restore::Args),
     Rebuild(rebuild::Args),
     Witness(witness::Args),
+    Monitor(monitor::Args),
     Completions(completions::Args),
 }
 
@@ -121,6 +123,7 @@ pub fn main() -> ExitCode {
         Command::Backup(args) => on_runtime(backup::run(args)),
         Command::Restore(args) => on_runtime(restore::run(args)),
         Command::Rebuild(args) => on_runtime(rebuild::run(args)),
+        Command::Monitor(args) => on_runtime(monitor::run(args)),
         Command::Witness(args) => on_runtime(witness::run(args)),
     };
     match ended {

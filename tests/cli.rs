@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod fake;
 pub(crate) mod import;
+mod monitor;
 mod rebuild;
 pub(crate) mod serve;
 mod witness;

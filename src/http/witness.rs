@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+use super::extract::ValidPath;
 use crate::registry::witness::{MAX_REQUEST_BYTES, Refused, Witness};
 
 /// How long a request may take, its arrival included.
@@ -22,7 +23,6 @@ pub fn router(witness: Arc<Witness>) -> Router {
     Router::new()
         .route("/add-checkpoint", post(add_checkpoint))
         .route("/{origin_hash}/checkpoint", get(checkpoint))
-        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .layer(from_fn(in_time))
         .with_state(witness)
 }
@@ -41,7 +41,14 @@ fn text(status: StatusCode, kind: &'static str, body: String) -> Response {
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Bytes) -> Response {
+async fn add_checkpoint(State(witness): State<Arc<Witness>>, request: Request) -> Response {
+    let Ok(body) = to_bytes(request.into_body(), MAX_REQUEST_BYTES).await else {
+        return text(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            PLAIN,
+            "the request is too long, or broke off\n".to_owned(),
+        );
+    };
     // Whoever goes away does not stop it between the state and the answer.
     let asked = tokio::spawn(async move { witness.add_checkpoint(&body).await });
     let refused = match asked.await {
@@ -72,7 +79,10 @@ async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Bytes) -> Res
     text(status, PLAIN, format!("{refused}\n"))
 }
 
-async fn checkpoint(State(witness): State<Arc<Witness>>, Path(origin_hash): Path<String>) -> Response {
+async fn checkpoint(
+    State(witness): State<Arc<Witness>>,
+    ValidPath(origin_hash): ValidPath<String>,
+) -> Response {
     match witness.checkpoint(&origin_hash).await {
         Ok(Some(note)) => text(StatusCode::OK, PLAIN, note),
         Ok(None) => text(StatusCode::NOT_FOUND, PLAIN, "nothing is cosigned of such a log\n".to_owned()),

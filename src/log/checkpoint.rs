@@ -130,6 +130,20 @@ impl Checkpoint {
     }
 }
 
+/// Believes a checkpoint that one of the keys signed, and in which no signature that claims one of them is false. All keys are
+/// of one log.
+pub fn verify_by_any(note: &[u8], keys: &[VerifierKey]) -> Result<Checkpoint, CheckpointError> {
+    let mut believed = Err(CheckpointError::Unsigned);
+    for key in keys {
+        match Checkpoint::parse_and_verify(note, key) {
+            Err(CheckpointError::Unsigned) => {}
+            Ok(checkpoint) => believed = Ok(checkpoint),
+            Err(error) => return Err(error),
+        }
+    }
+    believed
+}
+
 /// Which log a signed note claims to be a checkpoint of: its first line. Nothing is verified.
 pub fn claimed_origin(note: &[u8]) -> Result<&str, CheckpointError> {
     let (text, _) = note::split(note)?;

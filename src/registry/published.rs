@@ -320,7 +320,7 @@ pub async fn party_entries(
 ) -> Result<Vec<StoredEntry>, Failure> {
     let published = registry.tree().await?.size;
     let org = by.actor().org().to_string();
-    Ok(catalogue::party_entries(registry.db(), &org, from..published, rows).await?)
+    Ok(catalogue::party_entries(registry.db(), &org, from.min(published)..published, rows).await?)
 }
 
 /// One entry of the act log: for a party to it, an auditor who may read the log, and the registrar.

@@ -9,7 +9,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use super::keys::{SigningKeyError, cosigner};
 use crate::clock::Clock;
 use crate::log::checkpoint::{
-    Checkpoint, CheckpointError, Cosigner, NOT_EMPTY, VerifierKey, claimed_origin, parse_size,
+    Checkpoint, CheckpointError, Cosigner, NOT_EMPTY, VerifierKey, claimed_origin, parse_size, verify_by_any,
 };
 use crate::log::digest::sha256;
 use crate::log::merkle::{Hash, TreeHead};
@@ -146,7 +146,7 @@ impl Witness {
         };
         let origin = claimed_origin(request.note).map_err(malformed)?;
         let keys = self.logs.get(origin).ok_or(Refused::Unknown)?;
-        let checkpoint = verified(request.note, keys).map_err(|error| match error {
+        let checkpoint = verify_by_any(request.note, keys).map_err(|error| match error {
             CheckpointError::Malformed(NOT_EMPTY) => Refused::Inconsistent,
             other => malformed(other),
         })?;
@@ -202,17 +202,4 @@ impl Witness {
         }
         Ok(None)
     }
-}
-
-/// Believes a checkpoint that one of the keys signed, and in which no signature that claims one of them is false.
-fn verified(note: &[u8], keys: &[VerifierKey]) -> Result<Checkpoint, CheckpointError> {
-    let mut believed = Err(CheckpointError::Unsigned);
-    for key in keys {
-        match Checkpoint::parse_and_verify(note, key) {
-            Err(CheckpointError::Unsigned) => {}
-            Ok(checkpoint) => believed = Ok(checkpoint),
-            Err(error) => return Err(error),
-        }
-    }
-    believed
 }

@@ -89,15 +89,21 @@ both!(a_witness_that_remembers_more_than_we_do_is_caught_up_with, async |world: 
     assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 0);
 });
 
-/// A witness that answers so.
-async fn answering(status: u16, kind: &'static str, body: String) -> String {
+/// A witness that answers so, and that nobody may follow where it leads: that is counted.
+async fn answering(status: u16, kind: &'static str, body: String, followed: &Arc<AtomicU64>) -> String {
     let answer = move || async move {
         let headers = [(CONTENT_TYPE, kind), (LOCATION, "/elsewhere")];
         (StatusCode::from_u16(status).unwrap(), headers, body).into_response()
     };
-    let cosigns = || async { "cosigned here" };
+    let counted = Arc::clone(followed);
+    let cosigns = move || async move {
+        counted.fetch_add(1, Ordering::SeqCst);
+        "cosigned here"
+    };
     serve(
-        Router::new().route("/add-checkpoint", post(answer)).route("/elsewhere", post(cosigns).get(cosigns)),
+        Router::new()
+            .route("/add-checkpoint", post(answer))
+            .route("/elsewhere", post(cosigns.clone()).get(cosigns)),
     )
     .await
 }
@@ -129,9 +135,10 @@ both!(nothing_of_a_broken_or_lying_witness_is_believed, async |world: World| {
         (422, plain, String::new()),
         (500, plain, String::new()),
     ];
+    let followed = Arc::new(AtomicU64::new(0));
     for (status, kind, body) in cases {
         let shown = format!("{status} {kind} {body:.60}");
-        let url = answering(status, kind, body).await;
+        let url = answering(status, kind, body, &followed).await;
         let error = stage.registry.ask_witness(&client(&url)).await.unwrap_err();
         let is_alarm = matches!(error, NoCosignature::Beyond { seen, size: own } if seen == own + 1);
         assert_eq!(
@@ -141,6 +148,7 @@ both!(nothing_of_a_broken_or_lying_witness_is_believed, async |world: World| {
         );
         assert_eq!(checkpoint(&stage, "/logs/acts/checkpoint").await, note, "{shown}");
     }
+    assert_eq!(followed.load(Ordering::SeqCst), 0, "a redirect was followed");
     assert!(matches!(
         stage.registry.ask_witness(&client("http://127.0.0.1:1")).await,
         Err(NoCosignature::Unreachable(_))

@@ -161,6 +161,21 @@ both!(each_reason_not_to_cosign_has_its_answer, async |world: World| {
     assert!(!kept.note.contains("log.example/other"), "what others signed is not passed on: {}", kept.note);
 });
 
+both!(of_two_keys_of_a_log_either_is_enough_and_neither_may_be_false, async |world: World| {
+    let log = Log::new("a");
+    let second = CheckpointSigner::from_seed(ORIGIN, &[0x33; 32]).unwrap();
+    let keys = [log.signer.verifier_key().clone(), second.verifier_key().clone()];
+    let router = router(witness(world.db().await, keys, world.clock.clone()));
+    let by_second = |size| second.sign(&Checkpoint::new(ORIGIN, log.tree(size).0)).unwrap();
+    let lines = |note: &str| note.split_once("\n\n").unwrap().1.to_owned();
+    let with_false = format!("{}{}", log.note(5), lines(&by_second(6)));
+    assert_eq!(post(&router, format!("old 0\n\n{with_false}")).await.0, 403);
+    assert_eq!(post(&router, format!("old 0\n\n{}", by_second(5))).await.0, 200);
+    let both = format!("{}{}", log.note(6), lines(&by_second(6)));
+    assert_eq!(post(&router, format!("old 5\n{}\n{both}", log.proof(5, 6))).await.0, 200);
+    assert_eq!(post(&router, log.request(6, 8)).await.0, 200);
+});
+
 /// `signed_note` signs what our own signer refuses: a checkpoint of nothing with the root of something.
 #[test]
 fn the_empty_log_has_one_root() {

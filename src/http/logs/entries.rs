@@ -1,13 +1,14 @@
 //! The entries of the act log, for those whom they concern.
 
 use axum::extract::State;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use validator::Validate;
 
-use super::Paged;
+use super::{Count, Paged};
 use crate::http::app::App;
 use crate::http::extract::{ValidPath, ValidQuery};
 use crate::http::gate::{Access, Scope};
-use crate::http::page::Page;
+use crate::http::page::{Limit, Page};
 use crate::http::problem::Problem;
 use crate::http::reply::Reply;
 use crate::http::routes::Route;
@@ -39,14 +40,25 @@ impl Line {
     }
 }
 
+#[derive(Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    #[serde(default)]
+    limit: Limit,
+    cursor: Option<String>,
+    from: Option<Count>,
+}
+
 /// `GET /v1/entries`.
 async fn list(
     State(app): State<App>,
     by: Verified,
-    ValidQuery(asked): ValidQuery<Paged>,
+    ValidQuery(Asked { limit, cursor, from }): ValidQuery<Asked>,
 ) -> Result<Reply, Problem> {
-    let from: Option<u64> = asked.place("listEntries")?;
-    let found = published::party_entries(app.registry(), &by, from.unwrap_or(0), asked.rows()).await?;
+    let asked = Paged { limit, cursor };
+    let begin = from.map_or(0, |Count(from)| from);
+    let from = asked.place("listEntries")?.unwrap_or(begin);
+    let found = published::party_entries(app.registry(), &by, from, asked.rows()).await?;
     let page = Page::cut(found, asked.limit, "listEntries", |last| last.index + 1)?;
     let items: Vec<Line> = page.items.into_iter().map(Line::of).collect::<Result<_, _>>()?;
     Reply::ok(&Page { items, next: page.next })
