@@ -24,6 +24,12 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // Where a test fails, what the server said of it is all that there is.
+        if std::thread::panicking() {
+            let said: Vec<String> = self.lines.try_iter().collect();
+            let last = said.len().saturating_sub(40);
+            eprintln!("the server said at last:\n{}", said[last..].join("\n"));
+        }
     }
 }
 

@@ -31,8 +31,9 @@ impl Remote {
         }
         let [out, errors] = files;
         let child = command.stdout(Stdio::from(out)).stderr(Stdio::from(errors)).spawn().unwrap();
-        let mut remote =
-            Self { url: String::new(), said, http: reqwest::Client::new(), server: Server::of(child) };
+        // A connection each: one that is kept may be closed by the server at the moment it is used again.
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().unwrap();
+        let mut remote = Self { url: String::new(), said, http, server: Server::of(child) };
         for _ in 0..1_200 {
             let text = std::fs::read_to_string(&remote.said[1]).unwrap();
             if let Some((_, rest)) = text.split_once("listening on http://") {
@@ -44,6 +45,18 @@ impl Remote {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("the server does not listen: {}", std::fs::read_to_string(&remote.said[1]).unwrap());
+    }
+
+    /// Sends a request, and again while it is told to come again: a busy machine is no answer to any question here.
+    pub(super) async fn patiently(&self, request: reqwest::RequestBuilder) -> reqwest::Response {
+        for _ in 0..60 {
+            let answer = request.try_clone().unwrap().send().await.unwrap();
+            if answer.status() != 503 {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        panic!("the server is busy for a minute");
     }
 
     /// Sends JSON and gives the status and the answer; `Null` where there is no JSON.
@@ -62,7 +75,7 @@ impl Remote {
         if !body.is_null() {
             request = request.json(body);
         }
-        let answer = request.send().await.unwrap();
+        let answer = self.patiently(request).await;
         (answer.status().as_u16(), answer.json().await.unwrap_or_default())
     }
 
@@ -85,7 +98,7 @@ impl Remote {
         if let Some((name, secret)) = basic {
             request = request.basic_auth(name, Some(secret));
         }
-        let answer = request.body(serde_urlencoded::to_string(fields).unwrap()).send().await.unwrap();
+        let answer = self.patiently(request.body(serde_urlencoded::to_string(fields).unwrap())).await;
         (answer.status().as_u16(), answer.json().await.unwrap_or_default())
     }
 
@@ -107,5 +120,17 @@ impl Remote {
     /// Asks the server to stop, and waits until it has.
     pub(super) fn stop(&mut self) {
         assert_eq!(self.server.stop(), 0);
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let said = std::fs::read_to_string(&self.said[1]).unwrap_or_default();
+            let said: Vec<&str> =
+                said.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).collect();
+            let last = said.len().saturating_sub(40);
+            eprintln!("the server warned at last:\n{}", said[last..].join("\n"));
+        }
     }
 }

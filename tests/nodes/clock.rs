@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -54,11 +55,24 @@ fn in_days(rig: &Rig, days: i64) -> String {
 type Callers = (Caller, Caller);
 
 async fn ask((holder, developer): &Callers, server: &Server, work: &Work) -> (Reply, Reply, Reply) {
-    let check = developer.post(&format!("{}/v1/checks", server.url), &check_body(work)).await;
-    let grants = format!("{}/v1/grants", server.url);
-    let act = holder.try_post(&grants, &grant(&work.id), &fresh_key()).await.unwrap();
-    let ready = holder.get(&format!("{}/readyz", server.url)).await;
+    let (checks, grants) = (format!("{}/v1/checks", server.url), format!("{}/v1/grants", server.url));
+    let (asked, granted, key) = (check_body(work), grant(&work.id), fresh_key());
+    let check = patiently(|| developer.post(&checks, &asked)).await;
+    let act = patiently(async || holder.try_post(&grants, &granted, &key).await.unwrap()).await;
+    let ready = patiently(async || holder.get(&format!("{}/readyz", server.url)).await).await;
     (check, act, ready)
+}
+
+/// Asks again while the machine is busy, which is told without a reason.
+async fn patiently(ask: impl AsyncFn() -> Reply) -> Reply {
+    for _ in 0..120 {
+        let reply = ask().await;
+        if reply.status != 503 || reply.body["detail"].is_string() {
+            return reply;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    panic!("the server is busy for a minute");
 }
 
 /// Nothing is answered, and it is said why.
