@@ -20,9 +20,16 @@ struct Marks {
     raised: Option<Instant>,
 }
 
+/// A head that is marked, and the moment before it was read: everything acknowledged until then is in it.
+#[derive(Clone, Copy)]
+struct Told {
+    head: TreeHead,
+    read: Instant,
+}
+
 /// What this node has told everybody of the journals.
 pub(in crate::registry) struct Publisher {
-    known: RwLock<HashMap<String, TreeHead>>,
+    known: RwLock<HashMap<String, Told>>,
     marks: Mutex<Marks>,
 }
 
@@ -32,7 +39,7 @@ impl Publisher {
         Self { known: RwLock::default(), marks: Mutex::new(Marks { high_water, raised: None }) }
     }
 
-    fn known(&self, log: &str) -> Option<TreeHead> {
+    fn known(&self, log: &str) -> Option<Told> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(log).copied()
     }
 
@@ -46,20 +53,27 @@ impl Publisher {
         db: &Db,
         logs: &[&str],
     ) -> Result<Vec<Option<TreeHead>>, Failure> {
+        let asked = stopwatch();
         let now = read(db, logs).await?;
         if self.are_known(logs, &now) {
             return Ok(now);
         }
         let mut marks = self.marks.lock().await;
+        // One mark serves all who waited for it, however fast the journals grow.
+        if let Some(told) = self.told_since(logs, asked) {
+            return Ok(told);
+        }
         if let Some(left) = marks.raised.and_then(|raised| PAUSE.checked_sub(raised.elapsed())) {
             tokio::time::sleep(left).await;
         }
         // Whoever waited is told what is there by then.
+        let begun = stopwatch();
         let now = read(db, logs).await?;
         let mut news = Vec::new();
         for (log, head) in logs.iter().zip(&now) {
             let Some(head) = *head else { continue };
-            let before = self.known(log).or(marks.high_water.mark(log)).unwrap_or(TreeHead::EMPTY);
+            let before = self.known(log).map(|told| told.head).or(marks.high_water.mark(log));
+            let before = before.unwrap_or(TreeHead::EMPTY);
             refuse_other(db, log, before, head).await?;
             news.push((*log, head));
         }
@@ -70,12 +84,19 @@ impl Publisher {
             refuse_other(db, log, marks.high_water.mark(log).unwrap_or(TreeHead::EMPTY), *head).await?;
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.extend(news.into_iter().map(|(log, head)| (log.to_owned(), head)));
+        known.extend(news.into_iter().map(|(log, head)| (log.to_owned(), Told { head, read: begun })));
         Ok(now)
     }
 
     fn are_known(&self, logs: &[&str], now: &[Option<TreeHead>]) -> bool {
-        logs.iter().zip(now).all(|(log, head)| head.is_none() || *head == self.known(log))
+        let is_known = |log: &str, head| self.known(log).is_some_and(|told| told.head == head);
+        logs.iter().zip(now).all(|(log, head)| head.is_none_or(|head| is_known(log, head)))
+    }
+
+    /// What is marked of all of these, if it was read after this moment.
+    fn told_since(&self, logs: &[&str], asked: Instant) -> Option<Vec<Option<TreeHead>>> {
+        let told = |log: &&str| self.known(log).filter(|told| told.read >= asked).map(|told| Some(told.head));
+        logs.iter().map(told).collect()
     }
 }
 
