@@ -188,3 +188,19 @@ both!(a_key_or_token_of_one_registry_is_nothing_in_the_other, async |world: Worl
     }
     assert_eq!(client.get("/v1/me").await.status, 200);
 });
+
+both!(no_cache_takes_its_logs_for_those_of_the_real_one, async |world: World| {
+    let beside = World::new(world.engine).await;
+    let stage = stage(&world, &beside).await;
+    let developer = stage.developer("Kasane Labs").await;
+    let (_, client) = test_key(&stage, &developer).await;
+    let tile = "/logs/acts/tile/0/000.p/1";
+    let (real, test) = (stage.nobody.get(tile).await, client.get(tile).await);
+    assert_eq!((real.status.as_u16(), test.status.as_u16()), (200, 200));
+    assert_ne!(real.body, test.body);
+    assert_eq!(real.headers["cache-control"], "public, max-age=31536000, immutable");
+    assert_eq!(test.headers["cache-control"], "no-store");
+    for answer in [real, test] {
+        assert_eq!(answer.headers["vary"], "authorization");
+    }
+});

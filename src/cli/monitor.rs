@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[command(flatten)]
     eye: EyeArgs,
     /// A public key of the log, `name+id+base64`, from somebody you trust; as often as there are keys
-    #[arg(long = "log", value_name = "KEY", required = true, value_parser = key)]
+    #[arg(long = "log", value_name = "KEY", required = true)]
     keys: Vec<VerifierKey>,
     /// The folder in which checkpoints are kept
     #[arg(long, value_name = "FOLDER", default_value = "kyodaku-monitor")]
@@ -43,10 +43,6 @@ pub(super) struct Args {
     /// The id of a work, an organization or anything else: entries that name it are told, of those that the API key may list
     #[arg(long, value_name = "ID")]
     watch: Vec<String>,
-}
-
-fn key(text: &str) -> Result<VerifierKey, String> {
-    text.parse().map_err(|error: crate::log::checkpoint::KeyError| error.to_string())
 }
 
 /// Something is wrong with the log.

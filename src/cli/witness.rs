@@ -20,7 +20,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     name: String,
     /// The public key of a log that is watched, `name+id+base64`; as often as there are keys
-    #[arg(long = "log", value_name = "KEY", required = true, value_parser = key)]
+    #[arg(long = "log", value_name = "KEY", required = true)]
     logs: Vec<VerifierKey>,
     /// The address and port to listen on
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8090")]
@@ -28,10 +28,6 @@ pub(super) struct Args {
     /// The folder of its key and of what it has cosigned
     #[arg(long, value_name = "FOLDER", default_value = "kyodaku-witness")]
     data_dir: PathBuf,
-}
-
-fn key(text: &str) -> Result<VerifierKey, String> {
-    text.parse().map_err(|error: crate::log::checkpoint::KeyError| error.to_string())
 }
 
 pub(super) async fn run(args: Args) -> Outcome {

@@ -1,10 +1,11 @@
 //! Two faces at one address: a key or token of the sandbox is answered by the sandbox, everything else by the real registry.
 //!
-//! Every answer of the sandbox bears the header `Kyodaku-Sandbox: true`, so that nobody takes it for a permission.
+//! Every answer of the sandbox bears the header `Kyodaku-Sandbox: true`, so that nobody takes it for a permission, and no cache
+//! keeps it: what is public of the real registry stands at the same address.
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use data_encoding::BASE64URL_NOPAD;
@@ -29,11 +30,16 @@ pub fn faces(app: &App) -> Router {
     let Some(sandbox) = app.sandbox() else { return live };
     let signers = oauth::signing_keys(sandbox.registry());
     let mark = SetResponseHeaderLayer::overriding(MARK, HeaderValue::from_static("true"));
-    let sandbox = router(sandbox, table()).layer(mark);
-    Router::new().fallback(async move |request: Request| -> Response {
-        let face = if is_test(request.headers(), &signers) { sandbox } else { live };
-        face.oneshot(request).await.unwrap_or_else(|never| match never {})
-    })
+    let unkept = SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let sandbox = router(sandbox, table()).layer(mark).layer(unkept);
+    // What a cache keeps of the real one is no answer to whoever shows a key of the sandbox.
+    let by_key = SetResponseHeaderLayer::appending(VARY, HeaderValue::from_static("authorization"));
+    Router::new()
+        .fallback(async move |request: Request| -> Response {
+            let face = if is_test(request.headers(), &signers) { sandbox } else { live };
+            face.oneshot(request).await.unwrap_or_else(|never| match never {})
+        })
+        .layer(by_key)
 }
 
 /// Whether it shows a key of the sandbox, or a token that the sandbox signed, as far as its form tells.

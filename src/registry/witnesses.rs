@@ -43,8 +43,8 @@ pub enum WitnessSettingsError {
     /// The key.
     #[error("`{0}` is not the key of a witness: {1}")]
     Key(String, KeyError),
-    /// The URL.
-    #[error("`{0}` is not an `http` or `https` URL without a query")]
+    /// The URL of the witness with this key. It is not told itself: a password may stand in it.
+    #[error("the URL of `{0}` is not an `http` or `https` URL without a user, a password and a query")]
     Url(String),
 }
 
@@ -56,11 +56,14 @@ impl WitnessSettings {
         let fits = url::Url::parse(url).is_ok_and(|parsed| {
             matches!(parsed.scheme(), "http" | "https")
                 && parsed.has_host()
+                // Settings are shown to people.
+                && parsed.username().is_empty()
+                && parsed.password().is_none()
                 && parsed.query().is_none()
                 && parsed.fragment().is_none()
         });
         if !fits {
-            return Err(WitnessSettingsError::Url(url.to_owned()));
+            return Err(WitnessSettingsError::Url(key.to_owned()));
         }
         Ok(Self { key: known, url: url.trim_end_matches('/').to_owned() })
     }

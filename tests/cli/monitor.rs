@@ -69,7 +69,11 @@ impl Liar {
             let hashes: Vec<String> = proof.iter().map(|hash| BASE64.encode(&hash.0)).collect();
             Ok::<_, StatusCode>(json!({ "old": old, "new": new, "hashes": hashes }).to_string())
         };
+        // The same page, and always one more.
+        let entries =
+            async || json!({ "items": [{ "index": 2, "entry": "{}" }], "next": "again" }).to_string();
         let router = Router::new()
+            .route("/v1/entries", get(entries))
             .route("/logs/acts/checkpoint", get(checkpoint))
             .route("/logs/acts/proofs/consistency", get(consistency))
             .with_state(liar.clone());
@@ -157,6 +161,20 @@ async fn a_log_that_stands_still_and_one_that_is_gone_are_told_apart() {
     })
     .await
     .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_tells_entries_without_an_end_is_not_listened_to() {
+    let (_, url) = Liar::begin().await;
+    let key = signer(0x5a).verifier_key().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_owned();
+    let told = tokio::task::spawn_blocking(move || {
+        look(&url, &key, &path, &["--api-key", "any", "--watch", "wrk_x"])
+    });
+    let told = told.await.unwrap();
+    assert_eq!(told.code, 69, "{}", told.err);
+    assert!(told.err.contains("not told in their order"), "{}", told.err);
 }
 
 #[test]

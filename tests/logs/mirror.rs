@@ -233,6 +233,18 @@ both!(a_stranger_mirrors_a_journal, async |world: World| {
     assert_eq!(mirror.sizes().await, (1..=7).rev().collect::<Vec<_>>());
 });
 
+both!(however_many_ask_for_a_journal_at_once_one_mark_serves_them_all, async |world: World| {
+    let scene = Scene::open(&world).await;
+    for _ in 0..2 {
+        scene.ask().await;
+        // At ten marks a second, one for each would take longer than any of them may wait.
+        let asked = (0..400).map(|_| scene.stage.nobody.get("/logs/checks-a/checkpoint"));
+        for answer in futures_util::future::join_all(asked).await {
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+    }
+});
+
 both!(what_is_told_of_a_journal_is_marked_before, async |world: World| {
     let scene = Scene::open(&world).await;
     let folder = world.settings("a").data_dir;

@@ -196,8 +196,11 @@ fn a_setting_that_names_no_witness_is_refused() {
         (key.as_str(), "https://witness.example/?q"),
         (key.as_str(), "https://witness.example/#x"),
         (key.as_str(), "https://"),
+        (key.as_str(), "https://us:secret-word@witness.example"),
+        (key.as_str(), "https://us@witness.example"),
     ] {
-        assert!(WitnessSettings::new(key, url).is_err(), "{key} {url}");
+        let refused = WitnessSettings::new(key, url).unwrap_err().to_string();
+        assert!(!refused.contains("secret-word"), "{refused}");
     }
     let good = WitnessSettings::new(&key, "https://witness.example/w1/").unwrap();
     assert_eq!(good.url, "https://witness.example/w1");

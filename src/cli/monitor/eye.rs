@@ -61,7 +61,8 @@ impl From<Failure> for NoLook {
 
 impl From<reqwest::Error> for NoLook {
     fn from(error: reqwest::Error) -> Self {
-        Self::NoAnswer(error.to_string())
+        // Not the URL: a password may stand in it.
+        Self::NoAnswer(error.without_url().to_string())
     }
 }
 
@@ -158,16 +159,26 @@ impl Eye {
         Ok(hashes(&proof).unwrap_or_default())
     }
 
-    /// The entries that the key may list, from this one on and below that.
+    /// The entries that the key may list, from this one on and below that. Each is after the one before it: a server can't
+    /// tell of more than there are.
     pub(super) async fn entries(&self, from: u64, until: u64) -> Result<Vec<(u64, String)>, NoLook> {
-        let (mut found, mut cursor) = (Vec::new(), String::new());
+        let (mut found, mut cursor, mut least) = (Vec::new(), String::new(), from);
         loop {
             let url = format!("{}/v1/entries?limit=200&from={from}{cursor}", self.base);
             let request = self.client.get(url).bearer_auth(self.key.as_deref().unwrap_or_default());
             let page: EntryPage = self.json(request).await?;
-            let below = page.items.into_iter().filter(|told| told.index < until);
-            found.extend(below.map(|told| (told.index, told.entry)));
-            match page.next {
+            let is_empty = page.items.is_empty();
+            for told in page.items {
+                if told.index >= until {
+                    return Ok(found);
+                }
+                if told.index < least {
+                    return Err(NoLook::NoAnswer("the entries are not told in their order".to_owned()));
+                }
+                least = told.index + 1;
+                found.push((told.index, told.entry));
+            }
+            match page.next.filter(|_| !is_empty) {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => return Ok(found),
             }
