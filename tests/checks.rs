@@ -5,6 +5,7 @@ mod contractors;
 mod datadiligence;
 mod durable;
 mod explain;
+mod form;
 mod lines;
 mod scene;
 mod whole;

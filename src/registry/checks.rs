@@ -9,7 +9,6 @@ use bytes::Bytes;
 
 use super::authority::Asker;
 use super::credential::Realm;
-use super::journal::ContextRecord;
 use super::node::Registry;
 use super::sandbox::magic::is_unavailable;
 use super::shared::{FollowError, SharedIndex};
@@ -19,6 +18,7 @@ use crate::domain::decide::{Answer, answers};
 use crate::domain::decision::{Decision, Note, Outcome, Reason, Verdict};
 use crate::domain::ids::{CheckId, ModelId, OrgId, WorkId};
 use crate::domain::index::Index;
+use crate::domain::journal::ContextRecord;
 use crate::domain::key::{Sha256, SubjectKey};
 use crate::domain::question::Question;
 use crate::domain::territory::Territory;

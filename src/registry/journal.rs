@@ -5,30 +5,25 @@
 //! appends one entry a check (and one for every [`CHUNK`] matched works), signs once, commits, and only then answers.
 //! So no answer misses an act that was acknowledged before its question came, and none leaves before it is durable.
 
-mod line;
-
 use std::sync::Arc;
 
 use bytes::Bytes;
-use data_encoding::BASE64;
-use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use super::checks::{Check, CheckError, Checked, Context, ItemAnswer, decide_all};
+use super::checks::{Check, CheckError, Checked, ItemAnswer, decide_all};
 use super::shared::SharedIndex;
 use crate::clock::{self, Clock, stopwatch};
 use crate::domain::decision::Verdict;
 use crate::domain::entry::Salt;
-use crate::domain::ids::{CheckId, ModelId, OrgId, WorkId};
+use crate::domain::ids::{CheckId, OrgId};
+use crate::domain::journal::{ContextRecord, JOURNAL_VERSION, JournalEntry, MatchedRows};
 use crate::domain::key::Sha256;
-use crate::domain::territory::Territory;
-use crate::domain::uses::Use;
 use crate::log::checkpoint::CheckpointSigner;
 use crate::log::digest::salted;
 use crate::log::merkle::{Hash, TreeHead};
 use crate::log::proof::ItemTree;
 use crate::store::heads::{self, checks_log};
-use crate::store::{Db, append};
+use crate::store::{Db, StoreError, append};
 
 /// The most checks that wait; more are told to come back.
 pub const QUEUE: usize = 1_024;
@@ -36,74 +31,6 @@ pub const QUEUE: usize = 1_024;
 pub const WINDOW: usize = 128;
 /// The most items in one window, unless one check alone has more.
 const WINDOW_ITEMS: usize = 20_000;
-/// The most matched works in one entry: 19 bytes each, in base64, below the size of an entry.
-pub const CHUNK: usize = 2_400;
-
-/// The context of a check, as the journal keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ContextRecord {
-    /// For what.
-    pub uses: Vec<Use>,
-    /// With which model.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<ModelId>,
-    /// Where.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub territory: Option<Territory>,
-    /// Whether parts were asked for too.
-    pub with_parts: bool,
-}
-
-/// An entry of the journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub enum JournalEntry {
-    /// A whole check.
-    Check {
-        /// The version of this form.
-        v: u8,
-        /// Its name.
-        check: CheckId,
-        /// The moment of the answer.
-        at_ms: i64,
-        /// Whose questions these are.
-        developer: OrgId,
-        /// The contractor who asked them, if the developer did not.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        asked_by: Option<OrgId>,
-        /// What held for every item that did not say otherwise.
-        context: ContextRecord,
-        /// How many items.
-        items: u64,
-        /// The root of the RFC 9162 tree over the items' salted digests.
-        items_root: Sha256,
-        /// How many items were permitted.
-        permitted: u64,
-        /// The size of the act log from which it was answered.
-        log_size: u64,
-        /// Its root.
-        log_root: Sha256,
-        /// The version of the rules.
-        rule_version: u32,
-        /// How many entries with matched works follow.
-        chunks: u32,
-        /// The salt of the items' digests.
-        salt: Salt,
-    },
-    /// Matched works of the check before it.
-    Matched {
-        /// The version of this form.
-        v: u8,
-        /// The check.
-        check: CheckId,
-        /// Which of its chunks, from 0.
-        chunk: u32,
-        /// In base64, for each work 19 bytes: the id's UUID, a bit for each use asked (big-endian, the first use the
-        /// lowest), and 1 where the item was permitted, else 0.
-        works: String,
-    },
-}
 
 struct Job {
     check: Check,
@@ -242,27 +169,29 @@ impl Committer {
         bytes: &mut Vec<Vec<u8>>,
     ) -> Result<Checked, CheckError> {
         let id = CheckId::new(self.clock.new_uuid());
+        let valid_until_ms = decided.items.iter().map(|it| it.valid_until_ms).min().unwrap_or(i64::MAX);
+        let recheck_by_ms = valid_until_ms.min(written.moment_ms.saturating_add(self.recheck_max_ms));
         let entry = JournalEntry::Check {
-            v: 1,
+            v: JOURNAL_VERSION,
             check: id,
             at_ms: written.moment_ms,
             developer: decided.developer,
             asked_by: decided.asked_by,
-            context: decided.context.record(),
+            context: decided.context,
             items: decided.items.len() as u64,
             items_root: Sha256(decided.items_root.0),
             permitted: decided.permitted,
             log_size: written.head.size,
             log_root: Sha256(written.head.root.0),
             rule_version: written.rule_version,
+            recheck_by_ms: Some(recheck_by_ms),
             chunks: u32::try_from(decided.chunks.len()).unwrap_or(u32::MAX),
             salt: Salt(decided.salt),
         };
-        bytes.push(line::write(&entry)?);
+        bytes.push(to_bytes(&entry)?);
         for (chunk, works) in (0..).zip(decided.chunks) {
-            bytes.push(line::write(&JournalEntry::Matched { v: 1, check: id, chunk, works })?);
+            bytes.push(to_bytes(&JournalEntry::Matched { v: JOURNAL_VERSION, check: id, chunk, works })?);
         }
-        let valid_until_ms = decided.items.iter().map(|it| it.valid_until_ms).min().unwrap_or(i64::MAX);
         Ok(Checked {
             check: id,
             developer: decided.developer,
@@ -271,7 +200,7 @@ impl Committer {
             moment_ms: written.moment_ms,
             rule_version: written.rule_version,
             valid_until_ms,
-            recheck_by_ms: valid_until_ms.min(written.moment_ms.saturating_add(self.recheck_max_ms)),
+            recheck_by_ms,
             permitted: decided.permitted,
             items: decided.items,
             json: decided.json,
@@ -285,7 +214,7 @@ impl Committer {
 struct Decided {
     developer: OrgId,
     asked_by: Option<OrgId>,
-    context: Context,
+    context: ContextRecord,
     items: Vec<ItemAnswer>,
     json: Bytes,
     permitted: u64,
@@ -309,11 +238,11 @@ impl Decided {
         Ok(Self {
             developer: check.developer,
             asked_by: check.asked_by,
-            context: check.context,
+            context: check.context.record(),
             permitted: items.iter().filter(is_permitted).count() as u64,
             salt,
             items_root: ItemTree::new(&digests).head().root,
-            chunks: matched_chunks(&items),
+            chunks: matched(&items).chunks(),
             items,
             json,
         })
@@ -328,57 +257,15 @@ struct Written {
     index: u64,
 }
 
-/// Bytes of one matched work in [`JournalEntry::Matched`].
-const ROW: usize = 19;
-
-/// The matched works of all items, each item's works with the item's uses and verdict, once.
-fn matched_chunks(items: &[ItemAnswer]) -> Vec<String> {
-    let mut rows: Vec<[u8; ROW]> = Vec::new();
+/// The matched works of all items, each item's works with the item's uses and verdict.
+fn matched(items: &[ItemAnswer]) -> MatchedRows {
+    let mut rows = MatchedRows::default();
     for item in items {
-        let asked = item.uses.iter().fold(0_u16, |bits, answer| bits | (1 << answer.r#use as u16));
-        let [high, low] = asked.to_be_bytes();
-        let permitted = u8::from(item.verdict == Verdict::Permitted);
-        for work in &item.matched {
-            let mut row = [0_u8; ROW];
-            let (id, rest) = row.split_at_mut(16);
-            id.copy_from_slice(work.uuid().as_bytes());
-            rest.copy_from_slice(&[high, low, permitted]);
-            rows.push(row);
-        }
+        rows.add(&item.matched, item.uses.iter().map(|answer| answer.r#use), item.verdict);
     }
-    rows.sort_unstable();
-    rows.dedup();
-    rows.chunks(CHUNK).map(|chunk| BASE64.encode(chunk.as_flattened())).collect()
+    rows
 }
 
-/// One matched work of a check, as the journal keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MatchedWork {
-    /// The work.
-    pub work: WorkId,
-    /// For which uses it was asked.
-    pub uses: Vec<Use>,
-    /// Whether the item that it matched was permitted.
-    pub permitted: bool,
-}
-
-/// Reads the works of a [`JournalEntry::Matched`]; none when they are not of its form.
-pub fn matched_works(works: &str) -> Option<Vec<MatchedWork>> {
-    let bytes = BASE64.decode(works.as_bytes()).ok()?;
-    let (rows, []) = bytes.as_chunks::<ROW>() else { return None };
-    let read = |row: &[u8; ROW]| {
-        let (id, [high, low, permitted]) = row.split_first_chunk::<16>()? else { return None };
-        let asked = u16::from_be_bytes([*high, *low]);
-        let uses = Use::ALL.iter().copied().filter(|leaf| asked & (1 << *leaf as u16) != 0);
-        Some(MatchedWork {
-            work: WorkId::new(uuid::Uuid::from_bytes(*id)),
-            uses: uses.collect(),
-            permitted: match permitted {
-                0 => false,
-                1 => true,
-                _ => return None,
-            },
-        })
-    };
-    rows.iter().map(read).collect()
+fn to_bytes(entry: &JournalEntry) -> Result<Vec<u8>, StoreError> {
+    entry.to_bytes().map_err(|error| StoreError::Program(error.to_string()))
 }

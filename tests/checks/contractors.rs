@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kyodaku::registry::journal::JournalEntry;
+use kyodaku::domain::journal::JournalEntry;
 use kyodaku::store::entries;
 use kyodaku::store::heads::checks_log;
 use serde_json::{Value, json};

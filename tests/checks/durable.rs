@@ -13,7 +13,7 @@ use kyodaku::log::merkle::Hash;
 use kyodaku::log::proof::{ItemTree, verify_item};
 use kyodaku::registry::Registry;
 use kyodaku::registry::checks::{Check, Context, Item};
-use kyodaku::registry::journal::{JournalEntry, matched_works};
+use kyodaku::domain::journal::{JournalEntry, matched_works};
 use kyodaku::store::{entries, heads};
 use serde::Deserialize;
 use serde_json::json;

@@ -4,7 +4,7 @@ use kyodaku::domain::decision::{ReasonCode, Verdict};
 use kyodaku::domain::key::Key;
 use kyodaku::log::checkpoint::{Checkpoint, VerifierKey};
 use kyodaku::registry::checks::{CheckError, Item, MAX_ITEMS};
-use kyodaku::registry::journal::JournalEntry;
+use kyodaku::domain::journal::JournalEntry;
 use kyodaku::store::{entries, heads};
 
 use super::scene::Scene;

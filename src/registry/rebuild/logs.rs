@@ -11,7 +11,7 @@ use crate::log::checkpoint::{Checkpoint, CheckpointError, VerifierKey};
 use crate::log::digest::salted;
 use crate::log::merkle::{Hash, leaf_hash};
 use crate::log::tile::{TileBuilder, TileRef};
-use crate::registry::journal::JournalEntry;
+use crate::domain::journal::JournalEntry;
 use crate::registry::keys::existing_signer;
 use crate::store::entries::{self, StoredEntry};
 use crate::store::heads::{self, ACTS, Head};
