@@ -19,11 +19,13 @@ mod logging;
 mod monitor;
 mod output;
 mod rebuild;
+mod receipt;
 mod restore;
 mod serve;
 mod settings;
 #[cfg(feature = "opentelemetry")]
 mod telemetry;
+mod verify;
 mod witness;
 
 use std::process::ExitCode;
@@ -91,6 +93,8 @@ enum Command {
     Import(import::Args),
     Check(check::Args),
     Explain(explain::Args),
+    Receipt(receipt::Args),
+    Verify(verify::Args),
     Admin(admin::Args),
     Config(config::Args),
     Backup(backup::Args),
@@ -118,6 +122,8 @@ pub fn main() -> ExitCode {
         Command::Import(args) => on_runtime(import::run(args)),
         Command::Check(args) => on_runtime(check::run(args)),
         Command::Explain(args) => on_runtime(explain::run(args)),
+        Command::Receipt(args) => on_runtime(receipt::run(args)),
+        Command::Verify(args) => verify::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Completions(args) => Ok(completions::run(&args)),
         Command::Backup(args) => on_runtime(backup::run(args)),

@@ -41,6 +41,7 @@ mod powers;
 pub mod problem;
 mod proposals;
 mod rates;
+mod receipts;
 mod registrations;
 pub mod reply;
 mod room;

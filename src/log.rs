@@ -10,6 +10,7 @@
 //! | [`merkle`] | the tree of RFC 6962 and RFC 9162: leaf, node, root, and the frontier that grows |
 //! | [`tile`] | the tree cut into C2SP `tlog-tiles`: which tiles a batch changes, and entry bundles |
 //! | [`proof`] | inclusion and consistency, made from tiles or a list, and verified |
+//! | [`receipt`] | the proof of what was answered to a check, and verifying it alone |
 //! | [`checkpoint`] | the signed head: C2SP `tlog-checkpoint` in a signed note, Ed25519 |
 
 pub mod canonical;
@@ -17,4 +18,5 @@ pub mod checkpoint;
 pub mod digest;
 pub mod merkle;
 pub mod proof;
+pub mod receipt;
 pub mod tile;

@@ -16,6 +16,7 @@
 //! | [`rebuild`] | folding the log again, and comparing with what is stored |
 //! | [`backup`] | backups, and registries made from them again |
 //! | [`published`] | the logs in public: checkpoints, tiles, proofs, and the entries that one may read |
+//! | [`receipts`] | what proves to others what was asked and answered |
 //! | [`witnesses`], [`witness`] | who cosigns our checkpoints, and cosigning those of others |
 //! | [`seal`] | the journal of checks sealed into the act log |
 //! | [`explanations`] | what would be answered, and why |
@@ -74,6 +75,7 @@ pub mod published;
 pub mod queue;
 pub mod reach;
 pub mod rebuild;
+pub mod receipts;
 pub mod record;
 pub mod sandbox;
 pub mod seal;

@@ -8,7 +8,8 @@
 //! | module | what it keeps |
 //! |---|---|
 //! | [`heads`], [`entries`], [`tiles`], [`append()`] | the append-only logs: `acts`, and one `checks/<node>` a process |
-//! | [`log_keys`] | the public keys of the logs, old ones too |
+//! | [`log_keys`], [`receipt_keys`] | the public keys of the logs and of receipts, old ones too |
+//! | [`checks`] | where the journal entry of each check is |
 //! | [`cosignatures`], [`witnessed`] | what witnesses cosigned here, and what was cosigned of others |
 //! | [`high_water`] | the file outside the database that a restored older database is held against |
 //! | [`archive`] | every table, copied whole from one database into another |
@@ -25,6 +26,7 @@ pub mod append;
 pub mod archive;
 pub mod catalogue;
 pub mod challenges;
+pub mod checks;
 pub mod contractors;
 pub mod cosignatures;
 pub mod db;
@@ -41,6 +43,7 @@ pub mod logins;
 pub mod payloads;
 pub mod policies;
 pub mod proposals;
+pub mod receipt_keys;
 pub mod registrations;
 pub mod second_factors;
 pub mod sessions;

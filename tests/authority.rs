@@ -53,6 +53,7 @@ const OPEN: &[(&str, &str)] = &[
     ("whoMayTrain", "it lists the caller's own works"),
     ("listControlChallenges", "it lists the caller's own"),
     ("listEntries", "it lists those that name the caller"),
+    ("listChecks", "without `developer` it lists the caller's own"),
     ("createControlChallenge", "it makes one for the caller"),
 ];
 

@@ -7,5 +7,5 @@ mod durable;
 mod explain;
 mod form;
 mod lines;
-mod scene;
+pub(crate) mod scene;
 mod whole;

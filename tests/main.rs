@@ -25,6 +25,7 @@ mod oauth;
 mod powers;
 mod proposals;
 mod readme;
+mod receipts;
 mod reference;
 mod registry;
 mod rules;

@@ -2,6 +2,7 @@
 
 mod ask;
 pub(super) mod item;
+mod keep;
 mod reply;
 mod spool;
 mod table;
@@ -18,6 +19,7 @@ use super::{Exit, Failure, Outcome, output};
 use crate::domain::decision::{Reason, ReasonCode};
 use crate::domain::explain::{Ids, words};
 use item::Source;
+use keep::Keep;
 
 /// Ask whether items may be used: ends with 0 if all are permitted, 10 if not, 69 if there is no answer
 ///
@@ -34,6 +36,9 @@ pub(super) struct Args {
     file: Option<PathBuf>,
     #[command(flatten)]
     context: ContextArgs,
+    /// Keep the answer as it came in a new file, from which `kyodaku receipt --answer` makes receipts
+    #[arg(long, value_name = "FILE")]
+    keep: Option<PathBuf>,
     /// Print one JSON object an item, and one about the whole
     #[arg(long)]
     json: bool,
@@ -46,7 +51,8 @@ pub(super) async fn run(args: Args) -> Outcome {
     let server = Server::new(&args.client)?;
     let source = Source::open(&args.items, args.file.as_deref())?;
     let bar = progress_bar(&source);
-    let answered = ask::ask(&server, &context, source, args.json, &bar).await;
+    let keep = args.keep.as_deref().map(Keep::new).transpose()?;
+    let answered = ask::ask(&server, &context, source, args.json, keep, &bar).await;
     bar.finish_and_clear();
     let mut answered = answered?;
     answered.spool.copy_to_stdout()?;

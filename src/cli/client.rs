@@ -248,6 +248,18 @@ impl Server {
         self.read(request).await
     }
 
+    /// GET of a text of this type.
+    pub(super) async fn get_text(&self, path: &str, kind: &str) -> Result<String, NoAnswer> {
+        let request = self.request(Method::GET, path).header(ACCEPT, kind).timeout(self.timeout);
+        let response = self.send(request).await?;
+        if content_type(&response) != kind {
+            let found = output::plain(content_type(&response));
+            return Err(NoAnswer::new(format!("the server answered `{found}` where `{kind}` is due")));
+        }
+        String::from_utf8(whole(response).await?)
+            .map_err(|error| NoAnswer::new(format!("the answer can't be read: {error}")))
+    }
+
     async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, NoAnswer> {
         let response = self.send(request.header(ACCEPT, "application/json").timeout(self.timeout)).await?;
         let bytes = whole(response).await?;

@@ -22,7 +22,7 @@ use super::problem::{Code, Problem};
 use super::{
     authzen, batch, bindings, checks, claims, contractors, control, datadiligence, denials, events,
     explanations, factors, grants, holdings, keys, links, logs, models, oauth, organizations, pages,
-    passwords, people, powers, proposals, registrations, sessions, sign_ins, status, works,
+    passwords, people, powers, proposals, receipts, registrations, sessions, sign_ins, status, works,
 };
 
 /// 1024 bytes.
@@ -154,6 +154,7 @@ pub fn table() -> Vec<Route> {
         people::routes(),
         powers::routes(),
         proposals::routes(),
+        receipts::routes(),
         registrations::routes(),
         sessions::routes(),
         sign_ins::routes(),

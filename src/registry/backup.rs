@@ -23,7 +23,7 @@ pub use files::Named;
 pub use restore::{Restored, restore};
 
 /// The names of the signing keys in a data folder.
-pub const KEYS: [&str; 4] = ["act-log.key", "journal.key", "token.key", "sealing.key"];
+pub const KEYS: [&str; 5] = ["act-log.key", "journal.key", "receipts.key", "token.key", "sealing.key"];
 const DATABASE: &str = "registry.db";
 const MANIFEST: &str = "manifest.json";
 const FORM: u32 = 1;

@@ -63,7 +63,13 @@ pub fn changes(index: &Index, at: u64, entry: &Entry, payload: Option<&Payload>)
     let mut changes = of_act(at, entry, payload);
     changes.extend(new_holders(index, at, &entry.act));
     let works = index.works_of(&entry.act);
-    let subjects = works.iter().map(ToString::to_string).chain(entry.parties.iter().map(ToString::to_string));
+    // The seals of a journal are found by its name.
+    let journal = match &entry.act {
+        Act::JournalSealed(act) => Some(act.journal.clone()),
+        _ => None,
+    };
+    let parties = entry.parties.iter().map(ToString::to_string);
+    let subjects = works.iter().map(ToString::to_string).chain(parties).chain(journal);
     changes.extend(subjects.map(|subject| {
         Change::History(HistoryLine {
             subject,

@@ -26,6 +26,7 @@ use crate::domain::uses::Use;
 use crate::domain::view::{Viewer, view};
 use crate::log::merkle::{Hash, TreeHead};
 use crate::store::StoreError;
+use crate::store::checks::StoredCheck;
 
 /// The most items of one check.
 pub const MAX_ITEMS: usize = 10_000;
@@ -202,6 +203,22 @@ impl Context {
             model: self.model,
             territory: self.territory,
             with_parts: self.with_parts,
+        }
+    }
+}
+
+impl Checked {
+    /// Where it is, for who asks for its receipt.
+    pub(super) fn noted(&self, log: &str) -> StoredCheck {
+        StoredCheck {
+            check: self.check.to_string(),
+            log: log.to_owned(),
+            index: self.journal.1,
+            developer: self.developer.to_string(),
+            asked_by: self.asked_by.map(|org| org.to_string()),
+            at_ms: self.moment_ms,
+            items: self.items.len() as u64,
+            permitted: self.permitted,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Checks queue to one task. It takes what waits as a *window*, opens a transaction, locks the journal's head, reads
 //! the act log's head in that transaction and catches up to it, decides every item of the window at that one size,
-//! appends one entry a check (and one for every [`CHUNK`] matched works), signs once, commits, and only then answers.
+//! appends one entry a check (and one for every [`CHUNK`](crate::domain::journal::CHUNK) matched works), signs once, commits, and only then answers.
 //! So no answer misses an act that was acknowledged before its question came, and none leaves before it is durable.
 
 use std::sync::Arc;
@@ -22,6 +22,7 @@ use crate::log::checkpoint::CheckpointSigner;
 use crate::log::digest::salted;
 use crate::log::merkle::{Hash, TreeHead};
 use crate::log::proof::ItemTree;
+use crate::store::checks::{self, StoredCheck};
 use crate::store::heads::{self, checks_log};
 use crate::store::{Db, StoreError, append};
 
@@ -158,6 +159,8 @@ impl Committer {
         }
         // One signature a window. Nothing to write is no reason to fail those who get an error of their own.
         append(&mut tx, &journal, &bytes, &self.signer, moment_ms.max(journal.at_ms)).await?;
+        let noted: Vec<StoredCheck> = answers.iter().flatten().map(|checked| checked.noted(&log)).collect();
+        checks::put(&mut tx, &noted).await?;
         tx.commit().await?;
         Ok(answers)
     }

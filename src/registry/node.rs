@@ -8,9 +8,10 @@ use std::time::Duration;
 use super::control::lookup::{Internet, Lookup};
 use super::credential::Realm;
 use super::journal::{Committer, Journal};
-use super::keys::{SigningKeyError, signer};
+use super::keys::{SigningKeyError, seed, signer};
 use super::metrics::Metrics;
 use super::published::{self, Publisher};
+use super::receipts;
 use super::sequencer::{Body, Sequencer, Submission, SubmitError, Submitted};
 use super::shared::{FollowError, SharedIndex};
 use super::sign_in::{Desk, DeskError};
@@ -24,6 +25,7 @@ use crate::domain::ids::{KeyId, OrgId};
 use crate::domain::index::AsOf;
 use crate::log::checkpoint::CheckpointSigner;
 use crate::log::merkle::TreeHead;
+use crate::log::receipt::signed::ReceiptSigner;
 use crate::store::heads::Head;
 use crate::store::high_water::HighWater;
 use crate::store::{Db, StoreError, heads};
@@ -149,6 +151,7 @@ struct Inner {
     trail: Trail,
     metrics: Arc<Metrics>,
     publisher: Publisher,
+    receipts: ReceiptSigner,
 }
 
 impl Registry {
@@ -167,6 +170,7 @@ impl Registry {
         let log_signer = signer(&settings.data_dir.join("act-log.key"), &settings.origin)?;
         let journal_origin = format!("{}/checks/{}", settings.origin, settings.node);
         let journal_signer = signer(&settings.data_dir.join("journal.key"), &journal_origin)?;
+        let receipts = ReceiptSigner::from_seed(&seed(&settings.data_dir.join("receipts.key"))?);
         let desk = Desk::open(&settings, &clock)?;
         let db = Db::connect(&settings.database_url).await?;
         let high_water = HighWater::open(&settings.data_dir, &settings.node).await?;
@@ -174,6 +178,7 @@ impl Registry {
         refuse_other_origin(&db, &settings.origin).await?;
         let own_keys = [log_signer.verifier_key(), journal_signer.verifier_key()];
         published::note_keys(&db, &settings, own_keys, &clock).await?;
+        receipts::note_key(&db, &receipts, &clock).await?;
         let publisher = Publisher::new(HighWater::open(&settings.data_dir, &settings.node).await?);
         let shared = Arc::new(match snapshot::load(&settings.data_dir, &db).await? {
             Some((index, frontier)) => SharedIndex::resume(high_water, index, frontier),
@@ -209,6 +214,7 @@ impl Registry {
             trail,
             metrics,
             publisher,
+            receipts,
         }));
         registry.begin().await?;
         Ok(registry)
@@ -312,6 +318,11 @@ impl Registry {
     /// What this node tells everybody of the journals.
     pub(super) fn publisher(&self) -> &Publisher {
         &self.0.publisher
+    }
+
+    /// The key that signs receipts.
+    pub(super) fn receipts(&self) -> &ReceiptSigner {
+        &self.0.receipts
     }
 
     /// Whether the log has reached this size. What was acknowledged before the call is seen, on every node.

@@ -52,12 +52,17 @@ impl LogName {
         Self(checks_log(node))
     }
 
+    /// The log of this name in the database.
+    pub(super) fn stored_as(name: String) -> Self {
+        Self(name)
+    }
+
     /// Its name in the database.
     pub(super) fn stored(&self) -> &str {
         &self.0
     }
 
-    fn is_acts(&self) -> bool {
+    pub(super) fn is_acts(&self) -> bool {
         self.0 == ACTS
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! [`examine`] changes nothing: it computes every log's tree from its entries and holds it against the tiles, the
 //! signed checkpoints, the head, the high-water mark and the seals; it holds every payload against its digest; it folds
-//! the act log as a node does; and it writes the catalogue anew into a database of its own, to compare it row by row.
+//! the act log as a node does; it holds the table of checks against the journals; and it writes the catalogue anew into a database of its own, to compare it row by row.
 //! [`rebuild`] does the same, and where only the catalogue differs writes it again in place.
 
+mod checks;
 mod copy;
 mod logs;
 
@@ -149,6 +150,7 @@ pub async fn rebuild(
         let size = head.map_or(0, |head| head.size());
         catalogue::clear(&mut tx).await?;
         copy::write_all(&ground.db, &mut tx, size, progress).await?;
+        checks::write_all(&ground.db, &mut tx).await?;
         tx.commit().await?;
     }
     ground.db.close().await;
@@ -193,7 +195,7 @@ async fn compare(
         let differences = catalogue::compare(&ground.db, copy.db()).await?;
         let after = heads::read_tree(&ground.db, ACTS).await?.map_or(0, |head| head.size);
         if differences.is_empty() || after == size {
-            report.catalogue_differs = differences.into_iter().map(finding_of).collect();
+            report.catalogue_differs.extend(differences.into_iter().map(finding_of));
             return Ok(());
         }
     }

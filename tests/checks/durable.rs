@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use data_encoding::BASE64;
 use kyodaku::domain::decision::Verdict;
+use kyodaku::domain::journal::{JournalEntry, matched_works};
 use kyodaku::domain::key::SubjectKey;
 use kyodaku::domain::question::Question;
 use kyodaku::domain::uses::Use;
@@ -13,7 +14,6 @@ use kyodaku::log::merkle::Hash;
 use kyodaku::log::proof::{ItemTree, verify_item};
 use kyodaku::registry::Registry;
 use kyodaku::registry::checks::{Check, Context, Item};
-use kyodaku::domain::journal::{JournalEntry, matched_works};
 use kyodaku::store::{entries, heads};
 use serde::Deserialize;
 use serde_json::json;

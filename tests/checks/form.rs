@@ -17,12 +17,7 @@ fn the_bytes_of_an_entry_are_canonical_json() {
         at_ms: 1_750_000_000_000,
         asked_by,
         developer: OrgId::new(Uuid::from_u128(2)),
-        context: ContextRecord {
-            uses: vec![Use::Search, Use::Derive],
-            model,
-            territory,
-            with_parts: true,
-        },
+        context: ContextRecord { uses: vec![Use::Search, Use::Derive], model, territory, with_parts: true },
         items: 10_000,
         items_root: Sha256::of(b"items"),
         permitted: 7,

@@ -19,15 +19,15 @@ use crate::world::actors::{Actor, Stage};
 use crate::world::client::Answer;
 
 /// Who asks, and who is asked.
-pub(super) struct Scene {
-    pub(super) stage: Stage,
-    pub(super) holder: Actor,
-    pub(super) developer: Actor,
-    pub(super) competitor: Actor,
+pub(crate) struct Scene {
+    pub(crate) stage: Stage,
+    pub(crate) holder: Actor,
+    pub(crate) developer: Actor,
+    pub(crate) competitor: Actor,
 }
 
 impl Scene {
-    pub(super) async fn open(world: &World) -> Self {
+    pub(crate) async fn open(world: &World) -> Self {
         let stage = world.stage().await;
         let (holder, developer) =
             (stage.holder("Hoshikuzu Press").await, stage.developer("Kasane Labs").await);
@@ -35,11 +35,11 @@ impl Scene {
         Self { stage, holder, developer, competitor }
     }
 
-    pub(super) fn id<K: Kind>(&self) -> Id<K> {
+    pub(crate) fn id<K: Kind>(&self) -> Id<K> {
         Id::new(self.stage.clock().new_uuid())
     }
 
-    pub(super) async fn submit(&self, by: &[&Actor], acts: Vec<Act>) {
+    pub(crate) async fn submit(&self, by: &[&Actor], acts: Vec<Act>) {
         let submission = Submission {
             party: by[0].org.parse().unwrap(),
             on_behalf_of: None,
@@ -54,11 +54,11 @@ impl Scene {
     }
 
     /// A work of the holder under these keys, all confirmed.
-    pub(super) async fn work(&self, keys: &[Key]) -> WorkId {
+    pub(crate) async fn work(&self, keys: &[Key]) -> WorkId {
         self.work_of(&self.holder, keys).await
     }
 
-    pub(super) async fn work_of(&self, holder: &Actor, keys: &[Key]) -> WorkId {
+    pub(crate) async fn work_of(&self, holder: &Actor, keys: &[Key]) -> WorkId {
         let (work, holding): (WorkId, HoldingId) = (self.id(), self.id());
         let bindings: Vec<Binding> =
             keys.iter().map(|key| Binding { binding: self.id::<_>(), key: key.clone() }).collect();
@@ -81,7 +81,7 @@ impl Scene {
     }
 
     /// What the holder grants this developer: training, anywhere, with any model.
-    pub(super) fn grant_to(&self, developer: &Actor, work: WorkId) -> GrantRecorded {
+    pub(crate) fn grant_to(&self, developer: &Actor, work: WorkId) -> GrantRecorded {
         GrantRecorded {
             grant: self.id(),
             work,
@@ -101,57 +101,57 @@ impl Scene {
         }
     }
 
-    pub(super) async fn grant(&self, work: WorkId) -> GrantId {
+    pub(crate) async fn grant(&self, work: WorkId) -> GrantId {
         let act = self.grant_to(&self.developer, work);
         let grant = act.grant;
         self.submit(&[&self.holder], vec![act.into()]).await;
         grant
     }
 
-    pub(super) async fn revoke(&self, grant: GrantId) {
+    pub(crate) async fn revoke(&self, grant: GrantId) {
         let act = GrantRevoked { grant, from: From::OnRecord };
         self.submit(&[&self.holder], vec![act.into()]).await;
     }
 
     /// A check with this context and these items.
-    pub(super) async fn ask(&self, context: Value, items: Value) -> Answer {
+    pub(crate) async fn ask(&self, context: Value, items: Value) -> Answer {
         let body = json!({ "context": context, "items": items });
         self.developer.client.json("POST", "/v1/checks", &body, &[]).await
     }
 
     /// A check for training that is answered.
-    pub(super) async fn check(&self, items: Value) -> Value {
+    pub(crate) async fn check(&self, items: Value) -> Value {
         let answer = self.ask(training(), items).await;
         assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
         answer.json()
     }
 }
 
-pub(super) fn training() -> Value {
+pub(crate) fn training() -> Value {
     json!({ "uses": ["train.generative"] })
 }
 
 /// A body of another type than JSON.
-pub(super) async fn post(actor: &Actor, uri: &str, kind: &str, body: impl Into<Body>) -> Answer {
+pub(crate) async fn post(actor: &Actor, uri: &str, kind: &str, body: impl Into<Body>) -> Answer {
     let request = actor.client.request(Method::POST, uri).header(CONTENT_TYPE, kind);
     actor.client.send(request.body(body.into()).unwrap()).await
 }
 
-pub(super) fn url(text: &str) -> Key {
+pub(crate) fn url(text: &str) -> Key {
     Key::url(text).unwrap()
 }
 
-pub(super) fn catalogue(value: &str) -> Key {
+pub(crate) fn catalogue(value: &str) -> Key {
     Key::identifier("catalogue", value).unwrap()
 }
 
 /// The verdicts of a check, `true` for permitted.
-pub(super) fn verdicts(answer: &Value) -> Vec<bool> {
+pub(crate) fn verdicts(answer: &Value) -> Vec<bool> {
     answer["items"].as_array().unwrap().iter().map(|item| item["verdict"] == "permitted").collect()
 }
 
 /// The codes of the reasons for the first use of an item.
-pub(super) fn codes(item: &Value) -> Vec<String> {
+pub(crate) fn codes(item: &Value) -> Vec<String> {
     let reasons = item["uses"][0]["reasons"].as_array().unwrap();
     reasons.iter().map(|reason| reason["code"].as_str().unwrap().to_owned()).collect()
 }

@@ -16,7 +16,7 @@ use crate::world::actors::{Actor, fresh_key};
 use crate::world::works::{grant, registration};
 
 const ORIGIN: &str = "kyodaku.example/log";
-const KEYS: [&str; 4] = ["act-log.key", "journal.key", "token.key", "sealing.key"];
+const KEYS: [&str; 5] = ["act-log.key", "journal.key", "receipts.key", "token.key", "sealing.key"];
 /// The use that all the grants are for.
 pub(super) const USE: &str = "train.finetune";
 

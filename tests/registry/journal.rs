@@ -1,10 +1,10 @@
 //! The check journal: durable before an answer leaves, gapless, and binding what was answered.
 
 use kyodaku::domain::decision::{ReasonCode, Verdict};
+use kyodaku::domain::journal::JournalEntry;
 use kyodaku::domain::key::Key;
 use kyodaku::log::checkpoint::{Checkpoint, VerifierKey};
 use kyodaku::registry::checks::{CheckError, Item, MAX_ITEMS};
-use kyodaku::domain::journal::JournalEntry;
 use kyodaku::store::{entries, heads};
 
 use super::scene::Scene;

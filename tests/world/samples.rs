@@ -40,6 +40,8 @@ impl Samples {
         let contractor: Value = victim.post("/v1/contractors", &contractor).await.json();
         let works = Works::new(stage, &victim).await;
         let own: Value = victim.get("/v1/entries").await.json();
+        let asked = json!({ "context": { "uses": ["search"], "with_parts": false }, "items": [{ "work": works.work }] });
+        let checked: Value = victim.post("/v1/checks", &asked).await.json();
         let by_name = HashMap::from([
             ("membership", text(&membership["membership"])),
             ("mandate", text(&mandate["mandate"])),
@@ -52,6 +54,7 @@ impl Samples {
             ("proposal", text(&proposal["proposal"])),
             ("code", "not_found".to_owned()),
             ("work", works.work),
+            ("check", text(&checked["check"])),
             ("contractor", text(&contractor["contractor"])),
             ("holding", works.holding),
             ("binding", works.binding),

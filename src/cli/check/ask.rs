@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::item::{Asked, Source};
+use super::keep::Keep;
 use super::reply::{Chunk, End, ItemReply, Line, Told};
 use super::spool::Spool;
 use super::table;
@@ -80,6 +81,7 @@ pub(super) async fn ask(
     context: &Context,
     source: Source,
     json: bool,
+    keep: Option<Keep>,
     bar: &ProgressBar,
 ) -> Result<Answered, Failure> {
     let (frames, body) = mpsc::channel::<Result<Bytes, std::io::Error>>(4);
@@ -92,6 +94,7 @@ pub(super) async fn ask(
     let mut reading = Reading {
         context,
         json,
+        keep,
         bar,
         asked,
         next: None,
@@ -266,6 +269,7 @@ impl Replies {
 struct Reading<'a> {
     context: &'a Context,
     json: bool,
+    keep: Option<Keep>,
     bar: &'a ProgressBar,
     asked: mpsc::Receiver<(u64, Asked)>,
     /// The next item that the server has to answer, once it was looked at.
@@ -302,6 +306,9 @@ impl Reading<'_> {
         loop {
             let line = replies.next().await?;
             let line = line.ok_or_else(|| NoAnswer::new("the answer has no closing line"))?;
+            if let Some(keep) = &mut self.keep {
+                keep.line(&line)?;
+            }
             let line: Line = serde_json::from_slice(&line)
                 .map_err(|error| NoAnswer::new(format!("a line of the answer can't be read: {error}")))?;
             match line.told().map_err(NoAnswer::new)? {
@@ -419,6 +426,7 @@ impl Reading<'_> {
         if asked == 0 {
             return Err(Failure::usage("there are no items"));
         }
+        self.keep.map_or(Ok(()), Keep::finish)?;
         Ok(Answered { spool: self.spool, total: self.total })
     }
 }

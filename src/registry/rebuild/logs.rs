@@ -1,17 +1,17 @@
 //! Every log computed anew from its entries.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use futures_util::StreamExt;
 
-use super::{Finding, Ground, RebuildError, Report};
+use super::{Finding, Ground, RebuildError, Report, checks};
 use crate::domain::act::Act;
 use crate::domain::entry::Entry;
 use crate::log::checkpoint::{Checkpoint, CheckpointError, VerifierKey};
 use crate::log::digest::salted;
 use crate::log::merkle::{Hash, leaf_hash};
 use crate::log::tile::{TileBuilder, TileRef};
-use crate::domain::journal::JournalEntry;
 use crate::registry::keys::existing_signer;
 use crate::store::entries::{self, StoredEntry};
 use crate::store::heads::{self, ACTS, Head};
@@ -20,7 +20,7 @@ use crate::store::tiles::{self, StoredCheckpoint};
 use crate::store::{Db, StoreError};
 
 /// Why the examination of one log ends: a finding, or an error that says nothing about the log.
-enum Stop {
+pub(super) enum Stop {
     Found(String),
     Error(RebuildError),
 }
@@ -30,6 +30,21 @@ impl From<StoreError> for Stop {
         match error {
             StoreError::Corrupt(why) => Self::Found(why),
             other => Self::Error(other.into()),
+        }
+    }
+}
+
+impl Stop {
+    pub(super) fn unreadable(at: u64, error: &serde_json::Error) -> Self {
+        Self::Found(format!("entry {at} can't be read: {error}"))
+    }
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Found(what) => f.write_str(what),
+            Self::Error(error) => error.fmt(f),
         }
     }
 }
@@ -54,6 +69,8 @@ struct Walk<'a> {
     foreign: bool,
     last_ms: i64,
     seals: HashMap<String, Vec<Seal>>,
+    /// Where the table of checks parts from the journal.
+    checks_differ: Option<Finding>,
 }
 
 /// Reads every log from its first entry, and reports the first fault of each.
@@ -74,6 +91,7 @@ pub(super) async fn examine(
             Ok(walk) => {
                 let origin = walk.head.origin.clone();
                 report.checkpoints += walk.checkpoints;
+                report.catalogue_differs.extend(walk.checks_differ);
                 if log == ACTS {
                     seals = walk.seals;
                 } else if let Err(what) = sealed(&ground.db, &walk.head, seals.remove(&origin)).await? {
@@ -118,6 +136,7 @@ async fn walk<'a>(
         foreign: false,
         last_ms: i64::MIN,
         seals: HashMap::new(),
+        checks_differ: None,
     };
     let size = walk.head.size();
     let mut pages = std::pin::pin!(entries::stream(&ground.db, log, 0..size));
@@ -148,10 +167,9 @@ impl Walk<'_> {
         if self.head.log == ACTS {
             self.acts(page).await?;
         } else {
-            for stored in page {
-                serde_json::from_slice::<JournalEntry>(&stored.bytes)
-                    .map_err(|error| unreadable(stored.index, &error))?;
-            }
+            let (expected, noted) =
+                (checks::told(&self.head.log, page)?, checks::noted(self.db, &self.head.log, page).await?);
+            self.checks_differ = self.checks_differ.take().or_else(|| checks::difference(&expected, &noted));
         }
         for stored in page {
             if stored.at_ms < self.last_ms {
@@ -237,7 +255,7 @@ impl Walk<'_> {
         for stored in page {
             let at = stored.index;
             let entry: Entry =
-                serde_json::from_slice(&stored.bytes).map_err(|error| unreadable(at, &error))?;
+                serde_json::from_slice(&stored.bytes).map_err(|error| Stop::unreadable(at, &error))?;
             if entry.at_ms != stored.at_ms {
                 return Err(Stop::Found(format!("the row of entry {at} has another time than the entry")));
             }
@@ -264,10 +282,6 @@ impl Walk<'_> {
         }
         Ok(())
     }
-}
-
-fn unreadable(at: u64, error: &serde_json::Error) -> Stop {
-    Stop::Found(format!("entry {at} can't be read: {error}"))
 }
 
 /// Whether a journal, whose tiles are verified, is what the act log sealed.

@@ -46,6 +46,11 @@ texts! {
     WRITE_COSIGNATURES = "INSERT INTO cosignatures (log, size, witness, line, at_s) VALUES ($1, $2, $3, $4, $5)";
     READ_WITNESSED = "SELECT origin, size, root, note, at_ms FROM witnessed ORDER BY origin";
     WRITE_WITNESSED = "INSERT INTO witnessed (origin, size, root, note, at_ms) VALUES ($1, $2, $3, $4, $5)";
+    READ_CHECKS = "SELECT check_id, log, idx, developer, asked_by, at_ms, items, permitted FROM checks ORDER BY check_id";
+    WRITE_CHECKS = "INSERT INTO checks (check_id, log, idx, developer, asked_by, at_ms, items, permitted) VALUES ($1, $2, \
+        $3, $4, $5, $6, $7, $8)";
+    READ_RECEIPT_KEYS = "SELECT kid, public, first_ms FROM receipt_keys ORDER BY kid";
+    WRITE_RECEIPT_KEYS = "INSERT INTO receipt_keys (kid, public, first_ms) VALUES ($1, $2, $3)";
     READ_PAYLOADS = "SELECT idx, salt, body, erased_ms FROM payloads ORDER BY idx";
     WRITE_PAYLOADS = "INSERT INTO payloads (idx, salt, body, erased_ms) VALUES ($1, $2, $3, $4)";
     READ_IDEMPOTENCY = "SELECT org, key, operation, body_digest, status, response, at_ms FROM idempotency ORDER BY org, \
@@ -145,6 +150,8 @@ pub const TABLES: &[Table] = &[
     table("log_keys", "ttii", READ_LOG_KEYS, WRITE_LOG_KEYS),
     table("cosignatures", "titti", READ_COSIGNATURES, WRITE_COSIGNATURES),
     table("witnessed", "tibti", READ_WITNESSED, WRITE_WITNESSED),
+    table("checks", "ttittiii", READ_CHECKS, WRITE_CHECKS),
+    table("receipt_keys", "tbi", READ_RECEIPT_KEYS, WRITE_RECEIPT_KEYS),
     table("payloads", "ibti", READ_PAYLOADS, WRITE_PAYLOADS),
     table("idempotency", "tttbiti", READ_IDEMPOTENCY, WRITE_IDEMPOTENCY),
     table("catalog_works", "tttttttiii", READ_CATALOG_WORKS, WRITE_CATALOG_WORKS),

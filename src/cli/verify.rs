@@ -1,0 +1,24 @@
+//! `kyodaku verify`: what was signed, verified by somebody who trusts nobody.
+
+mod receipt;
+
+use super::Outcome;
+
+/// Verify what a registry signed, offline
+#[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = true)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    Receipt(receipt::Args),
+}
+
+pub(super) fn run(args: &Args) -> Outcome {
+    match &args.what {
+        What::Receipt(args) => receipt::run(args),
+    }
+}

@@ -1,0 +1,370 @@
+//! `kyodaku verify receipt`: what a receipt proves, without the registry, a database or a network.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::receipt::read_answers;
+use crate::cli::{Exit, Failure, Outcome, output};
+use crate::domain::entry::Entry;
+use crate::domain::ids::{CheckId, OrgId};
+use crate::domain::uses::Use;
+use crate::log::checkpoint::{VerifierKey, verify_by_any};
+use crate::log::merkle::{Hash, TreeHead};
+use crate::log::proof::verify_consistency;
+use crate::log::receipt::signed::{self, Statement};
+use crate::log::receipt::{Answer, CheckRecord, Expected, Receipt, Shown, Verified, entries_of};
+use crate::registry::answer::moment;
+
+/// Verify receipts offline; ends with 0 only if every one holds, with 1 if one does not
+///
+/// Nothing but the keys that you give is believed: take them from somebody you trust, once, and keep them. `GET /logs` tells those
+/// of the logs, `GET /receipts/jwks` those of signed receipts.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The receipts: JSON, or a JWS
+    #[arg(value_name = "FILE", required = true)]
+    receipts: Vec<PathBuf>,
+    /// A key of the act log or of a journal, `name+id+base64`; as often as there are keys
+    #[arg(long = "log", value_name = "KEY")]
+    keys: Vec<VerifierKey>,
+    /// The keys of signed receipts: a file with the answer of `GET /receipts/jwks`
+    #[arg(long, value_name = "FILE")]
+    jwks: Option<PathBuf>,
+    /// The answer as it came, all of which must be what the receipt binds; may be repeated
+    #[arg(long = "answer", value_name = "FILE")]
+    answers: Vec<PathBuf>,
+    /// Whose questions they must be
+    #[arg(long, value_name = "ORG")]
+    developer: Option<OrgId>,
+    /// A checkpoint of the act log that you kept, earlier or later: the log of the receipt must be the same history
+    #[arg(long, value_name = "FILE", requires = "consistency")]
+    checkpoint: Option<PathBuf>,
+    /// The proof of that: a file with the answer of `GET /logs/acts/proofs/consistency`
+    #[arg(long, value_name = "FILE", requires = "checkpoint")]
+    consistency: Option<PathBuf>,
+    /// Print one JSON object a receipt
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found of one receipt.
+#[derive(Serialize)]
+struct Finding {
+    receipt: String,
+    holds: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", flatten)]
+    proved: Option<Proved>,
+}
+
+/// What a receipt proves.
+#[derive(Serialize)]
+struct Proved {
+    check: CheckId,
+    developer: OrgId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_by: Option<OrgId>,
+    at: String,
+    uses: Vec<Use>,
+    items: u64,
+    permitted: u64,
+    log: String,
+    log_size: u64,
+    rule_version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recheck_by: Option<String>,
+    /// The entry that sealed it, and when; none where it was not sealed yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sealed_by: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sealed: Option<String>,
+    shown: Vec<ShownItem>,
+    basis: Vec<ProvedEntry>,
+    /// By whose word alone: a key of signed receipts. None where the logs prove it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed_by: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ShownItem {
+    item: u64,
+    verdict: String,
+    what: String,
+    /// Entries that it names and that are not in the receipt.
+    unproved: Vec<u64>,
+}
+
+#[derive(Serialize)]
+struct ProvedEntry {
+    entry: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<&'static str>,
+}
+
+pub(in crate::cli) fn run(args: &Args) -> Outcome {
+    let kept: Vec<Answer> =
+        args.answers.iter().map(|path| read_answers(path)).collect::<Result<Vec<_>, _>>()?.concat();
+    let jwks = args.jwks.as_deref().map(read_keys).transpose()?.unwrap_or_default();
+    let later = match (&args.checkpoint, &args.consistency) {
+        (Some(checkpoint), Some(proof)) => Some(Later::read(checkpoint, proof)?),
+        _ => None,
+    };
+    let mut all_hold = true;
+    for path in &args.receipts {
+        let bytes = read(path)?;
+        let proved = if bytes.first() == Some(&b'{') {
+            by_logs(args, &bytes, &kept, later.as_ref())
+        } else {
+            by_signature(args, &bytes, &jwks)
+        };
+        all_hold &= proved.is_ok();
+        let (proved, why) = proved.map_or_else(|why| (None, Some(why)), |proved| (Some(proved), None));
+        tell(args, &Finding { receipt: path.display().to_string(), holds: why.is_none(), why, proved })?;
+    }
+    Ok(if all_hold { Exit::Done } else { Exit::Differs })
+}
+
+fn tell(args: &Args, finding: &Finding) -> Result<(), Failure> {
+    if args.json {
+        output::line(serde_json::to_string(finding).map_err(|error| Failure::new(error.to_string()))?);
+    } else {
+        output::line(output_lines(finding));
+    }
+    Ok(())
+}
+
+/// Every text of a receipt, safe to show: line ends are ours.
+fn output_lines(finding: &Finding) -> String {
+    let shown = finding.to_string();
+    shown.lines().map(output::plain).collect::<Vec<_>>().join("\n")
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| Failure {
+        code: 69,
+        message: format!("`{}` can't be read: {error}", path.display()),
+    })
+}
+
+fn by_logs(args: &Args, bytes: &[u8], kept: &[Answer], later: Option<&Later>) -> Result<Proved, String> {
+    let receipt = Receipt::read(bytes).map_err(|error| error.to_string())?;
+    let answer = kept.iter().find(|answer| answer.check == receipt.check);
+    if answer.is_none() && !kept.is_empty() {
+        return Err(format!("none of the answers is one to the check `{}`", receipt.check));
+    }
+    let answer = answer.map(|answer| answer.items.clone());
+    let expected = Expected { check: None, developer: args.developer, answer };
+    let verified = receipt.verify(&args.keys, &expected).map_err(|error| error.to_string())?;
+    if let Some(later) = later {
+        later.verify(&args.keys, &verified)?;
+    }
+    proved(&receipt, &verified)
+}
+
+fn proved(receipt: &Receipt, verified: &Verified) -> Result<Proved, String> {
+    let basis: Vec<u64> = receipt.basis.iter().map(|basis| basis.index).collect();
+    let act = |text: &String| serde_json::from_str::<Entry>(text).ok().map(|entry| entry.act.code());
+    Ok(Proved {
+        sealed_by: verified.sealed.map(|(entry, _)| entry),
+        sealed: verified.sealed.map(|(_, at_ms)| moment(at_ms)),
+        shown: receipt.items.iter().map(|item| shown(item, &basis)).collect::<Result<_, _>>()?,
+        basis: receipt
+            .basis
+            .iter()
+            .map(|basis| ProvedEntry { entry: basis.index, act: basis.entry.as_ref().and_then(act) })
+            .collect(),
+        signed_by: None,
+        ..of_record(&verified.record, &verified.origin)
+    })
+}
+
+fn of_record(record: &CheckRecord, origin: &str) -> Proved {
+    Proved {
+        check: record.check,
+        developer: record.developer,
+        asked_by: record.asked_by,
+        at: moment(record.at_ms),
+        uses: record.context.uses.clone(),
+        items: record.items.size,
+        permitted: record.permitted,
+        log: origin.to_owned(),
+        log_size: record.log.size,
+        rule_version: record.rule_version,
+        recheck_by: record.recheck_by_ms.map(moment),
+        sealed_by: None,
+        sealed: None,
+        shown: Vec::new(),
+        basis: Vec::new(),
+        signed_by: None,
+    }
+}
+
+/// What stands in an item that is told of it.
+#[derive(Deserialize)]
+struct ItemText {
+    verdict: String,
+    keys: Vec<serde_json::Value>,
+    #[serde(default)]
+    reference: Option<String>,
+}
+
+fn shown(item: &Shown, basis: &[u64]) -> Result<ShownItem, String> {
+    let unreadable = |error: serde_json::Error| format!("item {} can't be read: {error}", item.index);
+    let text: ItemText = serde_json::from_str(&item.item).map_err(unreadable)?;
+    let named = entries_of(&item.item).map_err(unreadable)?;
+    let keys: Vec<String> = text.keys.iter().map(key).collect();
+    let reference = text.reference.map(|reference| format!("\"{reference}\" "));
+    Ok(ShownItem {
+        item: item.index,
+        verdict: text.verdict.replace('_', " "),
+        what: format!("{}{}", reference.unwrap_or_default(), keys.join(" ")),
+        unproved: named.into_iter().filter(|entry| !basis.contains(entry)).collect(),
+    })
+}
+
+fn key(key: &serde_json::Value) -> String {
+    let text = |name: &str| key.get(name).and_then(|value| value.as_str());
+    let value = text("value").or(text("id")).or(text("body")).unwrap_or_default();
+    match text("scheme") {
+        Some(scheme) => format!("{scheme}:{value}"),
+        None if text("type") == Some("sha256") => format!("sha256:{value}"),
+        None => value.to_owned(),
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(it) = &self.proved else {
+            let why = self.why.as_deref().unwrap_or_default();
+            return write!(f, "{}: DOES NOT HOLD: {why}", self.receipt);
+        };
+        writeln!(f, "{}: holds", self.receipt)?;
+        let uses: Vec<_> = it.uses.iter().map(|leaf| leaf.code()).collect();
+        writeln!(f, "  {} was answered at {}", it.check, it.at)?;
+        write!(f, "  asked for {} ({})", it.developer, uses.join(", "))?;
+        match it.asked_by {
+            Some(contractor) => writeln!(f, ", by its contractor {contractor}")?,
+            None => writeln!(f)?,
+        }
+        writeln!(f, "  {} of {} items permitted", it.permitted, it.items)?;
+        writeln!(f, "  from {} entries of `{}`, rules {}", it.log_size, it.log, it.rule_version)?;
+        if let Some(by) = &it.recheck_by {
+            writeln!(f, "  to be asked again by {by}")?;
+        }
+        match (&it.signed_by, it.sealed_by, &it.sealed) {
+            (Some(key), _, _) => writeln!(f, "  by the word of the key `{key}` alone, not by the logs")?,
+            (None, Some(entry), Some(at)) => writeln!(f, "  sealed by entry {entry} of the act log at {at}")?,
+            _ => writeln!(f, "  not sealed yet when the receipt was fetched: by the journal's key alone")?,
+        }
+        for item in &it.shown {
+            write!(f, "  item {}: {}: {}", item.item, item.verdict, item.what)?;
+            match item.unproved.as_slice() {
+                [] => writeln!(f)?,
+                unproved => writeln!(f, " (names entries that are not in the receipt: {unproved:?})")?,
+            }
+        }
+        for basis in &it.basis {
+            let act = basis.act.unwrap_or("not shown to who fetched the receipt");
+            writeln!(f, "  entry {}: {act}", basis.entry)?;
+        }
+        Ok(())
+    }
+}
+
+fn by_signature(args: &Args, bytes: &[u8], keys: &[[u8; 32]]) -> Result<Proved, String> {
+    if keys.is_empty() {
+        return Err("it is a JWS, or no receipt; a JWS needs `--jwks`".to_owned());
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let statement = signed::verify(text.trim_end(), keys).map_err(|error| error.to_string())?;
+    let signed_by = kid(text);
+    let Statement { entry: Some(entry), iss, .. } = statement else {
+        return Err("it is what a holder was told of its own works, and no receipt of a check".to_owned());
+    };
+    let record = CheckRecord::read(entry.get()).map_err(|error| error.to_string())?;
+    if args.developer.is_some_and(|developer| developer != record.developer) {
+        return Err(format!("the developer is `{}`", record.developer));
+    }
+    Ok(Proved { signed_by, ..of_record(&record, &iss) })
+}
+
+/// The key's name in a header that is verified already.
+fn kid(jws: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Header {
+        kid: String,
+    }
+    let header = BASE64URL_NOPAD.decode(jws.split('.').next()?.as_bytes()).ok()?;
+    serde_json::from_slice::<Header>(&header).ok().map(|header| header.kid)
+}
+
+fn read_keys(path: &Path) -> Result<Vec<[u8; 32]>, Failure> {
+    #[derive(Deserialize)]
+    struct Set {
+        keys: Vec<Key>,
+    }
+    #[derive(Deserialize)]
+    struct Key {
+        x: String,
+    }
+    let wrong = |why: &str| Failure::usage(format!("`{}` holds no keys of receipts: {why}", path.display()));
+    let set: Set = serde_json::from_slice(&read(path)?).map_err(|error| wrong(&error.to_string()))?;
+    let key = |key: Key| BASE64URL_NOPAD.decode(key.x.as_bytes()).ok()?.try_into().ok();
+    let keys: Option<Vec<[u8; 32]>> = set.keys.into_iter().map(key).collect();
+    keys.filter(|keys| !keys.is_empty()).ok_or_else(|| wrong("a key is not one of Ed25519"))
+}
+
+/// A checkpoint that somebody kept, and the proof that ties the receipt's log to it.
+struct Later {
+    note: Vec<u8>,
+    proof: Consistency,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Consistency {
+    old: u64,
+    new: u64,
+    hashes: Vec<String>,
+}
+
+impl Later {
+    fn read(checkpoint: &Path, proof: &Path) -> Result<Self, Failure> {
+        let wrong = |error: serde_json::Error| {
+            Failure::usage(format!(
+                "`{}` is not the answer of `proofs/consistency`: {error}",
+                proof.display()
+            ))
+        };
+        Ok(Self { note: read(checkpoint)?, proof: serde_json::from_slice(&read(proof)?).map_err(wrong)? })
+    }
+
+    fn verify(&self, keys: &[VerifierKey], verified: &Verified) -> Result<(), String> {
+        let of_acts: Vec<_> = keys.iter().filter(|key| key.name() == verified.origin).cloned().collect();
+        let kept = verify_by_any(&self.note, &of_acts).map_err(|error| format!("the checkpoint: {error}"))?;
+        let (own, kept) = (verified.newest, kept.head());
+        let (old, new) = if kept.size < own.size { (kept, own) } else { (own, kept) };
+        if (self.proof.old, self.proof.new) != (old.size, new.size) {
+            let (old, new) = (old.size, new.size);
+            return Err(format!("the proof is not one from {old} to {new} entries, ask for that"));
+        }
+        self.hashes()
+            .and_then(|hashes| verify_consistency(old, new, &hashes).map_err(|error| error.to_string()))
+            .map_err(|error| fork(old, new, &error))
+    }
+
+    fn hashes(&self) -> Result<Vec<Hash>, String> {
+        let hash = |text: &String| Hash::try_from(BASE64.decode(text.as_bytes()).ok()?.as_slice()).ok();
+        let hashes: Option<Vec<Hash>> = self.proof.hashes.iter().map(hash).collect();
+        hashes.ok_or_else(|| "a hash is not the base64 of 32 bytes".to_owned())
+    }
+}
+
+fn fork(old: TreeHead, new: TreeHead, why: &str) -> String {
+    let (old, new) = (old.size, new.size);
+    format!("the {new} entries of the act log do not continue the {old}: two histories, both signed ({why})")
+}

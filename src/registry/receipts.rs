@@ -1,0 +1,265 @@
+//! Receipts: what proves to others what was asked and what was answered.
+//!
+//! Whoever asked, or for whom, gets the whole receipt of a check, and so do auditors and the registrar; a holder is told what was
+//! asked about its own works and answered. For everybody else there is no such check.
+
+mod works;
+
+use super::authority::{Actor, Proof, Roles, Scope, Verified};
+use super::failure::Failure;
+use super::node::{Registry, Settings};
+use super::published::{self, LogName, Which};
+use crate::clock::Clock;
+use crate::domain::act::Act;
+use crate::domain::entry::Entry;
+use crate::domain::ids::{CheckId, OrgId};
+use crate::domain::scope::Scope as AnyOr;
+use crate::log::merkle::{TreeHead, leaf_hash};
+use crate::log::receipt::signed::{Place, ReceiptSigner, Statement, TYP, WORKS_TYP};
+use crate::log::receipt::{Basis, CheckRecord, RECEIPT_VERSION, Receipt, Recorded, Sealed};
+use crate::store::checks::{self, StoredCheck, Whose};
+use crate::store::entries::{self, StoredEntry};
+use crate::store::receipt_keys::{self, ReceiptKey};
+use crate::store::{Db, StoreError, catalogue, tiles};
+
+pub use works::{PAGE as WORKS_PAGE, WorksPage, works};
+
+/// The most entries on which an answer rests that one request may ask for.
+pub const MAX_BASIS: usize = 100;
+/// How many seals after an answer are looked at: the first or the second holds it.
+const SEALS: u32 = 8;
+
+/// Notes the key with which this node signs receipts, where it is not noted yet.
+pub(super) async fn note_key(db: &Db, signer: &ReceiptSigner, clock: &Clock) -> Result<(), StoreError> {
+    if receipt_keys::all(db).await?.iter().any(|key| key.kid == signer.kid()) {
+        return Ok(());
+    }
+    let (kid, public) = (signer.kid().to_owned(), signer.public());
+    let mut tx = db.begin().await?;
+    receipt_keys::put(&mut tx, &ReceiptKey { kid, public, first_ms: clock.now_ms() }).await?;
+    tx.commit().await
+}
+
+/// The keys that sign receipts and that ever did, the oldest first.
+pub async fn keys(registry: &Registry) -> Result<Vec<ReceiptKey>, Failure> {
+    Ok(receipt_keys::all(registry.db()).await?)
+}
+
+/// Whose checks are to be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// Those whose questions were this developer's; of the caller's own where none is named.
+    Developer(Option<OrgId>),
+    /// Those that the caller asked for others.
+    Contractor,
+}
+
+/// A page of checks, the latest first.
+///
+/// # Errors
+/// [`Failure::NotFound`] for another's checks, to who may not see them.
+pub async fn list(
+    registry: &Registry,
+    by: &Verified,
+    of: Of,
+    before: Option<&str>,
+    rows: u32,
+) -> Result<Vec<StoredCheck>, Failure> {
+    let (actor, own) = (by.actor(), by.actor().org().to_string());
+    let (sees_all, db) = (sees_all(actor), registry.db());
+    let whose = |whose| checks::list(db, whose, before, rows);
+    Ok(match of {
+        Of::Contractor => whose(Whose::AskedBy(&own)).await?,
+        Of::Developer(None) if sees_all => whose(Whose::Everybody).await?,
+        Of::Developer(None) => whose(Whose::Developer(&own)).await?,
+        Of::Developer(Some(org)) if sees_all || org == actor.org() => {
+            whose(Whose::Developer(&org.to_string())).await?
+        }
+        Of::Developer(Some(_)) => return Err(Failure::NotFound),
+    })
+}
+
+/// Whether the caller sees every check: auditors with the scope for it, and the registrar.
+fn sees_all(actor: &Actor) -> bool {
+    let is_auditor = actor.roles().meets(Roles::AUDITORS) && actor.scopes().holds(Scope::Audit);
+    is_auditor || actor.roles().meets(Roles::REGISTRAR)
+}
+
+/// The check of this id, and whether the caller sees all of it.
+async fn find(registry: &Registry, by: &Verified, check: CheckId) -> Result<(StoredCheck, bool), Failure> {
+    let found = checks::find(registry.db(), &check.to_string()).await?.ok_or(Failure::NotFound)?;
+    let own = by.actor().org().to_string();
+    let asked = found.developer == own || found.asked_by.as_ref() == Some(&own);
+    let sees_whole = asked || sees_all(by.actor());
+    Ok((found, sees_whole))
+}
+
+/// The receipt of a check, with these of the entries on which its answer rests.
+///
+/// # Errors
+/// [`Failure::NotFound`] where there is no such check that the caller sees whole; [`Failure::Absent`] for an entry that the log did not
+/// have when it was answered.
+pub async fn receipt(
+    registry: &Registry,
+    by: &Verified,
+    check: CheckId,
+    basis: &[u64],
+) -> Result<Receipt, Failure> {
+    let (found, sees_whole) = find(registry, by, check).await?;
+    if !sees_whole {
+        return Err(Failure::NotFound);
+    }
+    let log = LogName::stored_as(found.log.clone());
+    let journal = recorded(registry, &log, found.index).await?;
+    let record = read(&journal.entry)?;
+    let acts = LogName::acts();
+    Ok(Receipt {
+        v: RECEIPT_VERSION,
+        check,
+        acts: published::checkpoint(registry, &acts, Which::OfSize(record.log.size)).await?,
+        sealed: sealed(registry, &log, &journal, &record).await?,
+        basis: basis_of(registry, by.actor(), record.log, basis).await?,
+        journal,
+        items: Vec::new(),
+    })
+}
+
+/// What this registry answers for with a signature of its own: the journal entry for who sees it whole, and for a holder what was
+/// asked about its own works.
+///
+/// # Errors
+/// [`Failure::NotFound`] for everybody else; [`Failure::Conflict`] for more works than one statement holds.
+pub async fn statement(registry: &Registry, by: &Verified, check: CheckId) -> Result<String, Failure> {
+    let (found, sees_whole) = find(registry, by, check).await?;
+    let log = LogName::stored_as(found.log.clone());
+    let stored = published_entry(registry, &log, found.index).await?;
+    let text = text_of(&stored)?;
+    let record = read(&text)?;
+    let (typ, works) =
+        if sees_whole { (TYP, None) } else { (WORKS_TYP, Some(works::all_own(registry, by, &found).await?)) };
+    let entry = serde_json::value::RawValue::from_string(text).map_err(|error| corrupt(&log, &error))?;
+    let statement = Statement {
+        iss: registry.settings().origin.clone(),
+        iat: record.at_ms.div_euclid(1_000),
+        sub: record.developer,
+        jti: check.to_string(),
+        journal: Place {
+            origin: origin_of(registry.settings(), &log),
+            index: found.index,
+            leaf: leaf_hash(&stored.bytes),
+        },
+        entry: works.is_none().then_some(entry),
+        works,
+    };
+    registry.receipts().sign(typ, &statement).map_err(|error| corrupt(&log, &error))
+}
+
+fn corrupt(log: &LogName, why: &dyn std::fmt::Display) -> Failure {
+    StoreError::Corrupt(format!("log `{log}`: {why}")).into()
+}
+
+fn read(entry: &str) -> Result<CheckRecord, Failure> {
+    CheckRecord::read(entry).map_err(|error| StoreError::Corrupt(error.to_string()).into())
+}
+
+fn text_of(stored: &StoredEntry) -> Result<String, Failure> {
+    let text = String::from_utf8(stored.bytes.clone());
+    text.map_err(|error| StoreError::Corrupt(format!("entry {}: {error}", stored.index)).into())
+}
+
+/// The origin of a log of this registry.
+fn origin_of(settings: &Settings, log: &LogName) -> String {
+    if log.is_acts() { settings.origin.clone() } else { format!("{}/{}", settings.origin, log.stored()) }
+}
+
+/// An entry, once it is published.
+async fn published_entry(registry: &Registry, log: &LogName, index: u64) -> Result<StoredEntry, Failure> {
+    let published = published::head(registry, log).await?;
+    if index >= published.size {
+        return Err(corrupt(log, &format_args!("it has lost entry {index}")));
+    }
+    let found = entries::read(registry.db(), log.stored(), index..index + 1).await?;
+    found.into_iter().next().ok_or(Failure::NotFound)
+}
+
+/// An entry with its proof under the first checkpoint that covers it.
+async fn recorded(registry: &Registry, log: &LogName, index: u64) -> Result<Recorded, Failure> {
+    let stored = published_entry(registry, log, index).await?;
+    let file = published::proof_file(registry, log, index, Some(index + 1)).await?;
+    Ok(Recorded {
+        origin: origin_of(registry.settings(), log),
+        index,
+        entry: text_of(&stored)?,
+        proof: file.hashes,
+        checkpoint: file.checkpoint,
+    })
+}
+
+/// The first act that sealed the journal with this entry in it.
+async fn sealed(
+    registry: &Registry,
+    log: &LogName,
+    journal: &Recorded,
+    record: &CheckRecord,
+) -> Result<Option<Sealed>, Failure> {
+    let (db, acts) = (registry.db(), LogName::acts());
+    let published = published::head(registry, &acts).await?.size;
+    // Whatever seals it was recorded after the log from which it was answered.
+    let seals = catalogue::party_entries(db, &journal.origin, record.log.size..published, SEALS).await?;
+    for stored in seals {
+        let entry: Entry = serde_json::from_slice(&stored.bytes).map_err(|error| corrupt(&acts, &error))?;
+        let Act::JournalSealed(seal) = entry.act else { continue };
+        if seal.size <= journal.index {
+            continue;
+        }
+        let act = recorded(registry, &acts, stored.index).await?;
+        let window = tiles::checkpoint_covering(db, log.stored(), journal.index + 1).await?;
+        let window = window.map_or(seal.size, |window| window.tree.size);
+        let newest = tiles::checkpoint_covering(db, acts.stored(), stored.index + 1).await?;
+        let newest = newest.map_or(published, |newest| newest.tree.size);
+        return Ok(Some(Sealed {
+            proof: published::inclusion(registry, log, journal.index, seal.size).await?,
+            continues: published::consistency(registry, log, window, seal.size).await?,
+            extends: published::consistency(registry, &acts, record.log.size, newest).await?,
+            act,
+        }));
+    }
+    Ok(None)
+}
+
+/// What every developer is told of: a grant that names none.
+fn is_for_any_developer(act: &Act) -> bool {
+    matches!(act, Act::GrantRecorded(grant) if grant.developers == AnyOr::Any)
+}
+
+/// These entries of the act log, each with its proof in the log of that size; in full for auditors, the registrar, and who is
+/// a party to it; for all where it is a grant to any developer.
+async fn basis_of(
+    registry: &Registry,
+    actor: &Actor,
+    log: TreeHead,
+    asked: &[u64],
+) -> Result<Vec<Basis>, Failure> {
+    let mut asked = asked.to_vec();
+    asked.sort_unstable();
+    asked.dedup();
+    if let Some(beyond) = asked.iter().find(|index| **index >= log.size) {
+        let detail =
+            format!("the log had {} entries when this was answered, and not entry {beyond}", log.size);
+        return Err(Failure::Absent(detail));
+    }
+    let (acts, own, sees_all) = (LogName::acts(), actor.org(), sees_all(actor));
+    let mut basis = Vec::with_capacity(asked.len());
+    for index in asked {
+        let stored = published_entry(registry, &acts, index).await?;
+        let entry: Entry = serde_json::from_slice(&stored.bytes).map_err(|error| corrupt(&acts, &error))?;
+        let is_shown = sees_all || entry.parties.contains(&own) || is_for_any_developer(&entry.act);
+        basis.push(Basis {
+            index,
+            leaf: leaf_hash(&stored.bytes),
+            entry: if is_shown { Some(text_of(&stored)?) } else { None },
+            proof: published::inclusion(registry, &acts, index, log.size).await?,
+        });
+    }
+    Ok(basis)
+}

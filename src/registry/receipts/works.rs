@@ -1,0 +1,164 @@
+//! What was asked about works in a check, and answered: all of it for who sees the check whole, and for a holder its own works.
+
+use super::{corrupt, find, published_entry, read, text_of};
+use crate::domain::ids::{CheckId, OrgId, WorkId};
+use crate::domain::journal::{CHUNK, JournalEntry, MatchedWork, matched_works};
+use crate::log::receipt::CheckRecord;
+use crate::log::receipt::signed::Row;
+use crate::registry::authority::{Proof, Verified};
+use crate::registry::failure::Failure;
+use crate::registry::node::Registry;
+use crate::registry::published::LogName;
+use crate::store::checks::StoredCheck;
+
+/// The most works on one page.
+pub const PAGE: usize = 1_000;
+/// The most entries with matched works that are gone through for one page.
+const CHUNKS_A_PAGE: u64 = 8;
+/// The most works in one statement.
+const MAX_STATED: usize = 5_000;
+
+/// A part of the works that a check matched.
+#[derive(Clone, Debug)]
+pub struct WorksPage {
+    /// The check.
+    pub record: CheckRecord,
+    /// The works, in the order of their ids.
+    pub works: Vec<MatchedWork>,
+    /// Where the next page begins: the number of a work among all that the check matched. None on the last.
+    pub next: Option<u64>,
+}
+
+/// The matched works of a check from the one of this number on, as far as the caller may see them. A page of a holder may be
+/// empty and not the last.
+///
+/// # Errors
+/// [`Failure::NotFound`] where there is no such check, and for a holder of none of its works.
+pub async fn works(
+    registry: &Registry,
+    by: &Verified,
+    check: CheckId,
+    from: u64,
+    most: usize,
+) -> Result<WorksPage, Failure> {
+    let (found, sees_whole) = find(registry, by, check).await?;
+    let log = LogName::stored_as(found.log.clone());
+    let text = text_of(&published_entry(registry, &log, found.index).await?)?;
+    let record = read(&text)?;
+    let reader = Reader { registry, found: &found, log, chunks: record.chunks };
+    let own = (!sees_whole).then(|| by.actor().org());
+    if own.is_some() && !reader.holds_any(by.actor().org()).await? {
+        return Err(Failure::NotFound);
+    }
+    let (works, next) = reader.page(own, from, most.min(PAGE)).await?;
+    Ok(WorksPage { record, works, next })
+}
+
+/// All of the caller's own works in a check.
+///
+/// # Errors
+/// [`Failure::NotFound`] where there are none; [`Failure::Conflict`] for more than one statement holds.
+pub(super) async fn all_own(
+    registry: &Registry,
+    by: &Verified,
+    found: &StoredCheck,
+) -> Result<Vec<Row>, Failure> {
+    let log = LogName::stored_as(found.log.clone());
+    let record = read(&text_of(&published_entry(registry, &log, found.index).await?)?)?;
+    let reader = Reader { registry, found, log, chunks: record.chunks };
+    let mut rows = Vec::new();
+    for chunk in 0..u64::from(record.chunks) {
+        let own = reader.own(by.actor().org(), reader.chunk(chunk).await?).await?;
+        rows.extend(own.into_iter().map(|(_, it)| Row {
+            work: it.work,
+            uses: it.uses,
+            permitted: it.permitted,
+        }));
+        if rows.len() > MAX_STATED {
+            let why =
+                format!("this check asked about more than {MAX_STATED} of your works: read them as pages");
+            return Err(Failure::Conflict(why));
+        }
+    }
+    if rows.is_empty() { Err(Failure::NotFound) } else { Ok(rows) }
+}
+
+/// Reads the entries with matched works that follow a check in its journal.
+struct Reader<'a> {
+    registry: &'a Registry,
+    found: &'a StoredCheck,
+    log: LogName,
+    chunks: u32,
+}
+
+impl Reader<'_> {
+    /// The works of one entry, each with its number among all.
+    async fn chunk(&self, chunk: u64) -> Result<Vec<(u64, MatchedWork)>, Failure> {
+        let at = self.found.index + 1 + chunk;
+        let stored = published_entry(self.registry, &self.log, at).await?;
+        let entry = serde_json::from_slice(&stored.bytes).map_err(|error| corrupt(&self.log, &error))?;
+        let works = match entry {
+            JournalEntry::Matched { check, chunk: of, works, .. }
+                if check.to_string() == self.found.check && u64::from(of) == chunk =>
+            {
+                matched_works(&works)
+            }
+            _ => None,
+        };
+        let works =
+            works.ok_or_else(|| corrupt(&self.log, &format_args!("entry {at} is not what was written")))?;
+        Ok((chunk * CHUNK as u64..).zip(works).collect())
+    }
+
+    /// Those of these that the organization holds, confirmed, as of now.
+    async fn own(
+        &self,
+        org: OrgId,
+        rows: Vec<(u64, MatchedWork)>,
+    ) -> Result<Vec<(u64, MatchedWork)>, Failure> {
+        let own = self.registry.read(|now| {
+            let Some(org) = now.org(org) else { return Vec::new() };
+            let holds = |work: WorkId| {
+                let work = now.work(work).map(|work| now.canonical(work));
+                work.is_some_and(|work| now.is_confirmed_holder(org, work))
+            };
+            rows.into_iter().filter(|(_, row)| holds(row.work)).collect()
+        });
+        Ok(own.await?)
+    }
+
+    async fn holds_any(&self, org: OrgId) -> Result<bool, Failure> {
+        for chunk in 0..u64::from(self.chunks) {
+            if !self.own(org, self.chunk(chunk).await?).await?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Up to `most` works from the one of this number on, and where the next page begins.
+    async fn page(
+        &self,
+        own: Option<OrgId>,
+        from: u64,
+        most: usize,
+    ) -> Result<(Vec<MatchedWork>, Option<u64>), Failure> {
+        let (first, end) = (from / CHUNK as u64, u64::from(self.chunks));
+        let last = end.min(first.saturating_add(CHUNKS_A_PAGE));
+        let mut found = Vec::new();
+        for chunk in first..last {
+            let rows = self.chunk(chunk).await?;
+            let rows = match own {
+                Some(org) => self.own(org, rows).await?,
+                None => rows,
+            };
+            for (number, row) in rows.into_iter().filter(|(number, _)| *number >= from) {
+                if found.len() == most {
+                    return Ok((found, Some(number)));
+                }
+                found.push(row);
+            }
+        }
+        Ok((found, (last < end).then_some(last * CHUNK as u64)))
+    }
+}

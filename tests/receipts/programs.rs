@@ -1,0 +1,217 @@
+//! Receipts as people use them: fetched, handed on and verified by programs, ours and one that shares nothing with it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use kyodaku::log::receipt::Receipt;
+use serde_json::{Value, json};
+
+use super::{Answered, page};
+use crate::checks::scene::Scene;
+use crate::cli::import::{file, served};
+use crate::cli::serve::{Server, ask};
+use crate::cli::{Said, kyodaku, said};
+use crate::world::actors::{Actor, Stage};
+use crate::world::python::installed;
+use crate::world::works::{grant, registration};
+use crate::world::{World, both};
+
+/// The verifier that is run beside ours.
+const SECOND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/verify_receipt.py");
+
+fn verify(words: &[&str]) -> Said {
+    said(kyodaku().args(["verify", "receipt"]).args(words).output().unwrap())
+}
+
+fn second(words: &[&str]) -> Said {
+    let python = installed("cryptography", "50.0.2").join("python");
+    said(Command::new(python).arg(SECOND).args(words).output().unwrap())
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The keys of the logs as arguments.
+async fn logs(stage: &Stage) -> Vec<String> {
+    let logs: Value = stage.nobody.get("/logs").await.json();
+    let keys =
+        logs["items"].as_array().unwrap().iter().flat_map(|log| log["keys"].as_array().unwrap().clone());
+    keys.flat_map(|key| ["--log".to_owned(), key["verifier_key"].as_str().unwrap().to_owned()]).collect()
+}
+
+/// A developer asks by command about a permitted page and two others, and keeps the answer.
+async fn kept(world: &World, stage: &Stage, server: &Server) -> (Actor, PathBuf) {
+    let (holder, developer) = (stage.holder("Hoshikuzu Press").await, stage.developer("Kasane Labs").await);
+    let mut body = registration("星屑", &[&holder]);
+    body["keys"] = json!([{ "type": "url", "value": page(1) }]);
+    let work = stage.confirmed(&holder, &body).await;
+    assert_eq!(holder.post("/v1/grants", &grant(&work.work)).await.status, 201);
+    let answer = world.folder.path().join("answer.ndjson");
+    let asked = ["check", "--use", "train.finetune", "--keep", path(&answer), &page(1), &page(2), &page(3)];
+    let asked = ask(server, &developer.key, &asked);
+    assert_eq!(asked.code, 10, "{}{}", asked.out, asked.err);
+    (developer, answer)
+}
+
+both!(a_check_is_kept_and_its_receipt_holds_anywhere, async |world: World| {
+    let mut world = world;
+    let (stage, server) = served(&mut world).await;
+    let (developer, answer) = kept(&world, &stage, &server).await;
+    let logs = logs(&stage).await;
+    let logs: Vec<&str> = logs.iter().map(String::as_str).collect();
+    let folder = world.folder.path().join("receipts");
+    let fetched =
+        ask(&server, &developer.key, &["receipt", "--answer", path(&answer), "--folder", path(&folder)]);
+    assert_eq!(fetched.code, 0, "{}{}", fetched.out, fetched.err);
+    let receipt = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+
+    let more = ["--answer", path(&answer), "--developer", &developer.org];
+    let held = verify(&[&[path(&receipt)], &logs[..], &more].concat());
+    assert_eq!(held.code, 0, "{}{}", held.out, held.err);
+    for part in [
+        ": holds\n",
+        "1 of 3 items permitted",
+        &format!("item 0: permitted: \"0\" {}\n", page(1)),
+        ": grant.recorded\n",
+    ] {
+        assert!(held.out.contains(part), "{part}: {}", held.out);
+    }
+    let told = verify(&[&[path(&receipt), "--json"], &logs[..]].concat());
+    let told: Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!(
+        (&told["holds"], &told["developer"], &told["shown"][2]["item"]),
+        (&json!(true), &json!(developer.org), &json!(2))
+    );
+    // One item alone, which tells nothing of the others.
+    let one = ask(&server, &developer.key, &["receipt", "--answer", path(&answer), "--item", "1"]);
+    assert_eq!(Receipt::read(one.out.trim_end().as_bytes()).unwrap().items.len(), 1);
+    assert!(!one.out.contains(&page(3)));
+    // Not for another developer, not without a key, and not with a word altered.
+    let competitor = stage.developer("Mugen Models").await;
+    let other = verify(&[&[path(&receipt), "--developer", &competitor.org], &logs[..]].concat());
+    assert!(other.code == 1 && other.out.contains("DOES NOT HOLD: the developer is"), "{}", other.out);
+    assert_eq!(verify(&[path(&receipt)]).code, 1);
+    let text = std::fs::read_to_string(&receipt).unwrap();
+    let lie = file(&world, "lie.json", &text.replacen("not_permitted", "permitted", 1));
+    let lie = verify(&[&[path(&lie)], &logs[..]].concat());
+    assert!(lie.code == 1 && lie.out.contains("DOES NOT HOLD: item 1"), "{}", lie.out);
+    // An answer that was altered has no receipt, and one that was kept is not written over.
+    let altered =
+        std::fs::read_to_string(&answer).unwrap().replacen("not_permitted\",\"with", "permitted\",\"with", 1);
+    let altered = file(&world, "altered.ndjson", &altered);
+    let refused = ask(&server, &developer.key, &["receipt", "--answer", path(&altered)]);
+    assert!(refused.code == 1 && refused.err.contains("is not the one"), "{}{}", refused.out, refused.err);
+    let again =
+        ask(&server, &developer.key, &["check", "--use", "search", "--keep", path(&answer), &page(1)]);
+    assert!(again.code == 2 && again.err.contains("is there already"), "{}", again.err);
+    assert_eq!(ask(&server, &competitor.key, &["receipt", "--answer", path(&answer)]).code, 1);
+    assert_eq!(ask(&server, &developer.key, &["receipt", "--answer", path(&answer), "--item", "3"]).code, 2);
+});
+
+both!(the_signed_word_of_the_registry_is_verified_offline, async |world: World| {
+    let mut world = world;
+    let (stage, server) = served(&mut world).await;
+    let (developer, answer) = kept(&world, &stage, &server).await;
+    let check = std::fs::read_to_string(&answer).unwrap();
+    let check = check.split('"').find(|part| part.starts_with("chk_")).unwrap().to_owned();
+    let jws = ask(&server, &developer.key, &["receipt", &check, "--jws"]);
+    let jws = file(&world, "receipt.jws", &jws.out);
+    let jwks = String::from_utf8(stage.nobody.get("/receipts/jwks").await.body.to_vec()).unwrap();
+    let keys = file(&world, "jwks.json", &jwks);
+    let held = verify(&[path(&jws), "--jwks", path(&keys), "--developer", &developer.org]);
+    assert!(held.code == 0 && held.out.contains("alone, not by the logs"), "{}{}", held.out, held.err);
+    assert_eq!(verify(&[path(&jws)]).code, 1);
+    let text = std::fs::read_to_string(&jws).unwrap();
+    let cut = file(&world, "cut.jws", text.trim_end().strip_suffix(|_| true).unwrap());
+    assert_eq!(verify(&[path(&cut), "--jwks", path(&keys)]).code, 1);
+    assert_eq!(verify(&[path(&jws), "--jwks", path(&jws)]).code, 2);
+    assert_eq!(verify(&[path(&world.folder.path().join("nowhere"))]).code, 69);
+});
+
+/// A sealed receipt and its answer in files, and the keys of its logs.
+struct Files {
+    it: Answered,
+    receipt: Receipt,
+    logs: Vec<String>,
+    answer: PathBuf,
+}
+
+impl Files {
+    async fn new(world: &World) -> Self {
+        let it = Answered::open(world).await;
+        let receipt = it.whole().await;
+        let answer = file(world, "answer.json", std::str::from_utf8(&it.answer).unwrap());
+        let logs = logs(&it.scene.stage).await;
+        Self { it, receipt, logs, answer }
+    }
+
+    /// What both verifiers say of a receipt; they must agree.
+    fn verdict(&self, world: &World, receipt: &Receipt) -> bool {
+        let text = serde_json::to_string(receipt).unwrap();
+        let receipt = file(world, "receipt.json", &text);
+        let mut words = vec![path(&receipt), "--answer", path(&self.answer)];
+        words.extend(self.logs.iter().map(String::as_str));
+        let (ours, theirs) = (verify(&words), second(&words));
+        assert_eq!(ours.code, theirs.code, "{}{}{}{}\n{text}", ours.out, ours.err, theirs.out, theirs.err);
+        assert!(ours.code == 0 || theirs.out.starts_with("does not hold: "), "{}", theirs.err);
+        ours.code == 0
+    }
+}
+
+both!(a_verifier_that_shares_nothing_with_ours_says_the_same, async |world: World| {
+    let files = Files::new(&world).await;
+    let whole = &files.receipt;
+    assert!(files.verdict(&world, whole));
+    let lie = |alter: &dyn Fn(&mut Receipt)| {
+        let mut receipt = whole.clone();
+        alter(&mut receipt);
+        assert_ne!(&receipt, whole);
+        assert!(!files.verdict(&world, &receipt), "{receipt:?}");
+    };
+    lie(&|it| it.items[1].item = it.items[1].item.replace("not_permitted", "permitted"));
+    lie(&|it| it.journal.entry = it.journal.entry.replace("\"permitted\":1", "\"permitted\":3"));
+    lie(&|it| it.journal.index -= 1);
+    lie(&|it| it.acts = it.sealed.as_ref().unwrap().act.checkpoint.clone());
+    lie(&|it| it.basis[0].index -= 1);
+    lie(&|it| it.sealed.as_mut().unwrap().proof.clear());
+    lie(&|it| it.sealed.as_mut().unwrap().extends.clear());
+    lie(&|it| it.sealed.as_mut().unwrap().act.index += 1);
+    lie(&|it| it.journal.checkpoint = it.journal.checkpoint.replacen('\u{2014}', "-", 1));
+    lie(&|it| it.v = 2);
+    // Without the seal, and without the items, it holds and proves less.
+    let less = Receipt { sealed: None, items: Vec::new(), ..whole.clone() };
+    assert!(files.verdict(&world, &less));
+    let mut swapped = files.it.told.clone();
+    swapped["items"].as_array_mut().unwrap().swap(0, 1);
+    let files = Files { answer: file(&world, "swapped.json", &swapped.to_string()), ..files };
+    assert!(!files.verdict(&world, &files.receipt));
+});
+
+both!(a_checkpoint_that_was_kept_is_held_against_the_receipt, async |world: World| {
+    let files = Files::new(&world).await;
+    let scene: &Scene = &files.it.scene;
+    let own = files.it.verify(&files.receipt).unwrap().newest.size;
+    scene.work(&[]).await;
+    let note = scene.stage.nobody.get("/logs/acts/checkpoint").await;
+    let note = file(&world, "kept", std::str::from_utf8(&note.body).unwrap());
+    let new = scene.stage.log_size().await;
+    let proof = scene.stage.nobody.get(&format!("/logs/acts/proofs/consistency?old={own}&new={new}")).await;
+    let proof: Value = proof.json();
+    let receipt = file(&world, "receipt.json", &serde_json::to_string(&files.receipt).unwrap());
+    let with = |proof: &Value| {
+        let proof = file(&world, "proof.json", &proof.to_string());
+        let mut words = vec![path(&receipt), "--checkpoint", path(&note), "--consistency", path(&proof)];
+        words.extend(files.logs.iter().map(String::as_str));
+        verify(&words)
+    };
+    let held = with(&proof);
+    assert_eq!(held.code, 0, "{}{}", held.out, held.err);
+    let mut other = proof.clone();
+    other["old"] = json!(own - 1);
+    assert!(with(&other).out.contains("ask for that"));
+    other = proof.clone();
+    other["hashes"][0] = other["hashes"][1].clone();
+    let fork = with(&other);
+    assert!(fork.code == 1 && fork.out.contains("two histories, both signed"), "{}", fork.out);
+});

@@ -1,0 +1,114 @@
+//! Receipts for JOSE libraries.
+
+use data_encoding::BASE64URL_NOPAD;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use kyodaku::log::merkle::{Hash, leaf_hash};
+use kyodaku::log::receipt::signed::{self, JwsError, key_id};
+use serde_json::{Value, json};
+
+use super::Answered;
+use crate::world::actors::Actor;
+use crate::world::{World, both};
+
+async fn jws(it: &Answered, by: &Actor) -> String {
+    let answer = by.get(&it.path("receipt.jws")).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.headers["content-type"]),
+        (200, &"application/jose".parse().unwrap())
+    );
+    String::from_utf8(answer.body.to_vec()).unwrap()
+}
+
+async fn public_keys(it: &Answered) -> Vec<[u8; 32]> {
+    let set: Value = it.scene.stage.nobody.get("/receipts/jwks").await.json();
+    let key = |key: &Value| {
+        BASE64URL_NOPAD.decode(key["x"].as_str().unwrap().as_bytes()).unwrap().try_into().unwrap()
+    };
+    set["keys"].as_array().unwrap().iter().map(key).collect()
+}
+
+/// As another library reads it.
+fn by_jsonwebtoken(jws: &str, key: &[u8; 32]) -> Value {
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    jsonwebtoken::decode::<Value>(jws, &DecodingKey::from_ed_der(key), &validation).unwrap().claims
+}
+
+both!(an_ordinary_library_reads_a_signed_receipt, async |world: World| {
+    let it = Answered::open(&world).await;
+    let (text, keys) = (jws(&it, &it.scene.developer).await, public_keys(&it).await);
+    let header = jsonwebtoken::decode_header(&text).unwrap();
+    assert_eq!((header.typ.as_deref(), header.kid), (Some(signed::TYP), Some(key_id(&keys[0]))));
+    let claims = by_jsonwebtoken(&text, &keys[0]);
+    assert_eq!(claims["sub"], json!(it.scene.developer.org));
+    assert_eq!(claims["jti"], it.told["check"]);
+    assert_eq!(claims["journal"]["origin"], it.told["journal"]["origin"]);
+    assert_eq!(claims["entry"]["log_size"], it.told["log_size"]);
+    let statement = signed::verify(&text, &keys).unwrap();
+    let entry = statement.entry.unwrap();
+    assert_eq!(statement.journal.leaf, leaf_hash(entry.get().as_bytes()));
+    assert_eq!(entry.get(), it.receipt(&it.auditor).await.0.journal.entry);
+    // It says the same to whoever sees all of it.
+    assert_eq!(jws(&it, &it.auditor).await, text);
+});
+
+both!(a_holder_has_a_signed_word_of_what_was_asked_about_its_works, async |world: World| {
+    let it = Answered::open(&world).await;
+    let (text, keys) = (jws(&it, &it.scene.holder).await, public_keys(&it).await);
+    let statement = signed::verify(&text, &keys).unwrap();
+    assert!(statement.entry.is_none());
+    let works = statement.works.unwrap();
+    assert_eq!(works.iter().map(|row| row.permitted).filter(|permitted| *permitted).count(), 1);
+    assert_eq!(works.len(), 2);
+    let claims = by_jsonwebtoken(&text, &keys[0]);
+    let leaf: Hash = claims["journal"]["leaf"].as_str().unwrap().parse().unwrap();
+    assert_eq!(leaf, leaf_hash(it.receipt(&it.auditor).await.0.journal.entry.as_bytes()));
+});
+
+both!(what_no_key_of_receipts_signed_is_no_receipt, async |world: World| {
+    let it = Answered::open(&world).await;
+    let (text, keys) = (jws(&it, &it.scene.developer).await, public_keys(&it).await);
+    signed::verify(&text, &keys).unwrap();
+    let (header, rest) = text.split_once('.').unwrap();
+    let (payload, signature) = rest.split_once('.').unwrap();
+    let own: Value = serde_json::from_slice(&BASE64URL_NOPAD.decode(header.as_bytes()).unwrap()).unwrap();
+    let with = |name: &str, value: Value| {
+        let mut header = own.clone();
+        header[name] = value;
+        let header = BASE64URL_NOPAD.encode(&serde_json::to_vec(&header).unwrap());
+        signed::verify(&format!("{header}.{payload}.{signature}"), &keys).unwrap_err()
+    };
+    for alg in ["none", "HS256", "ES256", "Ed25519"] {
+        assert!(matches!(with("alg", json!(alg)), JwsError::Header(_)), "{alg}");
+    }
+    assert!(matches!(with("crit", json!(["b64"])), JwsError::Header(_)));
+    assert!(matches!(with("jwk", json!({})), JwsError::Header(_)));
+    assert_eq!(with("typ", json!("at+jwt")), JwsError::Signature);
+    assert_eq!(with("kid", json!("0011223344556677")), JwsError::NoKey("0011223344556677".to_owned()));
+    // The public key as a secret of HMAC.
+    let hmac = jsonwebtoken::encode(
+        &jsonwebtoken::Header { kid: Some(key_id(&keys[0])), ..jsonwebtoken::Header::default() },
+        &by_jsonwebtoken(&text, &keys[0]),
+        &jsonwebtoken::EncodingKey::from_secret(&keys[0]),
+    );
+    assert!(matches!(signed::verify(&hmac.unwrap(), &keys), Err(JwsError::Header(_))));
+    // An access token of the same registry, each part alone, and every byte altered.
+    for bad in [
+        String::new(),
+        "..".to_owned(),
+        format!("{header}.{payload}."),
+        format!("{header}.{payload}"),
+        format!("{text}="),
+    ] {
+        signed::verify(&bad, &keys).unwrap_err();
+    }
+    for at in 0..text.len() {
+        let mut altered = text.clone().into_bytes();
+        altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
+        let altered = String::from_utf8(altered).unwrap();
+        // The last character of base64 may hold bits that say nothing; the reader refuses those.
+        signed::verify(&altered, &keys).expect_err(&altered);
+    }
+    assert_eq!(signed::verify(&text, &[]).unwrap_err(), JwsError::NoKey(key_id(&keys[0])));
+});
