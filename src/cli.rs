@@ -8,6 +8,7 @@ mod admin;
 mod backup;
 mod check;
 mod client;
+mod compare;
 mod completions;
 mod config;
 mod context;
@@ -93,6 +94,7 @@ enum Command {
     Import(import::Args),
     Check(check::Args),
     Explain(explain::Args),
+    Compare(compare::Args),
     Receipt(receipt::Args),
     Verify(verify::Args),
     Admin(admin::Args),
@@ -122,6 +124,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => on_runtime(import::run(args)),
         Command::Check(args) => on_runtime(check::run(args)),
         Command::Explain(args) => on_runtime(explain::run(args)),
+        Command::Compare(args) => on_runtime(compare::run(args)),
         Command::Receipt(args) => on_runtime(receipt::run(args)),
         Command::Verify(args) => verify::run(&args),
         Command::Config(args) => config::run(&args),

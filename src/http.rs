@@ -11,6 +11,7 @@ mod batch;
 mod bindings;
 pub mod checks;
 mod claims;
+mod comparisons;
 mod contractors;
 mod control;
 mod datadiligence;

@@ -19,7 +19,7 @@
 //! | [`receipts`] | what proves to others what was asked and answered |
 //! | [`witnesses`], [`witness`] | who cosigns our checkpoints, and cosigning those of others |
 //! | [`seal`] | the journal of checks sealed into the act log |
-//! | [`explanations`] | what would be answered, and why |
+//! | [`explanations`], [`comparisons`] | what would be answered, and why; what changed, and by whose act |
 //! | [`streams`] | checks without an end, in chunks |
 //! | [`authority`] | who is asking, and what they may do: the proofs that everything else takes |
 //! | [`credential`] | how an API key looks, and what is kept of it |
@@ -51,6 +51,7 @@ pub mod backup;
 pub mod bootstrap;
 pub mod catalogue;
 pub mod checks;
+pub mod comparisons;
 pub mod contractors;
 pub mod control;
 pub mod credential;

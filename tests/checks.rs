@@ -1,6 +1,7 @@
 //! Checks by API: every item answered once, in order, from one size, written down before it leaves.
 
 mod authzen;
+mod compare;
 mod contractors;
 mod datadiligence;
 mod durable;

@@ -3,6 +3,7 @@
 //! The words say what permission is on record, never what is lawful. Where nothing is on record they say that this is
 //! not permission.
 
+pub mod acts;
 pub mod steps;
 
 use serde::{Deserialize, Serialize};

@@ -48,7 +48,7 @@ struct Asked<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum PastWire {
+pub(super) enum PastWire {
     LogSize(u64),
     Moment(jiff::Timestamp),
 }
@@ -99,17 +99,29 @@ impl Asked<'_> {
         let mut faults: Vec<_> = self.context.fault("/context").into_iter().collect();
         let question = item(self.item.get().as_bytes(), developer, &self.context.context()).question;
         let question = question.map_err(|why| faults.push(FieldError::new("/item", "invalid_value", why)));
-        let past = match self.as_of {
-            None => Ok(Past::Now),
-            Some(PastWire::LogSize(size)) => Ok(Past::Size(size)),
-            Some(PastWire::Moment(at)) => milliseconds(at, "/as_of/moment").map(Past::Moment),
-        };
-        let past = past.map_err(|fault| faults.push(fault));
+        let past = past(self.as_of, "/as_of/moment").map_err(|fault| faults.push(fault));
         let at = self.at.map(|at| milliseconds(at, "/at")).transpose().map_err(|fault| faults.push(fault));
         match (question, past, at) {
             (Ok(question), Ok(past), Ok(at)) if faults.is_empty() => Ok((question, past, at)),
             _ => Err(Problem::invalid(Code::InvalidBody, faults)),
         }
+    }
+}
+
+/// The log that is meant; `place` is the pointer to its moment.
+pub(super) fn past(wire: Option<PastWire>, place: &'static str) -> Result<Past, FieldError> {
+    match wire {
+        None => Ok(Past::Now),
+        Some(PastWire::LogSize(size)) => Ok(Past::Size(size)),
+        Some(PastWire::Moment(at)) => milliseconds(at, place).map(Past::Moment),
+    }
+}
+
+/// What a view is called.
+pub(super) const fn view_name(viewer: Viewer) -> &'static str {
+    match viewer {
+        Viewer::All => "all",
+        Viewer::Developer => "developer",
     }
 }
 
@@ -129,10 +141,7 @@ fn reply(explained: &Explanation, developer: OrgId, language: Language) -> Resul
     let (name, value) = language.header();
     let reply = Reply::ok(&Explained {
         hypothetical: true,
-        view: match explained.viewer {
-            Viewer::All => "all",
-            Viewer::Developer => "developer",
-        },
+        view: view_name(explained.viewer),
         developer,
         log_size: explained.log_size,
         at: moment(explained.moment_ms),

@@ -20,8 +20,8 @@ use super::extract::BodyLimit;
 use super::gate::{Access, Guard, Operation, pass};
 use super::problem::{Code, Problem};
 use super::{
-    authzen, batch, bindings, checks, claims, contractors, control, datadiligence, denials, events,
-    explanations, factors, grants, holdings, keys, links, logs, models, oauth, organizations, pages,
+    authzen, batch, bindings, checks, claims, comparisons, contractors, control, datadiligence, denials,
+    events, explanations, factors, grants, holdings, keys, links, logs, models, oauth, organizations, pages,
     passwords, people, powers, proposals, receipts, registrations, sessions, sign_ins, status, works,
 };
 
@@ -134,6 +134,7 @@ pub fn table() -> Vec<Route> {
         checks::routes(),
         datadiligence::routes(),
         events::routes(),
+        comparisons::routes(),
         explanations::routes(),
         factors::routes(),
         batch::routes(),

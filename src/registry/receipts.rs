@@ -228,7 +228,7 @@ async fn sealed(
 }
 
 /// What every developer is told of: a grant that names none.
-fn is_for_any_developer(act: &Act) -> bool {
+pub(super) fn is_for_any_developer(act: &Act) -> bool {
     matches!(act, Act::GrantRecorded(grant) if grant.developers == AnyOr::Any)
 }
 

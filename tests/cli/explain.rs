@@ -68,3 +68,25 @@ both!(an_answer_is_explained_as_of_any_size, async |world: World| {
         said(kyodaku().args(words).args(["--url", &gone, "--api-key", &developer.key]).output().unwrap());
     assert_eq!((silent.code, silent.out.as_str()), (69, ""), "{}", silent.err);
 });
+
+both!(what_changed_is_told_by_command, async |world: World| {
+    let mut world = world;
+    let (stage, server) = served(&mut world).await;
+    let (holder, developer) = (stage.holder("Hoshikuzu Press").await, stage.developer("Nimbus Lab").await);
+    let mut body = registration("星屑", &[&holder]);
+    body["keys"] = json!([{ "type": "url", "value": "https://hoshikuzu.example/a" }]);
+    let work = stage.confirmed(&holder, &body).await;
+    let size = stage.log_size().await.to_string();
+    holder.post("/v1/grants", &grant(&work.work)).await;
+    let words = ["compare", "--use", "train.finetune", "https://hoshikuzu.example/a", "--before-size", &size];
+    let told = ask(&server, &developer.key, &words);
+    assert_eq!(told.code, 0, "{}{}", told.out, told.err);
+    assert!(told.out.contains("train.finetune: not permitted before, permitted after\n"), "{}", told.out);
+    assert!(told.out.contains(&format!(": {} recorded a grant. *\n", holder.org)), "{}", told.out);
+    assert!(told.err.contains("never a permission"), "{}", told.err);
+    let ja = ask(&server, &developer.key, &[&words[..], &["--lang", "ja"]].concat());
+    assert!(ja.out.contains("許諾を記録しました"), "{}", ja.out);
+    let none = ask(&server, &developer.key, &[&words[..4], &["--before", "2099-01-01T00:00:00Z"]].concat());
+    assert_eq!(none.code, 1, "{}{}", none.out, none.err);
+    assert_eq!(ask(&server, &developer.key, &words[..4]).code, 2);
+});

@@ -134,6 +134,31 @@ both!(a_row_of_the_catalogue_that_differs_is_named_and_mended, async |world: Wor
     drop(registry);
 });
 
+both!(a_check_that_is_noted_otherwise_than_in_its_journal_is_named_and_mended, async |world: World| {
+    drop(filled(&world).await);
+    for change in [
+        "UPDATE checks SET developer = 'org_00000000000000000000000000' WHERE idx = 1",
+        "UPDATE checks SET permitted = 1 WHERE idx = 0",
+        "DELETE FROM checks WHERE idx = 2",
+    ] {
+        tamper(&world, change, change).await;
+        let said = rebuild(&world, &["--check"]);
+        assert!(said.code == 1 && said.out.contains("table `checks`"), "{change}: {}{}", said.out, said.err);
+        let mended = rebuild(&world, &[]);
+        assert_eq!(mended.code, 0, "{}{}", mended.out, mended.err);
+        assert_eq!(rebuild(&world, &["--check"]).code, 0, "{change}");
+    }
+});
+
+both!(what_older_programs_did_not_note_is_filled_in_from_the_logs, async |world: World| {
+    drop(filled(&world).await);
+    let older = "DROP TABLE checks; DROP TABLE receipt_keys; DELETE FROM catalog_history WHERE type = 'journal.sealed'; \
+        DELETE FROM _sqlx_migrations WHERE version >= 14";
+    tamper(&world, older, older).await;
+    let said = rebuild(&world, &["--check"]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+});
+
 both!(whatever_is_rewritten_in_a_log_is_found_and_left_alone, async |world: World| {
     drop(filled(&world).await);
     let rewrite = [

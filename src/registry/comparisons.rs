@@ -1,0 +1,229 @@
+//! What changed between two moments for an item, and by whose act.
+//!
+//! Both sides are explanations, as the caller may see them: hypotheses, never permissions. The acts between them are those that
+//! concern the works of the item and of its closure, its developer and its model, as far as the caller may know of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::authority::{Proof, Roles, Verified};
+use super::explanations::{Explanation, Past, explain};
+use super::failure::Failure;
+use super::node::Registry;
+use super::position::is_own;
+use super::receipts::is_for_any_developer;
+use crate::domain::decision::Verdict;
+use crate::domain::entry::Entry;
+use crate::domain::ids::WorkId;
+use crate::domain::question::Question;
+use crate::domain::uses::Use;
+use crate::domain::view::Viewer;
+use crate::store::heads::ACTS;
+use crate::store::{StoreError, catalogue, entries};
+
+/// The most acts that are told.
+pub const MAX_ACTS: usize = 200;
+/// The most works whose history is looked at.
+const MAX_WORKS: usize = 500;
+/// How many lines of a history are read at once.
+const LINES: u32 = 200;
+
+/// One use whose answer is another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The use.
+    pub r#use: Use,
+    /// The verdict before.
+    pub before: Verdict,
+    /// The verdict after.
+    pub after: Verdict,
+    /// Whether time alone brought it: the log from before, asked at the moment after, answers so too.
+    pub by_time_alone: bool,
+}
+
+/// An act between the two sides.
+#[derive(Clone, Debug)]
+pub struct ActBetween {
+    /// Its entry.
+    pub index: u64,
+    /// The entry itself.
+    pub entry: Entry,
+    /// Which of the works it is about.
+    pub works: Vec<WorkId>,
+    /// Whether one of the answers names it.
+    pub is_cited: bool,
+}
+
+/// A comparison.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// The earlier side.
+    pub before: Explanation,
+    /// The later one.
+    pub after: Explanation,
+    /// The uses with another answer.
+    pub changed: Vec<Changed>,
+    /// The acts between, in order.
+    pub acts: Vec<ActBetween>,
+    /// Whether there are more.
+    pub more_acts: bool,
+}
+
+/// Compares the answers to a question from the log as it was at two moments.
+///
+/// # Errors
+/// As [`explain`]; a fault at `/after` where it is earlier than `before`.
+pub async fn compare(
+    registry: &Registry,
+    by: &Verified,
+    question: Question,
+    [before, after]: [Past; 2],
+) -> Result<Comparison, Failure> {
+    let before = explain(registry, by, question.clone(), before, None).await?;
+    let after = explain(registry, by, question.clone(), after, None).await?;
+    if before.log_size > after.log_size || before.moment_ms > after.moment_ms {
+        return Err(Failure::fault("/after", "invalid_value", "is earlier than `before`"));
+    }
+    let size = Past::Size(before.log_size);
+    let aged = explain(registry, by, question.clone(), size, Some(after.moment_ms)).await?;
+    let (acts, more_acts) = acts(registry, by, &question, &before, &after).await?;
+    Ok(Comparison { changed: changed(&before, &aged, &after), before, after, acts, more_acts })
+}
+
+fn changed(before: &Explanation, aged: &Explanation, after: &Explanation) -> Vec<Changed> {
+    let sides = before.answer.uses.iter().zip(&aged.answer.uses).zip(&after.answer.uses);
+    let differ = sides.filter(|((before, _), after)| before != after);
+    let told = differ.map(|((before, aged), after)| Changed {
+        r#use: after.r#use,
+        before: before.verdict,
+        after: after.verdict,
+        by_time_alone: aged == after,
+    });
+    told.collect()
+}
+
+/// Every entry that an explanation names.
+fn cited(it: &Explanation) -> impl Iterator<Item = u64> {
+    let uses = it.answer.uses.iter();
+    let reasons = uses.clone().flat_map(|answer| &answer.reasons).flat_map(|reason| &reason.entries);
+    let rests = uses.flat_map(|answer| &answer.rests_on);
+    let notes = it.answer.notes.iter().flat_map(|note| &note.entries);
+    let steps = it.steps.iter().flat_map(|step| &step.entries);
+    reasons.chain(rests).chain(notes).chain(steps).copied()
+}
+
+fn works(it: &Explanation) -> impl Iterator<Item = WorkId> {
+    it.answer.matched.iter().copied().chain(it.steps.iter().filter_map(|step| step.work))
+}
+
+/// What is looked for, and who looks.
+struct Between<'a> {
+    registry: &'a Registry,
+    by: &'a Verified,
+    sizes: std::ops::Range<u64>,
+    cited: BTreeSet<u64>,
+    viewer: Viewer,
+}
+
+async fn acts(
+    registry: &Registry,
+    by: &Verified,
+    question: &Question,
+    before: &Explanation,
+    after: &Explanation,
+) -> Result<(Vec<ActBetween>, bool), Failure> {
+    let between = Between {
+        registry,
+        by,
+        sizes: before.log_size..after.log_size,
+        cited: cited(before).chain(cited(after)).collect(),
+        viewer: after.viewer,
+    };
+    let mut about: BTreeMap<u64, Vec<WorkId>> = BTreeMap::new();
+    let works: BTreeSet<WorkId> = works(before).chain(works(after)).collect();
+    let mut more = works.len() > MAX_WORKS;
+    for work in works.into_iter().take(MAX_WORKS) {
+        let found = between.history(&work.to_string(), |_| true).await?;
+        more |= found.len() > MAX_ACTS;
+        for index in found {
+            about.entry(index).or_default().push(work);
+        }
+    }
+    let is_standing = |kind: &str| kind.starts_with("org.") || kind.starts_with("model.");
+    for index in between.history(&question.developer.to_string(), is_standing).await? {
+        about.entry(index).or_default();
+    }
+    // What an answer names concerns it, whatever it is about.
+    for index in between.cited.range(between.sizes.clone()) {
+        about.entry(*index).or_default();
+    }
+    let own = own_works(registry, by, about.values().flatten().copied().collect()).await?;
+    let mut acts = Vec::new();
+    for (index, works) in about {
+        let entry = read(registry, index).await?;
+        if !between.is_shown(index, &entry, &works, &own) {
+            continue;
+        }
+        if acts.len() == MAX_ACTS {
+            more = true;
+            break;
+        }
+        acts.push(ActBetween { index, entry, works, is_cited: between.cited.contains(&index) });
+    }
+    Ok((acts, more))
+}
+
+impl Between<'_> {
+    /// The entries about this subject between the two sides, of these types.
+    async fn history(&self, subject: &str, of: impl Fn(&str) -> bool) -> Result<Vec<u64>, Failure> {
+        let (mut before, mut found) = (self.sizes.end, Vec::new());
+        loop {
+            let lines = catalogue::history(self.registry.db(), subject, Some(before), LINES).await?;
+            let is_last = lines.len() < LINES as usize;
+            for line in lines {
+                if line.index < self.sizes.start {
+                    return Ok(found);
+                }
+                before = line.index;
+                if of(&line.kind) {
+                    found.push(line.index);
+                }
+            }
+            // More than are told were found: the rest would be told by nobody.
+            if is_last || found.len() > MAX_ACTS {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Whether the caller may know of an act: auditors and the registrar of each; who stands behind a work of all that is about it;
+    /// everybody of what names them, of what their answer names, and of a grant to any developer.
+    fn is_shown(&self, index: u64, entry: &Entry, works: &[WorkId], own: &BTreeSet<WorkId>) -> bool {
+        let actor = self.by.actor();
+        let is_of_own = self.viewer == Viewer::All && works.iter().any(|work| own.contains(work));
+        actor.roles().meets(Roles::AUDITORS | Roles::REGISTRAR)
+            || is_of_own
+            || self.cited.contains(&index)
+            || entry.parties.contains(&actor.org())
+            || is_for_any_developer(&entry.act)
+    }
+}
+
+/// Those of the works behind which the caller stands.
+async fn own_works(
+    registry: &Registry,
+    by: &Verified,
+    works: BTreeSet<WorkId>,
+) -> Result<BTreeSet<WorkId>, Failure> {
+    let own = registry.read(|now| {
+        let is_own = is_own(now, by);
+        works.into_iter().filter(|work| is_own(*work)).collect()
+    });
+    Ok(own.await?)
+}
+
+async fn read(registry: &Registry, index: u64) -> Result<Entry, Failure> {
+    let found = entries::read(registry.db(), ACTS, index..index + 1).await?;
+    let bytes = found.first().map(|stored| stored.bytes.as_slice()).unwrap_or_default();
+    serde_json::from_slice(bytes)
+        .map_err(|error| StoreError::Corrupt(format!("entry {index} can't be read: {error}")).into())
+}
