@@ -5,6 +5,9 @@
 //! 20% of the keys are unknown. Entries and questions are made before the clocks run. Rates are per second of the CPU time of
 //! one thread.
 //!
+//! A log of at most 100,000 works, each registered, confirmed and granted by the rules, is verified offline, beside the tree of
+//! `ct-merkle` over the same entries.
+//!
 //! A second number is how many works the served registries hold (20,000 when it is left out, none with 0), which are asked
 //! over HTTP: one on embedded SQLite, and where `DATABASE_URL` names an empty PostgreSQL database, one on that.
 
@@ -21,6 +24,8 @@
 mod client;
 #[path = "table/http.rs"]
 mod http;
+#[path = "table/offline.rs"]
+mod offline;
 #[cfg(feature = "rivals")]
 #[path = "table/rivals.rs"]
 mod rivals;
@@ -125,6 +130,9 @@ fn bare(world: &World, questions: &[Question], ours: f64) {
     black_box(known);
 }
 
+/// The most works of the log that is verified offline.
+const OFFLINE: u64 = 100_000;
+
 /// How many works are made before they are folded.
 const CHUNK: u64 = 10_000;
 
@@ -174,6 +182,7 @@ fn main() {
     decisions(&world);
     snapshot(&world);
     drop(world);
+    offline::figures(works.min(OFFLINE));
 
     if served == 0 {
         return;

@@ -5,7 +5,7 @@
 
 RECEIPT is the JSON of `GET /v1/checks/{check}/receipt`, KEY a key of the act log or of a journal as `GET /logs` tells it
 (`name+id+base64`), taken once from somebody you trust; ANSWER the answer of `POST /v1/checks` as it came. It says what it
-has verified and ends with 0, or says what does not hold and ends with 1. `docs/log.md` describes what is verified here.
+has verified and ends with 0, or says what does not hold and ends with 65. `docs/log.md` describes what is verified here.
 """
 
 import argparse
@@ -199,7 +199,7 @@ def main():
         entry, sealed = verify(receipt, [key(text) for text in args.log], answer)
     except (Wrong, ValueError, KeyError, TypeError) as error:
         print(f"does not hold: {error}")
-        return 1
+        return 65
     when = "not sealed yet" if not sealed else f"sealed by entry {sealed['act']['index']}"
     print(f"holds: {entry['check']} of {entry['developer']}, {entry['permitted']} of {entry['items']} items permitted, {when}")
     for shown in receipt.get("items", []):

@@ -1,7 +1,8 @@
 //! The command line: one file a command.
 //!
 //! Data goes to stdout, everything else to stderr. A command ends with 0; with 1 when it could not do its work; with 2
-//! when it was called wrongly; with 69 when a server does not answer, which is never a permission. `check` alone says by its
+//! when it was called wrongly; with 65 when what it was given, or what a server tells, contradicts what was signed; with 69 when
+//! a server does not answer, or nothing can be read, which is never a permission. `check` alone says by its
 //! end whether a use is permitted, and ends with 10 when not everything is: that of `explain` says nothing about it.
 
 mod admin;
@@ -14,6 +15,7 @@ mod config;
 mod context;
 mod demo;
 mod explain;
+mod export;
 mod import;
 mod lock;
 mod logging;
@@ -40,6 +42,8 @@ pub(crate) enum Exit {
     Done,
     /// It found what it looks for: a difference.
     Differs,
+    /// `verify`: something that was signed does not hold.
+    DoesNotHold,
     /// `import`: some rows were refused.
     Partly,
     /// `check`: not everything is permitted.
@@ -51,6 +55,7 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Done => Self::SUCCESS,
             Exit::Differs | Exit::Partly => Self::from(1),
+            Exit::DoesNotHold => Self::from(65),
             Exit::NotPermitted => Self::from(10),
         }
     }
@@ -72,6 +77,16 @@ impl Failure {
     /// It was called wrongly.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { code: 2, message: message.into() }
+    }
+
+    /// What was given, or told, contradicts what was signed.
+    pub(crate) fn contradiction(message: impl Into<String>) -> Self {
+        Self { code: 65, message: message.into() }
+    }
+
+    /// Nobody answers, or nothing can be read.
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self { code: 69, message: message.into() }
     }
 }
 
@@ -96,12 +111,13 @@ enum Command {
     Explain(explain::Args),
     Compare(compare::Args),
     Receipt(receipt::Args),
-    Verify(verify::Args),
     Admin(admin::Args),
     Config(config::Args),
     Backup(backup::Args),
     Restore(restore::Args),
     Rebuild(rebuild::Args),
+    Export(export::Args),
+    Verify(verify::Args),
     Witness(witness::Args),
     Monitor(monitor::Args),
     Completions(completions::Args),
@@ -126,12 +142,13 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => on_runtime(explain::run(args)),
         Command::Compare(args) => on_runtime(compare::run(args)),
         Command::Receipt(args) => on_runtime(receipt::run(args)),
-        Command::Verify(args) => verify::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Completions(args) => Ok(completions::run(&args)),
         Command::Backup(args) => on_runtime(backup::run(args)),
         Command::Restore(args) => on_runtime(restore::run(args)),
         Command::Rebuild(args) => on_runtime(rebuild::run(args)),
+        Command::Export(args) => on_runtime(export::run(args)),
+        Command::Verify(args) => on_runtime(verify::run(args)),
         Command::Monitor(args) => on_runtime(monitor::run(args)),
         Command::Witness(args) => on_runtime(witness::run(args)),
     };

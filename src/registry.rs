@@ -17,6 +17,7 @@
 //! | [`backup`] | backups, and registries made from them again |
 //! | [`published`] | the logs in public: checkpoints, tiles, proofs, and the entries that one may read |
 //! | [`receipts`] | what proves to others what was asked and answered |
+//! | [`offline`] | logs verified from what was exported of them, without a registry |
 //! | [`witnesses`], [`witness`] | who cosigns our checkpoints, and cosigning those of others |
 //! | [`seal`] | the journal of checks sealed into the act log |
 //! | [`explanations`], [`comparisons`] | what would be answered, and why; what changed, and by whose act |
@@ -66,6 +67,7 @@ pub mod metrics;
 pub mod names;
 pub mod node;
 pub mod oauth;
+pub mod offline;
 pub mod orders;
 pub mod organizations;
 pub mod permissions;

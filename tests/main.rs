@@ -22,6 +22,7 @@ mod log;
 mod logs;
 mod nodes;
 mod oauth;
+mod offline;
 mod powers;
 mod proposals;
 mod readme;

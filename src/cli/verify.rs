@@ -1,5 +1,6 @@
 //! `kyodaku verify`: what was signed, verified by somebody who trusts nobody.
 
+mod log;
 mod receipt;
 
 use super::Outcome;
@@ -15,10 +16,12 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     Receipt(receipt::Args),
+    Log(log::Args),
 }
 
-pub(super) fn run(args: &Args) -> Outcome {
-    match &args.what {
-        What::Receipt(args) => receipt::run(args),
+pub(super) async fn run(args: Args) -> Outcome {
+    match args.what {
+        What::Receipt(args) => receipt::run(&args),
+        What::Log(args) => log::run(args).await,
     }
 }

@@ -144,6 +144,12 @@ pub fn verify_by_any(note: &[u8], keys: &[VerifierKey]) -> Result<Checkpoint, Ch
     believed
 }
 
+/// What a signed note claims to be. Nothing is verified but its form.
+pub fn claimed(note: &[u8]) -> Result<Checkpoint, CheckpointError> {
+    let (text, _) = note::split(note)?;
+    Checkpoint::from_text(text)
+}
+
 /// Which log a signed note claims to be a checkpoint of: its first line. Nothing is verified.
 pub fn claimed_origin(note: &[u8]) -> Result<&str, CheckpointError> {
     let (text, _) = note::split(note)?;

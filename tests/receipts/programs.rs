@@ -90,12 +90,12 @@ both!(a_check_is_kept_and_its_receipt_holds_anywhere, async |world: World| {
     // Not for another developer, not without a key, and not with a word altered.
     let competitor = stage.developer("Mugen Models").await;
     let other = verify(&[&[path(&receipt), "--developer", &competitor.org], &logs[..]].concat());
-    assert!(other.code == 1 && other.out.contains("DOES NOT HOLD: the developer is"), "{}", other.out);
-    assert_eq!(verify(&[path(&receipt)]).code, 1);
+    assert!(other.code == 65 && other.out.contains("DOES NOT HOLD: the developer is"), "{}", other.out);
+    assert_eq!(verify(&[path(&receipt)]).code, 65);
     let text = std::fs::read_to_string(&receipt).unwrap();
     let lie = file(&world, "lie.json", &text.replacen("not_permitted", "permitted", 1));
     let lie = verify(&[&[path(&lie)], &logs[..]].concat());
-    assert!(lie.code == 1 && lie.out.contains("DOES NOT HOLD: item 1"), "{}", lie.out);
+    assert!(lie.code == 65 && lie.out.contains("DOES NOT HOLD: item 1"), "{}", lie.out);
     // An answer that was altered has no receipt, and one that was kept is not written over.
     let altered =
         std::fs::read_to_string(&answer).unwrap().replacen("not_permitted\",\"with", "permitted\",\"with", 1);
@@ -121,10 +121,10 @@ both!(the_signed_word_of_the_registry_is_verified_offline, async |world: World| 
     let keys = file(&world, "jwks.json", &jwks);
     let held = verify(&[path(&jws), "--jwks", path(&keys), "--developer", &developer.org]);
     assert!(held.code == 0 && held.out.contains("alone, not by the logs"), "{}{}", held.out, held.err);
-    assert_eq!(verify(&[path(&jws)]).code, 1);
+    assert_eq!(verify(&[path(&jws)]).code, 65);
     let text = std::fs::read_to_string(&jws).unwrap();
     let cut = file(&world, "cut.jws", text.trim_end().strip_suffix(|_| true).unwrap());
-    assert_eq!(verify(&[path(&cut), "--jwks", path(&keys)]).code, 1);
+    assert_eq!(verify(&[path(&cut), "--jwks", path(&keys)]).code, 65);
     assert_eq!(verify(&[path(&jws), "--jwks", path(&jws)]).code, 2);
     assert_eq!(verify(&[path(&world.folder.path().join("nowhere"))]).code, 69);
 });
@@ -213,5 +213,5 @@ both!(a_checkpoint_that_was_kept_is_held_against_the_receipt, async |world: Worl
     other = proof.clone();
     other["hashes"][0] = other["hashes"][1].clone();
     let fork = with(&other);
-    assert!(fork.code == 1 && fork.out.contains("two histories, both signed"), "{}", fork.out);
+    assert!(fork.code == 65 && fork.out.contains("two histories, both signed"), "{}", fork.out);
 });

@@ -18,7 +18,7 @@ use crate::log::receipt::signed::{self, Statement};
 use crate::log::receipt::{Answer, CheckRecord, Expected, Receipt, Shown, Verified, entries_of};
 use crate::registry::answer::moment;
 
-/// Verify receipts offline; ends with 0 only if every one holds, with 1 if one does not
+/// Verify receipts offline; ends with 0 only if every one holds, with 65 if one does not
 ///
 /// Nothing but the keys that you give is believed: take them from somebody you trust, once, and keep them. `GET /logs` tells those
 /// of the logs, `GET /receipts/jwks` those of signed receipts.
@@ -125,7 +125,7 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
         let (proved, why) = proved.map_or_else(|why| (None, Some(why)), |proved| (Some(proved), None));
         tell(args, &Finding { receipt: path.display().to_string(), holds: why.is_none(), why, proved })?;
     }
-    Ok(if all_hold { Exit::Done } else { Exit::Differs })
+    Ok(if all_hold { Exit::Done } else { Exit::DoesNotHold })
 }
 
 fn tell(args: &Args, finding: &Finding) -> Result<(), Failure> {

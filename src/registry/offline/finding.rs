@@ -1,0 +1,159 @@
+//! What does not hold, named so that somebody can look at it.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use serde::Serialize;
+
+/// What kind of thing does not hold. Programs read these names; people read the words beside them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A file that must be there is not.
+    Absent,
+    /// A file is shorter or longer than it must be, or ends within an entry.
+    Truncated,
+    /// An entry is not the one that was hashed.
+    EntryAltered,
+    /// A tile holds other hashes than the entries have.
+    TileAltered,
+    /// A checkpoint is signed, and the entries have another root.
+    Root,
+    /// Two signed checkpoints are of two histories.
+    Fork,
+    /// A checkpoint has not its form, or is of another size than its name says.
+    CheckpointForm,
+    /// A checkpoint, or the first entry, is of another log.
+    Origin,
+    /// A signature on a checkpoint does not verify.
+    Signature,
+    /// A checkpoint bears no signature by a key that is trusted.
+    UnknownKey,
+    /// A checkpoint is signed by a key that had given way to another one before.
+    RetiredKey,
+    /// A checkpoint is signed by a key that was not ready to sign yet.
+    EarlyKey,
+    /// A key was given, and there is no log of its name.
+    NoSuchLog,
+    /// A log has fewer entries than is told of it.
+    Shrunk,
+    /// A cosignature does not verify.
+    Cosignature,
+    /// Fewer witnesses than were asked for cosigned the newest checkpoint.
+    NotWitnessed,
+    /// There are no entries, and they were asked for.
+    NoEntries,
+    /// An entry can't be read as one, or is not written as entries are.
+    EntryForm,
+    /// An entry is older than the one before it.
+    BackDated,
+    /// The rules that stood would not have admitted the act.
+    NotAdmitted,
+    /// An entry may be read by others than the rules say.
+    Readers,
+    /// An entry can't follow those before it.
+    NotFoldable,
+    /// A seal of a journal is not larger than the one before it.
+    SealShrank,
+    /// A seal is of another root than the journal has, or of another than the seal before it.
+    SealContradicts,
+    /// A seal is of more entries than the journal has.
+    SealBeyond,
+    /// A seal is of a journal that is not told of.
+    UnknownJournal,
+    /// An entry of a journal contradicts the act log that it names.
+    CheckContradicts,
+    /// A file lies where none belongs.
+    Stray,
+}
+
+/// One thing that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What kind of thing.
+    pub kind: Kind,
+    /// In which log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+    /// Which entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<u64>,
+    /// In which file, below the folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// From which byte of the file on, counted from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+    /// What is there and what should be.
+    pub what: String,
+}
+
+impl Finding {
+    /// A finding about nothing nearer.
+    pub fn new(kind: Kind, what: impl Into<String>) -> Self {
+        Self { kind, log: None, entry: None, file: None, offset: None, what: what.into() }
+    }
+
+    /// In this log.
+    #[must_use]
+    pub fn in_log(self, log: &impl Display) -> Self {
+        Self { log: Some(log.to_string()), ..self }
+    }
+
+    /// Of this entry.
+    #[must_use]
+    pub fn of_entry(self, entry: u64) -> Self {
+        Self { entry: Some(entry), ..self }
+    }
+
+    /// In this file.
+    #[must_use]
+    pub fn in_file(self, file: &impl Display) -> Self {
+        Self { file: Some(file.to_string()), ..self }
+    }
+
+    /// From this byte of the file on.
+    #[must_use]
+    pub fn at_byte(self, offset: usize) -> Self {
+        Self { offset: u64::try_from(offset).ok(), ..self }
+    }
+}
+
+/// All findings, of each kind the first so many.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    most: usize,
+    kept: Vec<Finding>,
+    counts: BTreeMap<Kind, u64>,
+}
+
+impl Findings {
+    /// Keeps at most so many of a kind, and counts the rest.
+    pub fn keeping(most: usize) -> Self {
+        Self { most, ..Self::default() }
+    }
+
+    /// Notes one.
+    pub fn push(&mut self, finding: Finding) {
+        let count = self.counts.entry(finding.kind).or_default();
+        *count += 1;
+        if usize::try_from(*count).is_ok_and(|count| count <= self.most) {
+            self.kept.push(finding);
+        }
+    }
+
+    /// Those that were kept, in the order in which they were found.
+    pub fn kept(&self) -> &[Finding] {
+        &self.kept
+    }
+
+    /// How many there are of each kind.
+    pub fn counts(&self) -> &BTreeMap<Kind, u64> {
+        &self.counts
+    }
+
+    /// How many there are.
+    pub fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+}

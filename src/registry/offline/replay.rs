@@ -1,0 +1,165 @@
+//! The act log, replayed: each act is judged by the rules that stood, and folded, by the code that recorded it.
+//!
+//! The log does not say which acts were one command. It need not: a command's acts are admitted one after the other, each
+//! against what the ones before it make of the index, and `admit` reads of the command only who acts, for whom, and by
+//! which persons, which stands in every entry.
+
+use std::collections::BTreeMap;
+
+use super::finding::{Finding, Kind};
+use crate::domain::act::Act;
+use crate::domain::admit::admit;
+use crate::domain::command::Command;
+use crate::domain::entry::Entry;
+use crate::domain::index::Index;
+use crate::log::canonical::to_canonical;
+use crate::log::merkle::Hash;
+
+/// A journal as the act log has sealed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seal {
+    pub(super) entry: u64,
+    pub(super) size: u64,
+    pub(super) root: Hash,
+}
+
+/// The act log while it is read.
+pub(super) struct Replay {
+    origin: String,
+    index: Index,
+    last_ms: i64,
+    /// From which entry on nothing could be replayed.
+    stopped: Option<u64>,
+    seals: BTreeMap<String, Vec<Seal>>,
+    replayed: u64,
+}
+
+impl Replay {
+    /// One that has read nothing of the log of this origin.
+    pub(super) fn of(origin: &str) -> Self {
+        Self {
+            origin: origin.to_owned(),
+            index: Index::new(),
+            last_ms: i64::MIN,
+            stopped: None,
+            seals: BTreeMap::new(),
+            replayed: 0,
+        }
+    }
+
+    /// The entry at `at` can't be read: what follows it can't be judged.
+    pub(super) fn stop(&mut self, at: u64) {
+        self.stopped = self.stopped.or(Some(at));
+    }
+
+    /// From which entry on nothing could be replayed.
+    pub(super) fn stopped(&self) -> Option<u64> {
+        self.stopped
+    }
+
+    /// How many entries were replayed.
+    pub(super) fn replayed(&self) -> u64 {
+        self.replayed
+    }
+
+    /// The index, and the seals by the origin of their journal.
+    pub(super) fn into_parts(self) -> (Index, BTreeMap<String, Vec<Seal>>) {
+        (self.index, self.seals)
+    }
+
+    /// Reads an entry as it was hashed, and gives what does not hold of it.
+    pub(super) fn entry(&mut self, at: u64, bytes: &[u8]) -> Vec<Finding> {
+        let entry: Entry = match serde_json::from_slice(bytes) {
+            Ok(entry) => entry,
+            Err(error) => {
+                self.stop(at);
+                return vec![Finding::new(Kind::EntryForm, format!("it can't be read: {error}"))];
+            }
+        };
+        let mut findings = Vec::new();
+        if to_canonical(&entry).ok().as_deref() != Some(bytes) {
+            findings.push(Finding::new(Kind::EntryForm, "it is not written as entries are (RFC 8785)"));
+        }
+        if entry.at_ms < self.last_ms {
+            self.stop(at);
+            let what = format!("it is of {} ms, and the one before it of {} ms", entry.at_ms, self.last_ms);
+            findings.push(Finding::new(Kind::BackDated, what));
+        }
+        self.last_ms = self.last_ms.max(entry.at_ms);
+        if self.stopped.is_none() {
+            self.judge(at, &entry, &mut findings);
+        }
+        match entry.act {
+            Act::LogOpened(opened) if opened.origin != self.origin => {
+                let what = format!("the act opens the log `{}`, and not `{}`", opened.origin, self.origin);
+                findings.push(Finding::new(Kind::Origin, what));
+            }
+            Act::JournalSealed(sealed) => {
+                let seal = Seal { entry: at, size: sealed.size, root: Hash(sealed.root.0) };
+                findings.extend(self.seal(sealed.journal, seal));
+            }
+            _ => {}
+        }
+        findings
+    }
+
+    /// Admits and folds. What is refused is folded all the same: it stands in the log, and what follows rests on it.
+    fn judge(&mut self, at: u64, entry: &Entry, findings: &mut Vec<Finding>) {
+        let command = Command {
+            party: entry.party,
+            on_behalf_of: entry.on_behalf_of,
+            by: entry.by.clone(),
+            acts: Vec::new(),
+        };
+        match admit(&self.index, &command, &entry.act, entry.at_ms) {
+            Ok(readers) if readers == entry.parties => {}
+            Ok(readers) => {
+                let names: Vec<String> = readers.iter().map(ToString::to_string).collect();
+                let what =
+                    format!("the rules let `{}` read it, and `parties` says otherwise", names.join("`, `"));
+                findings.push(Finding::new(Kind::Readers, what));
+            }
+            Err(refusals) => {
+                let rules = self.index.latest().rule_version();
+                let why: Vec<String> =
+                    refusals.iter().map(|it| format!("{} (`{}`)", it.detail, it.code)).collect();
+                let what = format!(
+                    "version {rules} of the rules does not admit `{}`: {}",
+                    entry.act.code(),
+                    why.join("; ")
+                );
+                findings.push(Finding::new(Kind::NotAdmitted, what));
+            }
+        }
+        match self.index.fold(at, entry) {
+            Ok(()) => self.replayed += 1,
+            Err(error) => {
+                self.stop(at);
+                findings.push(Finding::new(Kind::NotFoldable, error.to_string()));
+            }
+        }
+        // Nothing folded here is ever undone.
+        self.index.keep();
+    }
+
+    fn seal(&mut self, journal: String, seal: Seal) -> Option<Finding> {
+        let seals = self.seals.entry(journal).or_default();
+        let finding = match seals.last() {
+            Some(last) if seal.size < last.size => {
+                let what = format!(
+                    "it seals {} entries, and entry {} had sealed {}",
+                    seal.size, last.entry, last.size
+                );
+                Some(Finding::new(Kind::SealShrank, what))
+            }
+            Some(last) if seal.size == last.size && seal.root != last.root => {
+                let what =
+                    format!("it seals {} entries with another root than entry {}", seal.size, last.entry);
+                Some(Finding::new(Kind::SealContradicts, what))
+            }
+            _ => None,
+        };
+        seals.push(seal);
+        finding
+    }
+}

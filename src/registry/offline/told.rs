@@ -1,0 +1,122 @@
+//! What a folder or a server tells of its logs: their names, their keys. Nothing of it is believed because it is told.
+
+use data_encoding::BASE64;
+use serde::{Deserialize, Serialize};
+
+use crate::log::checkpoint::VerifierKey;
+use crate::log::merkle::{Hash, MAX_SIZE};
+use crate::registry::published::LogName;
+
+/// The longest list that is read, in bytes.
+pub const MAX_LIST_BYTES: usize = 16 << 20;
+/// The most logs that one registry can have.
+pub const MAX_LOGS: usize = 10_000;
+/// The most keys of one log that are read.
+const MAX_KEYS: usize = 1_000;
+
+/// A key as it is told of, in its form on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldKey {
+    /// The key, `name+id+base64`.
+    pub verifier_key: String,
+    /// How many entries the log had when the key was first ready to sign: it signed nothing of that size or below.
+    pub first_size: u64,
+    /// When that was.
+    pub first: String,
+}
+
+/// A log as it is told of, in its form on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldLog {
+    /// Its public name, which is also the name of its folder.
+    pub log: LogName,
+    /// The first line of its checkpoints.
+    pub origin: String,
+    /// Where it is, below the address of the registry.
+    pub prefix: String,
+    /// How many entries it has.
+    pub size: u64,
+    /// Its root, in base64.
+    pub root: String,
+    /// The keys that sign it and that ever did, the oldest first.
+    pub keys: Vec<ToldKey>,
+}
+
+/// A page of `GET /logs`, and the file `logs.json` of a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldPage {
+    /// The logs.
+    pub items: Vec<ToldLog>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+impl ToldLog {
+    /// What is wrong with what is told, if anything: keys of another log, sizes and roots that can't be.
+    pub fn fault(&self) -> Option<String> {
+        let root = BASE64.decode(self.root.as_bytes()).ok();
+        if self.size > MAX_SIZE || root.is_none_or(|root| Hash::try_from(root.as_slice()).is_err()) {
+            return Some("its size or root can't be".to_owned());
+        }
+        if self.keys.len() > MAX_KEYS {
+            return Some(format!("it has more than {MAX_KEYS} keys"));
+        }
+        self.keys.iter().find_map(|told| match told.verifier_key.parse::<VerifierKey>() {
+            Err(error) => Some(format!("`{}` is no key of it: {error}", told.verifier_key)),
+            Ok(key) if key.name() != self.origin => {
+                Some(format!("the key `{}` is not named after `{}`", told.verifier_key, self.origin))
+            }
+            Ok(_) => {
+                (told.first_size > MAX_SIZE).then(|| "a key signs since a size that can't be".to_owned())
+            }
+        })
+    }
+
+    /// The keys, with the size after which each signs. Those that can't be read are left out.
+    pub fn keys(&self) -> Vec<(VerifierKey, u64)> {
+        let read = |told: &ToldKey| Some((told.verifier_key.parse().ok()?, told.first_size));
+        self.keys.iter().filter_map(read).collect()
+    }
+}
+
+/// All logs of a list, the act log first.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn check_list(mut logs: Vec<ToldLog>) -> Result<Vec<ToldLog>, String> {
+    if logs.len() > MAX_LOGS {
+        return Err(format!("there are more than {MAX_LOGS} logs"));
+    }
+    logs.sort_by_key(|told| (told.log != LogName::acts(), told.log.to_string()));
+    for pair in logs.windows(2) {
+        if let [one, other] = pair
+            && one.log == other.log
+        {
+            return Err(format!("the log `{}` is told of twice", one.log));
+        }
+    }
+    for told in &logs {
+        if let Some(why) = told.fault() {
+            return Err(format!("the log `{}`: {why}", told.log));
+        }
+    }
+    match logs.first() {
+        Some(first) if first.log == LogName::acts() => Ok(logs),
+        _ => Err("the act log is not among them".to_owned()),
+    }
+}
+
+/// Reads the list of a folder.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(super) fn read_list(bytes: &[u8]) -> Result<Vec<ToldLog>, String> {
+    if bytes.len() > MAX_LIST_BYTES {
+        return Err("it is too long".to_owned());
+    }
+    let page: ToldPage = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if page.next.is_some() {
+        return Err("it is a part of a list".to_owned());
+    }
+    check_list(page.items)
+}
