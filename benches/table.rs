@@ -176,6 +176,12 @@ fn snapshot(world: &World) {
 
 fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse().ok());
+    if std::env::args().nth(1).is_some_and(|argument| argument == "alone") {
+        let mut next = |otherwise: u64| numbers.next().unwrap_or(otherwise);
+        let [works, checks, items, at_once] = [2_000, 100, 1_000, 1].map(&mut next);
+        http::alone(works, checks as usize, items as usize, at_once as usize);
+        return;
+    }
     let (works, served): (u64, u64) = (numbers.next().unwrap_or(100_000), numbers.next().unwrap_or(20_000));
     row("what", "figure");
     let world = folded(works);

@@ -143,9 +143,20 @@ pub(super) fn body(answer: &[u8]) -> &[u8] {
 }
 
 /// User and system time of this process or thread, in seconds.
-fn cpu_s(whose: &str) -> f64 {
+pub(super) fn cpu_s(whose: &str) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{whose}/stat")).unwrap_or_default();
     // The name, in parentheses, may hold anything; twelve fields on stand the two times.
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
     fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS_A_SECOND
+}
+
+/// How often the threads of this process have waited for something.
+pub(super) fn switches() -> u64 {
+    let of_thread = |thread: std::fs::DirEntry| {
+        let status = std::fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+        let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        count.and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or(0)
+    };
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten();
+    threads.filter_map(|thread| Some(of_thread(thread.ok()?))).sum()
 }

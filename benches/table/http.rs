@@ -2,10 +2,15 @@
 //! database uses in processes of its own is not in it.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::Router;
+use axum::body::Bytes;
+use axum::http::Request;
 use axum::routing::post;
+use futures_util::{StreamExt, stream};
+use http_body_util::BodyExt;
 
 use kyodaku::clock::{Clock, stopwatch};
 use kyodaku::domain::act::{Act, Role};
@@ -16,6 +21,7 @@ use kyodaku::http::{App, routes};
 use kyodaku::registry::bootstrap::{NewAccess, create_registrar};
 use kyodaku::registry::{Body, Registry, Settings, Submission};
 use serde_json::{Value, json};
+use tower::ServiceExt;
 
 use super::client::{self, ask};
 use super::{Entered, Numbers, asked, entered, row};
@@ -42,22 +48,64 @@ struct Cast {
     key: String,
 }
 
+async fn open(folder: &Path, url: &str) -> Registry {
+    let settings = Settings {
+        database_url: url.replace("FOLDER", &folder.display().to_string()),
+        data_dir: folder.join("data"),
+        origin: "bench.example/log".to_owned(),
+        node: "bench".to_owned(),
+        recheck_max_ms: 86_400_000,
+        mail: kyodaku::registry::MailSettings::folder(&folder.join("data")),
+        four_eyes: false,
+    };
+    Registry::open(settings, Clock::system()).await.expect("an empty database")
+}
+
+/// Asks so many checks of so many items, without a network: for whoever counts what an item costs.
+pub(super) fn alone(works: u64, checks: usize, items: usize, at_once: usize) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let registry = open(folder.path(), "sqlite:FOLDER/bench.db").await;
+        let router = routes::router(&App::new(registry.clone()), routes::table());
+        let cast = Cast::enter(&registry, &format!("http://{}", listen(router.clone()).await)).await;
+        let works = cast.fill(&registry, works).await;
+        let bodies: Vec<Bytes> = bodies(&works, BODIES, items).into_iter().map(Bytes::from).collect();
+        let ask = async |body: &Bytes| {
+            let request = Request::post("/v1/checks")
+                .header("authorization", format!("Bearer {}", cast.key))
+                .header("content-type", "application/json")
+                .body(axum::body::Body::from(body.clone()))
+                .expect("a request");
+            let answer = router.clone().oneshot(request).await.expect("an answer");
+            assert_eq!(answer.status(), 200);
+            let mut body = answer.into_body();
+            let mut bytes = 0;
+            while let Some(frame) = body.frame().await {
+                bytes += frame.expect("a body").data_ref().map_or(0, Bytes::len);
+            }
+            bytes
+        };
+        let before = (client::cpu_s("self"), client::switches());
+        let asking = stream::iter(bodies.iter().cycle().take(checks)).map(ask).buffer_unordered(at_once);
+        let bytes = asking.fold(0, async |all, bytes| all + bytes).await;
+        let (used, switches) = (client::cpu_s("self") - before.0, client::switches() - before.1);
+        let asked = (checks * items) as f64;
+        row(
+            &format!("checks of {items} without a network: CPU time an item"),
+            &format!("{:.2} µs", used * 1e6 / asked),
+        );
+        row("times that a thread waited, a check", &format!("{:.1}", switches as f64 / checks as f64));
+        row("bytes of the answer an item", &format!("{:.0}", bytes as f64 / asked));
+    });
+}
+
 /// Prints the figures on the database at `url`, with a log of so many works in it.
 pub(super) fn figures(name: &str, url: &str, works: u64) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let folder = tempfile::tempdir().expect("a folder");
-        let url = url.replace("FOLDER", &folder.path().display().to_string());
-        let settings = Settings {
-            database_url: url,
-            data_dir: folder.path().join("data"),
-            origin: "bench.example/log".to_owned(),
-            node: "bench".to_owned(),
-            recheck_max_ms: 86_400_000,
-            mail: kyodaku::registry::MailSettings::folder(&folder.path().join("data")),
-            four_eyes: false,
-        };
-        let registry = Registry::open(settings, Clock::system()).await.expect("an empty database");
+        let registry = open(folder.path(), url).await;
         let router = routes::router(&App::new(registry.clone()), routes::table());
         let address = listen(router).await;
         let cast = Cast::enter(&registry, &format!("http://{address}")).await;

@@ -12,6 +12,7 @@ use kyodaku::domain::key::{Key, Sha256, SubjectKey};
 use kyodaku::domain::question::Question;
 use kyodaku::domain::scope::{From, Scope, Until};
 use kyodaku::domain::uses::Use;
+use smallvec::smallvec;
 
 pub(crate) const AT_MS: i64 = 1_750_000_000_000;
 
@@ -118,9 +119,9 @@ impl World {
         let mut question = || Question {
             developer: self.developer,
             model: None,
-            uses: vec![Use::TrainGenerative],
+            uses: smallvec![Use::TrainGenerative],
             territory: None,
-            subject: vec![asked(&mut numbers, &self.works)],
+            subject: smallvec![asked(&mut numbers, &self.works)],
             with_parts: false,
         };
         (0..count).map(|_| question()).collect()

@@ -72,7 +72,7 @@ pub(super) async fn run(args: Args) -> Outcome {
 fn explain(reasons: &BTreeMap<String, ReasonCode>) {
     let lang = output::language();
     for (name, code) in reasons {
-        let reason = Reason { code: *code, because: None, work: None, ask: Vec::new(), entries: Vec::new() };
+        let reason = Reason::of(*code);
         output::say(format_args!("{name}: {}", words(&reason, lang, &Ids)));
     }
 }

@@ -26,7 +26,7 @@ pub use answers::{Answer, Answers, answers};
 
 use self::trace::Step;
 use super::decision::{Decision, Reason, ReasonCode, sorted};
-use super::index::{AsOf, Index};
+use super::index::{AsOf, Index, Mostly1};
 use super::question::{MAX_KEYS, Question};
 
 /// The versions of the rules that this program knows.
@@ -53,9 +53,9 @@ fn nothing_yet(seen: AsOf<'_>, moment_ms: i64) -> Decision {
         rule_version: seen.rule_version(),
         log_size: seen.size,
         moment_ms,
-        matched: Vec::new(),
+        matched: Mostly1::new(),
         unreadable: None,
-        uses: Vec::new(),
+        uses: Mostly1::new(),
         notes: Vec::new(),
         valid_until_ms: i64::MAX,
     }
@@ -64,13 +64,7 @@ fn nothing_yet(seen: AsOf<'_>, moment_ms: i64) -> Decision {
 fn answer_in_full(seen: AsOf<'_>, moment_ms: i64, question: &Question) -> Decision {
     let mut decision = nothing_yet(seen, moment_ms);
     if decision.rule_version != 1 || !is_readable(question) {
-        decision.unreadable = Some(Reason {
-            code: ReasonCode::Unreadable,
-            because: None,
-            work: None,
-            ask: Vec::new(),
-            entries: Vec::new(),
-        });
+        decision.unreadable = Some(Reason::of(ReasonCode::Unreadable));
         return decision;
     }
     v1::answer(seen, question, &mut decision);

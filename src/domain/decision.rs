@@ -1,9 +1,11 @@
 //! The answer to a question, and why.
 
 use serde::{Deserialize, Serialize};
+use smallvec::{Array, SmallVec};
 
 use super::act::Condition;
 use super::ids::{GrantId, HoldingId, OrgId, WorkId};
+use super::index::Mostly1;
 use super::key::Sha256;
 use super::uses::Use;
 
@@ -100,6 +102,9 @@ codes! {
     }
 }
 
+/// The entries that something rests on: seldom more than two, which take no more room than a list that lies elsewhere.
+pub type Entries = SmallVec<[u64; 2]>;
+
 /// One reason, with what it rests on and whom to ask.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -113,11 +118,18 @@ pub struct Reason {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub work: Option<WorkId>,
     /// Whom to ask: sorted, distinct; may be empty where only the registrar can help.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ask: Vec<OrgId>,
+    #[serde(default, skip_serializing_if = "SmallVec::is_empty")]
+    pub ask: Mostly1<OrgId>,
     /// The entries that it rests on: sorted, distinct; empty where it rests on an absence.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub entries: Vec<u64>,
+    #[serde(default, skip_serializing_if = "SmallVec::is_empty")]
+    pub entries: Entries,
+}
+
+impl Reason {
+    /// A reason that says no more than its code.
+    pub const fn of(code: ReasonCode) -> Self {
+        Self { code, because: None, work: None, ask: SmallVec::new_const(), entries: SmallVec::new_const() }
+    }
 }
 
 /// One note.
@@ -135,17 +147,23 @@ pub struct Note {
 
 /// A list with at least one member.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NonEmpty<T>(Vec<T>);
+pub struct NonEmpty<T>(Mostly1<T>);
 
 impl<T> NonEmpty<T> {
     /// The list, or `None` when it is empty.
-    pub fn new(members: Vec<T>) -> Option<Self> {
+    pub fn new(members: impl Into<Mostly1<T>>) -> Option<Self> {
+        let members = members.into();
         if members.is_empty() { None } else { Some(Self(members)) }
     }
 
     /// The members, as a list that may lose some.
-    pub fn into_vec(self) -> Vec<T> {
+    pub fn into_list(self) -> Mostly1<T> {
         self.0
+    }
+
+    /// The members.
+    pub fn as_slice(&self) -> &[T] {
+        &self.0
     }
 
     /// The members.
@@ -193,8 +211,8 @@ impl Permitted {
     }
 
     /// The entries that the permission rests on: sorted, distinct.
-    pub fn entries(&self) -> Vec<u64> {
-        sorted(self.leaves().map(|leaf| leaf.entry))
+    pub fn entries(&self) -> Entries {
+        distinct(self.leaves().map(|leaf| leaf.entry).collect())
     }
 
     /// The conditions of all its grants: sorted, distinct.
@@ -261,6 +279,16 @@ pub struct UseDecision {
     pub outcome: Outcome,
 }
 
+impl UseDecision {
+    /// Permitted or not.
+    pub const fn verdict(&self) -> Verdict {
+        match self.outcome {
+            Outcome::Permitted(_) => Verdict::Permitted,
+            Outcome::NotPermitted(_) => Verdict::NotPermitted,
+        }
+    }
+}
+
 /// The answer to one question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
@@ -271,11 +299,11 @@ pub struct Decision {
     /// At which moment.
     pub moment_ms: i64,
     /// The matched works, canonical, sorted.
-    pub matched: Vec<WorkId>,
+    pub matched: Mostly1<WorkId>,
     /// Why the question could not be read; then nothing else is answered.
     pub unreadable: Option<Reason>,
     /// One for each use, in the order of the question; empty when it could not be read.
-    pub uses: Vec<UseDecision>,
+    pub uses: Mostly1<UseDecision>,
     /// Facts that change nothing: sorted.
     pub notes: Vec<Note>,
     /// The earliest moment at which time alone could change the answer; `i64::MAX` when none could.
@@ -285,7 +313,7 @@ pub struct Decision {
 impl Decision {
     /// Permitted only when the question could be read, there is at least one use, and all are permitted.
     pub fn verdict(&self) -> Verdict {
-        let permits = |answer: &UseDecision| matches!(answer.outcome, Outcome::Permitted(_));
+        let permits = |answer: &UseDecision| answer.verdict() == Verdict::Permitted;
         if self.unreadable.is_none() && !self.uses.is_empty() && self.uses.iter().all(permits) {
             Verdict::Permitted
         } else {
@@ -301,6 +329,15 @@ impl Decision {
         });
         self.unreadable.iter().chain(of_uses)
     }
+}
+
+/// The members sorted, each once.
+pub(super) fn distinct<A: Array<Item: Ord>>(mut members: SmallVec<A>) -> SmallVec<A> {
+    if members.len() > 1 {
+        members.sort_unstable();
+        members.dedup();
+    }
+    members
 }
 
 pub(super) fn sorted<T: Ord>(members: impl IntoIterator<Item = T>) -> Vec<T> {

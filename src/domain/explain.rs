@@ -381,11 +381,12 @@ const fn noted(code: NoteCode, lang: Lang) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use smallvec::smallvec;
     use uuid::Uuid;
 
     fn reason(code: ReasonCode) -> Reason {
         let work = Some(WorkId::new(Uuid::from_u128(7)));
-        Reason { code, because: None, work, ask: vec![OrgId::new(Uuid::from_u128(1))], entries: Vec::new() }
+        Reason { work, ask: smallvec![OrgId::new(Uuid::from_u128(1))], ..Reason::of(code) }
     }
 
     fn is_japanese(text: &str) -> bool {

@@ -16,6 +16,18 @@ use uuid::Uuid;
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const ENCODED_LEN: usize = 26;
 
+/// Every ten bits as two characters.
+#[expect(clippy::indexing_slicing, reason = "done when this is compiled, which fails beyond the end")]
+static PAIRS: [[u8; 2]; 1 << 10] = {
+    let mut pairs = [[0; 2]; 1 << 10];
+    let mut value = 0;
+    while value < pairs.len() {
+        pairs[value] = [ALPHABET[value >> 5], ALPHABET[value & 31]];
+        value += 1;
+    }
+    pairs
+};
+
 /// The value of each byte as a digit; more than 31 for what is none.
 #[expect(clippy::indexing_slicing, reason = "done when this is compiled, which fails beyond the end")]
 const DIGITS: [u8; 256] = {
@@ -95,28 +107,32 @@ impl Text {
         let mut text = Self { bytes: [b'_'; MOST_TEXT], len: K::PREFIX.len() + 1 + ENCODED_LEN };
         let (prefix, rest) = text.bytes.split_at_mut(K::PREFIX.len());
         prefix.copy_from_slice(K::PREFIX.as_bytes());
-        let encoded = rest.iter_mut().skip(1).take(ENCODED_LEN).rev();
-        // Twelve characters hold 60 bits: words of that many are cheaper to take apart than the whole.
+        let encoded = rest.get_mut(1..=ENCODED_LEN).unwrap_or_default();
+        let mut pairs = encoded.as_chunks_mut::<2>().0.iter_mut().rev();
+        // Six pairs of characters hold 60 bits: words of that many are cheaper to take apart than the whole.
         let value = id.0.as_u128();
-        let words = [value as u64, (value >> 60) as u64, (value >> 120) as u64];
-        for (place, slot) in encoded.enumerate() {
-            let word = words.get(place / 12).copied().unwrap_or_default();
-            let digit = (word >> (5 * (place % 12))) & 31;
-            *slot = ALPHABET.get(digit as usize).copied().unwrap_or(b'0');
+        for mut word in [value as u64, (value >> 60) as u64, (value >> 120) as u64] {
+            for pair in pairs.by_ref().take(6) {
+                *pair = PAIRS.get((word & 1_023) as usize).copied().unwrap_or_default();
+                word >>= 10;
+            }
         }
         text
     }
 
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
     fn as_str(&self) -> &str {
-        let text = self.bytes.get(..self.len).and_then(|bytes| std::str::from_utf8(bytes).ok());
-        text.unwrap_or_default()
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 }
 
 impl<K: Kind> Id<K> {
     /// Adds the text of the name to what is there.
     pub fn write(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(Text::of(self).as_str().as_bytes());
+        out.extend_from_slice(Text::of(self).as_bytes());
     }
 }
 

@@ -123,7 +123,9 @@ impl MatchedRows {
 
     /// The texts of the entries that hold them all, each once, in the order of their ids.
     pub fn chunks(mut self) -> Vec<String> {
-        self.0.sort_unstable();
+        // In the order of their bytes; numbers are compared faster.
+        let id = |row: &[u8; ROW]| row.first_chunk().map(|id| u128::from_be_bytes(*id));
+        self.0.sort_unstable_by(|one, other| id(one).cmp(&id(other)).then_with(|| one.cmp(other)));
         self.0.dedup();
         self.0.chunks(CHUNK).map(|chunk| BASE64.encode(chunk.as_flattened())).collect()
     }

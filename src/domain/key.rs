@@ -85,7 +85,9 @@ impl Sha256 {
 
     /// Adds its text to what is there.
     pub fn write(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.hex(&mut [0; 64]).as_bytes());
+        let mut text = [0; 64];
+        HEXLOWER.encode_mut(&self.0, &mut text);
+        out.extend_from_slice(&text);
     }
 }
 

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{ModelId, OrgId};
+use super::index::Mostly1;
 use super::key::SubjectKey;
 use super::territory::Territory;
-use super::uses::Use;
+use super::uses::Uses;
 
 /// The most keys that may describe one item.
 pub const MAX_KEYS: usize = 16;
@@ -22,12 +23,12 @@ pub struct Question {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelId>,
     /// For what; each gets a verdict and all must permit.
-    pub uses: Vec<Use>,
+    pub uses: Uses,
     /// Where; none is covered only by a grant for any territory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub territory: Option<Territory>,
     /// The keys of the item, 1 to [`MAX_KEYS`].
-    pub subject: Vec<SubjectKey>,
+    pub subject: Mostly1<SubjectKey>,
     /// Whether every part of a matched work is asked for too.
     #[serde(default)]
     pub with_parts: bool,

@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
 
 macro_rules! uses {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $family:literal;)*) => {
@@ -58,6 +59,9 @@ uses! {
     /// Passing the work on in a dataset.
     DatasetRedistribute = "dataset.redistribute", "dataset";
 }
+
+/// Uses: a list of all of them takes no more room than one that lies elsewhere.
+pub type Uses = SmallVec<[Use; 16]>;
 
 /// A text that is not a use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -20,6 +20,12 @@ pub enum Viewer {
 /// miss that is told; for the developer it becomes `no_grant` without entries.
 #[must_use]
 pub fn view(mut decision: Decision, viewer: Viewer) -> Decision {
+    narrow(&mut decision, viewer);
+    decision
+}
+
+/// As [`view`], where the decision lies.
+pub fn narrow(decision: &mut Decision, viewer: Viewer) {
     if viewer == Viewer::Developer {
         for answer in &mut decision.uses {
             if let Outcome::NotPermitted(reasons) = &answer.outcome
@@ -30,7 +36,6 @@ pub fn view(mut decision: Decision, viewer: Viewer) -> Decision {
             }
         }
     }
-    decision
 }
 
 /// Whether a reason tells of a grant to somebody else.

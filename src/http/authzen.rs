@@ -11,6 +11,7 @@ use axum::http::HeaderMap;
 use axum::http::header::HOST;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use smallvec::smallvec;
 
 use super::app::App;
 use super::checks::{ASK, BODY_BYTES, NoQuery};
@@ -307,9 +308,9 @@ fn question(asked: Evaluation, developer: OrgId) -> Result<Question, String> {
     Ok(Question {
         developer,
         model: model.map_err(|error| format!("`context/model`: {error}"))?,
-        uses: vec![action.name.parse::<Use>().map_err(|error| format!("`action/name`: {error}"))?],
+        uses: smallvec![action.name.parse::<Use>().map_err(|error| format!("`action/name`: {error}"))?],
         territory: territory.map_err(|error| format!("`context/territory`: {error}"))?,
-        subject: vec![key(&resource)?],
+        subject: smallvec![key(&resource)?],
         with_parts: circumstances.with_parts,
     })
 }
@@ -328,7 +329,7 @@ fn key(resource: &Entity) -> Result<SubjectKey, String> {
 }
 
 fn told<'a>(checked: &Checked, item: &'a ItemAnswer, recheck_by: &'a str, language: Language) -> Decided<'a> {
-    let first = item.uses.iter().flat_map(|answer| &answer.reasons).next();
+    let first = item.reasons.first();
     let raw = String::from_utf8(item.json.to_vec()).ok().and_then(|json| RawValue::from_string(json).ok());
     Decided {
         decision: item.verdict == Verdict::Permitted,

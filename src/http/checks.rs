@@ -20,9 +20,10 @@ use super::gate::{Access, Roles, Scope};
 use super::language::Language;
 use super::problem::{Code, FieldError, Problem};
 use super::routes::{KIB, Route};
-use super::subject::{ContextWire, item};
+use super::subject::{self, ContextWire, item};
+use crate::domain::ids::OrgId;
 use crate::registry::authority::Asker;
-use crate::registry::checks::{CheckError, MAX_ITEMS};
+use crate::registry::checks::{CheckError, Context, Item, MAX_ITEMS};
 
 /// The largest JSON body of a check.
 pub(super) const BODY_BYTES: usize = 16 * 1024 * KIB;
@@ -73,8 +74,17 @@ struct Envelope<'a> {
 async fn whole(app: &App, by: &Asker, language: Language, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let bytes = read_json(&parts, body).await?;
+    let developer = by.developer();
+    let (context, items) =
+        subject::plain::body(&bytes, developer).map_or_else(|| by_serde(&bytes, developer), Ok)?;
+    let checked = app.registry().check_by(by, context, items).await?;
+    Ok(answer::reply(&checked, language)?.into_response())
+}
+
+/// The context and the items of any body; or all that is wrong with it.
+pub(super) fn by_serde(bytes: &[u8], developer: OrgId) -> Result<(Context, Vec<Item>), Problem> {
     // To know the place of a mistake costs something at every item: it is looked for when there is one.
-    let envelope: Envelope<'_> = serde_json::from_slice(&bytes).or_else(|_| read(&bytes))?;
+    let envelope: Envelope<'_> = serde_json::from_slice(bytes).or_else(|_| read(bytes))?;
     let mut faults: Vec<_> = envelope.context.fault("/context").into_iter().collect();
     if !(1..=MAX_ITEMS).contains(&envelope.items.len()) {
         let detail = format!("a check has 1 to {MAX_ITEMS} items, send more as lines");
@@ -84,10 +94,8 @@ async fn whole(app: &App, by: &Asker, language: Language, request: Request) -> R
         return Err(Problem::invalid(Code::InvalidBody, faults));
     }
     let context = envelope.context.context();
-    let org = by.developer();
-    let items = envelope.items.iter().map(|raw| item(raw.get().as_bytes(), org, &context)).collect();
-    let checked = app.registry().check_by(by, context, items).await?;
-    Ok(answer::reply(&checked, language)?.into_response())
+    let items = envelope.items.iter().map(|raw| item(raw.get().as_bytes(), developer, &context)).collect();
+    Ok((context, items))
 }
 
 impl From<CheckError> for Problem {

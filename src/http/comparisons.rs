@@ -23,7 +23,6 @@ use crate::domain::question::Question;
 use crate::domain::uses::Use;
 use crate::registry::answer::moment;
 use crate::registry::authority::{Proof, Verified};
-use crate::registry::checks::bound;
 use crate::registry::comparisons::{self, ActBetween, Comparison};
 use crate::registry::explanations::{Explanation, Past};
 
@@ -125,7 +124,7 @@ async fn compare(
 fn told(compared: &Comparison, developer: OrgId, language: Language) -> Result<Compared, Problem> {
     let Comparison { before, after, changed, acts, more_acts } = compared;
     let answers = [&before.answer, &after.answer];
-    let reasons = answers.into_iter().flat_map(|answer| &answer.uses).flat_map(|answer| &answer.reasons);
+    let reasons = answers.into_iter().flat_map(|answer| &answer.reasons);
     let notes = answers.into_iter().flat_map(|answer| &answer.notes);
     let changed = changed.iter().map(|it| ChangedUse {
         r#use: it.r#use,
@@ -147,7 +146,7 @@ fn told(compared: &Comparison, developer: OrgId, language: Language) -> Result<C
 }
 
 fn side(it: &Explanation) -> Result<Side, Problem> {
-    let json = String::from_utf8(bound::json(&it.answer)).map_err(|error| Problem::internal(&error))?;
+    let json = String::from_utf8(it.answer.json.to_vec()).map_err(|error| Problem::internal(&error))?;
     Ok(Side {
         log_size: it.log_size,
         at: moment(it.moment_ms),

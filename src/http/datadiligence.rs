@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use serde::{Deserialize, Serialize};
+use smallvec::smallvec;
 use validator::Validate;
 
 use super::app::App;
@@ -103,7 +104,7 @@ fn items(by: &Asker, context: &Context, urls: &[Cow<'_, str>]) -> Result<Vec<Ite
     let item = |url: &Cow<'_, str>| Item {
         reference: None,
         question: match url {
-            Cow::Borrowed(url) => web_address(url).map(|key| context.question(developer, vec![key])),
+            Cow::Borrowed(url) => web_address(url).map(|key| context.question(developer, smallvec![key])),
             Cow::Owned(_) => Err("the address is not UTF-8".to_owned()),
         },
     };

@@ -23,7 +23,6 @@ use crate::domain::scope::MAX_MOMENT_MS;
 use crate::domain::view::Viewer;
 use crate::registry::answer::moment;
 use crate::registry::authority::{Proof, Verified};
-use crate::registry::checks::bound;
 use crate::registry::explanations::{self, Explanation, Past};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -135,9 +134,8 @@ fn milliseconds(at: jiff::Timestamp, place: &'static str) -> Result<i64, FieldEr
 
 fn reply(explained: &Explanation, developer: OrgId, language: Language) -> Result<Reply, Problem> {
     let answer = &explained.answer;
-    let json = String::from_utf8(bound::json(answer)).map_err(|error| Problem::internal(&error))?;
+    let json = String::from_utf8(answer.json.to_vec()).map_err(|error| Problem::internal(&error))?;
     let told = |step| StepTold { step, text: step_words(step, language.0, &explain::Ids) };
-    let reasons = answer.uses.iter().flat_map(|answer| &answer.reasons);
     let (name, value) = language.header();
     let reply = Reply::ok(&Explained {
         hypothetical: true,
@@ -150,7 +148,7 @@ fn reply(explained: &Explanation, developer: OrgId, language: Language) -> Resul
         item: RawValue::from_string(json).map_err(|error| Problem::internal(&error))?,
         steps: explained.steps.iter().map(told).collect(),
         more_steps: explained.more_steps,
-        words: in_words(reasons, answer.notes.iter(), language.0),
+        words: in_words(answer.reasons.iter(), answer.notes.iter(), language.0),
     })?;
     Ok(reply.header(name, value))
 }

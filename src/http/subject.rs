@@ -4,19 +4,21 @@
 //! alone: it is answered `not_permitted` with the mistake in words, and its neighbours are answered as if it were not
 //! there.
 
-mod plain;
+pub(super) mod plain;
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer};
+use smallvec::smallvec;
 
 use super::extract::strict::from_slice;
 use super::problem::FieldError;
 use crate::domain::ids::{ModelId, OrgId, WorkId};
+use crate::domain::index::Mostly1;
 use crate::domain::key::{Key, SubjectKey};
 use crate::domain::question::{MAX_KEYS, Question};
 use crate::domain::territory::Territory;
-use crate::domain::uses::Use;
+use crate::domain::uses::{Use, Uses};
 use crate::registry::checks::{Context, Item, MAX_REFERENCE};
 
 /// What holds for every item that says nothing else: `{"uses":[…],"model":…,"territory":…,"with_parts":…}`.
@@ -133,20 +135,22 @@ pub(super) struct KeyWire<'a> {
 pub fn item(json: &[u8], developer: OrgId, context: &Context) -> Item {
     let read = plain::read(json).map_or_else(|| from_slice::<ItemWire<'_>>(json), Ok);
     match read {
-        Ok(wire) => {
-            let (reference, fault) = reference(wire.reference.as_ref());
-            let question = match fault {
-                Some(fault) => Err(fault),
-                None => question(wire, developer, context),
-            };
-            Item { reference, question }
-        }
+        Ok(wire) => item_of(wire, developer, context),
         Err(error) => {
             let kept = from_slice::<ReferenceOnly<'_>>(json).ok().and_then(|it| it.reference);
             let reason = format!("the item can't be read: {error}");
             Item { reference: reference(kept.as_ref()).0, question: Err(reason) }
         }
     }
+}
+
+fn item_of(wire: ItemWire<'_>, developer: OrgId, context: &Context) -> Item {
+    let (reference, fault) = reference(wire.reference.as_ref());
+    let question = match fault {
+        Some(fault) => Err(fault),
+        None => question(wire, developer, context),
+    };
+    Item { reference, question }
 }
 
 /// An item that can't be read at all.
@@ -173,10 +177,10 @@ fn reference(text: Option<&Text<'_>>) -> (Option<String>, Option<String>) {
 fn question(wire: ItemWire<'_>, developer: OrgId, context: &Context) -> Result<Question, String> {
     let subject = subject(&wire)?;
     let uses = match wire.uses {
-        None => context.uses.clone(),
+        None => Uses::from_slice(&context.uses),
         Some(uses) => {
             let read = uses.iter().map(|leaf| leaf.0.parse::<Use>().map_err(|error| error.to_string()));
-            let uses = read.collect::<Result<Vec<_>, _>>()?;
+            let uses = read.collect::<Result<Uses, _>>()?;
             fault_of_uses(&uses).map_or(Ok(uses), |fault| Err(format!("`uses` {fault}")))?
         }
     };
@@ -198,7 +202,7 @@ fn of_member<E: std::fmt::Display>(name: &'static str) -> impl Fn(E) -> String {
     move |error| format!("`{name}`: {error}")
 }
 
-fn subject(wire: &ItemWire<'_>) -> Result<Vec<SubjectKey>, String> {
+fn subject(wire: &ItemWire<'_>) -> Result<Mostly1<SubjectKey>, String> {
     let short = [wire.url.is_some(), wire.sha256.is_some(), wire.work.is_some(), wire.id.is_some()];
     let ways = short.into_iter().filter(|there| *there).count() + usize::from(wire.keys.is_some());
     if ways != 1 {
@@ -221,11 +225,11 @@ fn subject(wire: &ItemWire<'_>) -> Result<Vec<SubjectKey>, String> {
     } else {
         Err("an item needs a key".to_owned())
     };
-    Ok(vec![key?])
+    Ok(smallvec![key?])
 }
 
 /// The keys of one item, in normal form.
-pub(super) fn subject_of(keys: &[KeyWire<'_>]) -> Result<Vec<SubjectKey>, String> {
+pub(super) fn subject_of(keys: &[KeyWire<'_>]) -> Result<Mostly1<SubjectKey>, String> {
     if !(1..=MAX_KEYS).contains(&keys.len()) {
         return Err(format!("an item has 1 to {MAX_KEYS} keys"));
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::authority::Asker;
 use super::credential::Realm;
@@ -13,17 +14,16 @@ use super::node::Registry;
 use super::sandbox::magic::is_unavailable;
 use super::shared::{FollowError, SharedIndex};
 use crate::clock::stopwatch;
-use crate::domain::act::Condition;
 use crate::domain::decide::{Answer, answers};
-use crate::domain::decision::{Decision, Note, Outcome, Reason, Verdict};
+use crate::domain::decision::{Decision, Note, Outcome, Reason, UseDecision, Verdict};
 use crate::domain::ids::{CheckId, ModelId, OrgId, WorkId};
-use crate::domain::index::Index;
+use crate::domain::index::{Index, Mostly1};
 use crate::domain::journal::ContextRecord;
-use crate::domain::key::{Sha256, SubjectKey};
+use crate::domain::key::SubjectKey;
 use crate::domain::question::Question;
 use crate::domain::territory::Territory;
-use crate::domain::uses::Use;
-use crate::domain::view::{Viewer, view};
+use crate::domain::uses::{Use, Uses};
+use crate::domain::view::{Viewer, narrow};
 use crate::log::merkle::{Hash, TreeHead};
 use crate::store::StoreError;
 use crate::store::checks::StoredCheck;
@@ -108,50 +108,27 @@ pub struct Checked {
     pub items_root: Hash,
 }
 
-/// The answer for one use of one item.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UseAnswer {
-    /// The use.
-    pub r#use: Use,
-    /// Permitted or not.
-    pub verdict: Verdict,
-    /// Why not; empty when permitted.
-    pub reasons: Vec<Reason>,
-    /// What the developer must keep to, when permitted.
-    pub conditions: Vec<Condition>,
-    /// The digests of the terms, when permitted.
-    pub terms: Vec<Sha256>,
-    /// The grants' entries, when permitted.
-    pub rests_on: Vec<u64>,
-}
-
-/// The answer for one item, as its developer may see it, with what was asked.
+/// The answer for one item, as its viewer may see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemAnswer {
     /// The caller's own name for it.
     pub reference: Option<String>,
-    /// The keys, as they were understood; empty when the item could not be read.
-    pub keys: Vec<SubjectKey>,
-    /// With which model.
-    pub model: Option<ModelId>,
-    /// Where.
-    pub territory: Option<Territory>,
-    /// Whether parts were asked for too.
-    pub with_parts: bool,
     /// Permitted only when every use is.
     pub verdict: Verdict,
     /// The works that it matched.
-    pub matched: Vec<WorkId>,
-    /// One for each use; empty when the item could not be read.
-    pub uses: Vec<UseAnswer>,
+    pub matched: Mostly1<WorkId>,
+    /// For what it was asked; empty when the item could not be read.
+    pub uses: Uses,
+    /// Why not, in the order of the uses.
+    pub reasons: Mostly1<Reason>,
     /// Facts that changed nothing.
     pub notes: Vec<Note>,
     /// Why the item could not be read.
     pub error: Option<String>,
     /// The earliest moment at which time alone could change the answer; `i64::MAX` when none could.
     pub valid_until_ms: i64,
-    /// The bytes that the receipt binds, which are also the item's JSON on the wire; see [`bound`]. They are a part of
-    /// [`Checked::json`] where the item was checked with others.
+    /// The bytes that the receipt binds, which are also the item's JSON on the wire and say all of it; see [`bound`]. They
+    /// are a part of [`Checked::json`] where the item was checked with others.
     pub json: Bytes,
 }
 
@@ -186,11 +163,11 @@ impl From<StoreError> for CheckError {
 
 impl Context {
     /// The question of an item that says nothing of its own.
-    pub fn question(&self, developer: OrgId, subject: Vec<SubjectKey>) -> Question {
+    pub fn question(&self, developer: OrgId, subject: Mostly1<SubjectKey>) -> Question {
         Question {
             developer,
             model: self.model,
-            uses: self.uses.clone(),
+            uses: Uses::from_slice(&self.uses),
             territory: self.territory,
             subject,
             with_parts: self.with_parts,
@@ -257,6 +234,15 @@ impl Registry {
     }
 }
 
+/// The answers to items, and their bytes, as they are written one after the other.
+#[derive(Default)]
+struct Answered {
+    items: Vec<ItemAnswer>,
+    json: Vec<u8>,
+    /// Where in these bytes each item ends.
+    ends: Vec<usize>,
+}
+
 /// Decides items one after the other at one size and moment. Writers get their turn between slices; the pinned size
 /// keeps the answers consistent.
 ///
@@ -270,118 +256,111 @@ pub(super) fn decide_all(
     items: Vec<Item>,
     started: std::time::Instant,
 ) -> Result<(Vec<ItemAnswer>, Bytes), CheckError> {
-    let mut decided: Vec<ItemAnswer> = Vec::with_capacity(items.len());
-    let mut ends: Vec<usize> = Vec::with_capacity(items.len());
-    let mut json: Vec<u8> = Vec::with_capacity(items.len() * USUAL_ITEM_BYTES);
-    let mut items = items.into_iter();
-    while !items.as_slice().is_empty() {
-        if stopwatch().duration_since(started) > DECIDING || json.len() > MAX_ANSWER_BYTES {
+    let mut answered = Answered {
+        items: Vec::with_capacity(items.len()),
+        json: Vec::with_capacity(items.len() * USUAL_ITEM_BYTES),
+        ends: Vec::with_capacity(items.len()),
+    };
+    while let Some(rest) = items.get(answered.items.len()..).filter(|rest| !rest.is_empty()) {
+        if stopwatch().duration_since(started) > DECIDING || answered.json.len() > MAX_ANSWER_BYTES {
             return Err(CheckError::TooMuch);
         }
-        let decisions = decide_slice(&shared.read(), size, moment_ms, items.as_slice());
-        for (decision, item) in decisions.into_iter().zip(&mut items) {
-            if !json.is_empty() {
-                json.push(b',');
-            }
-            let answer = answer(item, decision);
-            bound::write(&answer, &mut json);
-            ends.push(json.len());
-            decided.push(answer);
-        }
+        decide_slice(&shared.read(), size, moment_ms, rest, &mut answered);
     }
+    let Answered { items: mut decided, json, ends } = answered;
     if json.len() > MAX_ANSWER_BYTES {
         return Err(CheckError::TooMuch);
     }
     let (json, mut from) = (Bytes::from(json), 0);
-    for (answer, end) in decided.iter_mut().zip(ends) {
+    for ((answer, item), end) in decided.iter_mut().zip(items).zip(ends) {
         answer.json = json.slice(from..end);
+        answer.reference = item.reference;
         from = end + 1;
     }
     Ok((decided, json))
 }
 
-/// The decisions on the first of these items: on one at least, and on no more than a turn at the index has time for.
-fn decide_slice(index: &Index, size: u64, moment_ms: i64, items: &[Item]) -> Vec<Option<Decision>> {
+/// Answers the first of these items: one at least, and no more than a turn at the index has time for.
+fn decide_slice(index: &Index, size: u64, moment_ms: i64, items: &[Item], answered: &mut Answered) {
     let items = || items.iter().take(SLICE);
     let questions = items().filter_map(|item| item.question.as_ref().ok());
     let mut answers = answers(index, size, moment_ms, questions);
-    let mut decisions = Vec::with_capacity(items().len());
     // Waiting for the index is no deciding, and each turn gets at least one item further.
     let begun = stopwatch();
     for item in items() {
         let answer = item.question.is_ok().then(|| answers.next()).flatten();
-        decisions.push(answer.map(Answer::decision));
+        let mut seen = answer.map(Answer::decision);
+        if let Some(seen) = &mut seen {
+            narrow(seen, Viewer::Developer);
+        }
+        if !answered.json.is_empty() {
+            answered.json.push(b',');
+        }
+        answered.items.push(tell(
+            item.reference.as_deref(),
+            &item.question,
+            seen.as_mut(),
+            &mut answered.json,
+        ));
+        answered.ends.push(answered.json.len());
         if stopwatch().duration_since(begun) >= SLICE_TIME {
             break;
         }
     }
-    decisions
 }
 
-/// What the developer is told of one item; its bytes are not written yet.
-fn answer(item: Item, decision: Option<Decision>) -> ItemAnswer {
-    let mut answer = match (item.question, decision) {
-        (Ok(question), Some(decision)) => told(question, view(decision, Viewer::Developer)),
-        (Err(error), _) => not_read(error),
-        (Ok(_), None) => not_read("the item was not decided".to_owned()),
+/// What is told of one item, whose bytes are added to what is there. `seen` is the decision as its viewer may see it; what the
+/// answer keeps is taken out of it.
+pub(super) fn tell(
+    reference: Option<&str>,
+    question: &Result<Question, String>,
+    seen: Option<&mut Decision>,
+    json: &mut Vec<u8>,
+) -> ItemAnswer {
+    let error = match (question, &seen) {
+        (Err(error), _) => Some(error.as_str()),
+        (Ok(_), None) => Some("the item was not decided"),
+        (Ok(_), Some(seen)) => {
+            let unreadable = "the question names no use, a use twice, no key, or too many";
+            seen.unreadable.as_ref().map(|_| unreadable)
+        }
     };
-    answer.reference = item.reference;
-    answer
-}
-
-pub(super) fn told(question: Question, seen: Decision) -> ItemAnswer {
-    let unreadable = "the question names no use, a use twice, no key, or too many";
+    bound::write(reference, question.as_ref().ok().zip(seen.as_deref()), error, json);
+    let error = error.map(ToOwned::to_owned);
+    let Some(seen) = seen else { return ItemAnswer { error, ..ItemAnswer::NOT_READ } };
+    let verdict = seen.verdict();
+    let (mut uses, mut reasons) = (Uses::new(), Mostly1::new());
+    for UseDecision { r#use, outcome } in seen.uses.drain(..) {
+        uses.push(r#use);
+        match outcome {
+            Outcome::NotPermitted(all) if reasons.is_empty() => reasons = all.into_list(),
+            Outcome::NotPermitted(more) => reasons.extend(more.into_list()),
+            Outcome::Permitted(_) => {}
+        }
+    }
     ItemAnswer {
         reference: None,
-        verdict: seen.verdict(),
-        keys: question.subject,
-        model: question.model,
-        territory: question.territory,
-        with_parts: question.with_parts,
-        matched: seen.matched,
-        uses: seen.uses.into_iter().map(|answer| use_answer(answer.r#use, answer.outcome)).collect(),
-        notes: seen.notes,
-        error: seen.unreadable.map(|_| unreadable.to_owned()),
+        verdict,
+        matched: std::mem::take(&mut seen.matched),
+        uses,
+        reasons,
+        notes: std::mem::take(&mut seen.notes),
+        error,
         valid_until_ms: seen.valid_until_ms,
         json: Bytes::new(),
     }
 }
 
-fn not_read(error: String) -> ItemAnswer {
-    ItemAnswer {
+impl ItemAnswer {
+    const NOT_READ: Self = Self {
         reference: None,
         verdict: Verdict::NotPermitted,
-        keys: Vec::new(),
-        model: None,
-        territory: None,
-        with_parts: false,
-        matched: Vec::new(),
-        uses: Vec::new(),
+        matched: SmallVec::new_const(),
+        uses: SmallVec::new_const(),
+        reasons: SmallVec::new_const(),
         notes: Vec::new(),
-        error: Some(error),
+        error: None,
         valid_until_ms: i64::MAX,
         json: Bytes::new(),
-    }
-}
-
-/// The answer for one use.
-pub fn use_answer(leaf: Use, outcome: Outcome) -> UseAnswer {
-    match outcome {
-        Outcome::Permitted(permitted) => UseAnswer {
-            r#use: leaf,
-            verdict: Verdict::Permitted,
-            reasons: Vec::new(),
-            conditions: permitted.conditions(),
-            terms: permitted.terms(),
-            rests_on: permitted.entries(),
-        },
-        Outcome::NotPermitted(reasons) => UseAnswer {
-            r#use: leaf,
-            verdict: Verdict::NotPermitted,
-            reasons: reasons.into_vec(),
-            conditions: Vec::new(),
-            terms: Vec::new(),
-            rests_on: Vec::new(),
-        },
-    }
+    };
 }

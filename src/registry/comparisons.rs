@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::node::Registry;
 use super::position::is_own;
 use super::receipts::is_for_any_developer;
-use crate::domain::decision::Verdict;
+use crate::domain::decision::{Outcome, Verdict};
 use crate::domain::entry::Entry;
 use crate::domain::ids::WorkId;
 use crate::domain::question::Question;
@@ -90,29 +90,33 @@ pub async fn compare(
 }
 
 fn changed(before: &Explanation, aged: &Explanation, after: &Explanation) -> Vec<Changed> {
-    let sides = before.answer.uses.iter().zip(&aged.answer.uses).zip(&after.answer.uses);
+    let sides = before.decision.uses.iter().zip(&aged.decision.uses).zip(&after.decision.uses);
     let differ = sides.filter(|((before, _), after)| before != after);
     let told = differ.map(|((before, aged), after)| Changed {
         r#use: after.r#use,
-        before: before.verdict,
-        after: after.verdict,
+        before: before.verdict(),
+        after: after.verdict(),
         by_time_alone: aged == after,
     });
     told.collect()
 }
 
 /// Every entry that an explanation names.
-fn cited(it: &Explanation) -> impl Iterator<Item = u64> {
-    let uses = it.answer.uses.iter();
-    let reasons = uses.clone().flat_map(|answer| &answer.reasons).flat_map(|reason| &reason.entries);
-    let rests = uses.flat_map(|answer| &answer.rests_on);
-    let notes = it.answer.notes.iter().flat_map(|note| &note.entries);
-    let steps = it.steps.iter().flat_map(|step| &step.entries);
-    reasons.chain(rests).chain(notes).chain(steps).copied()
+fn cited(it: &Explanation) -> BTreeSet<u64> {
+    let mut cited = BTreeSet::new();
+    for answer in &it.decision.uses {
+        match &answer.outcome {
+            Outcome::Permitted(permitted) => cited.extend(permitted.entries()),
+            Outcome::NotPermitted(reasons) => cited.extend(reasons.iter().flat_map(|reason| &reason.entries)),
+        }
+    }
+    cited.extend(it.decision.notes.iter().flat_map(|note| &note.entries));
+    cited.extend(it.steps.iter().flat_map(|step| &step.entries));
+    cited
 }
 
 fn works(it: &Explanation) -> impl Iterator<Item = WorkId> {
-    it.answer.matched.iter().copied().chain(it.steps.iter().filter_map(|step| step.work))
+    it.decision.matched.iter().copied().chain(it.steps.iter().filter_map(|step| step.work))
 }
 
 /// What is looked for, and who looks.
@@ -135,7 +139,7 @@ async fn acts(
         registry,
         by,
         sizes: before.log_size..after.log_size,
-        cited: cited(before).chain(cited(after)).collect(),
+        cited: &cited(before) | &cited(after),
         viewer: after.viewer,
     };
     let mut about: BTreeMap<u64, Vec<WorkId>> = BTreeMap::new();

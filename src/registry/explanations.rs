@@ -2,12 +2,13 @@
 //! journaled, and no receipt is given.
 
 use super::authority::{Proof, Roles, Verified};
-use super::checks::{ItemAnswer, told};
+use super::checks::{ItemAnswer, tell};
 use super::failure::Failure;
 use super::node::Registry;
 use super::position::is_own;
 use crate::domain::decide::trace::{Step, for_developer, of_works};
 use crate::domain::decide::{decide, trace};
+use crate::domain::decision::Decision;
 use crate::domain::ids::{OrgId, WorkId};
 use crate::domain::index::AsOf;
 use crate::domain::question::Question;
@@ -36,7 +37,9 @@ pub struct Explanation {
     pub moment_ms: i64,
     /// The rules that were in force in that log.
     pub rule_version: u32,
-    /// The answer.
+    /// The decision, as the caller may see it.
+    pub decision: Decision,
+    /// The answer that tells it.
     pub answer: ItemAnswer,
     /// How it comes about.
     pub steps: Vec<Step>,
@@ -78,8 +81,10 @@ pub async fn explain(
         .await?;
     let (viewer, decision, steps, more_steps) = explained.ok_or(Failure::NotFound)?;
     let rule_version = decision.rule_version;
-    let answer = told(question, decision);
-    Ok(Explanation { viewer, log_size: size, moment_ms, rule_version, answer, steps, more_steps })
+    let mut json = Vec::new();
+    let mut answer = tell(None, &Ok(question), Some(&mut decision.clone()), &mut json);
+    answer.json = json.into();
+    Ok(Explanation { viewer, log_size: size, moment_ms, rule_version, decision, answer, steps, more_steps })
 }
 
 /// What the caller may see of the answer, as of now; nothing when it may not ask.

@@ -128,9 +128,9 @@ impl Committer {
     async fn window(&self, checks: Vec<Check>) -> Result<Vec<Result<Checked, CheckError>>, CheckError> {
         let mut tx = self.db.begin().await?;
         let log = checks_log(&self.node);
-        let journal = heads::lock_or_create(&mut tx, &log, &self.signer, self.clock.now_ms()).await?;
-        let published = self.shared.head();
-        let acts = heads::read_tree_in(&mut tx, heads::ACTS).await?.unwrap_or(TreeHead::EMPTY);
+        let (published, now_ms) = (self.shared.head(), self.clock.now_ms());
+        let found = heads::lock_or_create_beside(&mut tx, &log, heads::ACTS, &self.signer, now_ms);
+        let (journal, acts) = found.await?;
         self.shared.catch_up_to(&self.db, published, acts).await?;
         let head = self.shared.head();
         // What begins in a year must not be permitted today.
@@ -264,7 +264,7 @@ struct Written {
 fn matched(items: &[ItemAnswer]) -> MatchedRows {
     let mut rows = MatchedRows::default();
     for item in items {
-        rows.add(&item.matched, item.uses.iter().map(|answer| answer.r#use), item.verdict);
+        rows.add(&item.matched, item.uses.iter().copied(), item.verdict);
     }
     rows
 }

@@ -64,7 +64,7 @@ impl ReasonView {
             because: reason.because,
             work: reason.work,
             ask: reason.ask.iter().map(named).collect(),
-            entries: reason.entries.clone(),
+            entries: reason.entries.to_vec(),
             words: Words::of(|lang| explain::words(reason, lang, names)),
         }
     }

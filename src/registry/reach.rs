@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use smallvec::smallvec;
 
 use crate::domain::decide::decide;
 use crate::domain::decision::{Decision, Outcome, Reason, ReasonCode, UseDecision};
@@ -16,7 +17,7 @@ use crate::domain::key::SubjectKey;
 use crate::domain::question::Question;
 use crate::domain::scope::Scope;
 use crate::domain::territory::Territory;
-use crate::domain::uses::Use;
+use crate::domain::uses::{Use, Uses};
 
 /// How many members of one list are tried.
 const TRIED: usize = 5;
@@ -49,9 +50,9 @@ impl Asking<'_> {
         let question = Question {
             developer: context.developer,
             model: context.model,
-            uses: uses.to_vec(),
+            uses: Uses::from_slice(uses),
             territory: context.territory,
-            subject: vec![SubjectKey::work(work)],
+            subject: smallvec![SubjectKey::work(work)],
             with_parts: false,
         };
         decide(self.now.index, self.now.size, self.moment_ms, &question)

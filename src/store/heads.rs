@@ -22,6 +22,11 @@ texts! {
     /// On SQLite the transaction holds the writer's lock already.
     LOCK = "SELECT origin, size, root, frontier, at_ms, checkpoint FROM logs WHERE log = $1",
         "SELECT origin, size, root, frontier, at_ms, checkpoint FROM logs WHERE log = $1 FOR UPDATE";
+    /// The same, with size and root of another log, which is not locked.
+    LOCK_BESIDE = "SELECT own.origin, own.size, own.root, own.frontier, own.at_ms, own.checkpoint, other.size, other.root \
+            FROM logs AS own LEFT JOIN logs AS other ON other.log = $2 WHERE own.log = $1",
+        "SELECT own.origin, own.size, own.root, own.frontier, own.at_ms, own.checkpoint, other.size, other.root \
+            FROM logs AS own LEFT JOIN logs AS other ON other.log = $2 WHERE own.log = $1 FOR UPDATE OF own";
     CREATE = "INSERT INTO logs (log, origin, size, root, frontier, at_ms, checkpoint) \
         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (log) DO NOTHING";
     COMPARE_AND_SWAP = "UPDATE logs SET size = $1, root = $2, frontier = $3, at_ms = $4, checkpoint = $5 \
@@ -126,6 +131,48 @@ pub async fn lock_or_create(
     if let Some(head) = lock(tx, log).await? {
         return Ok(head);
     }
+    create(tx, log, signer, at_ms).await?;
+    // Another process may have been faster; its log is the one.
+    lock(tx, log).await?.ok_or_else(|| vanished(log))
+}
+
+/// As [`lock_or_create`], with the size and root of another log, which is not locked.
+pub async fn lock_or_create_beside(
+    tx: &mut Tx,
+    log: &str,
+    other: &str,
+    signer: &CheckpointSigner,
+    at_ms: i64,
+) -> Result<(Head, TreeHead), StoreError> {
+    if let Some(found) = lock_beside(tx, log, other).await? {
+        return Ok(found);
+    }
+    create(tx, log, signer, at_ms).await?;
+    lock_beside(tx, log, other).await?.ok_or_else(|| vanished(log))
+}
+
+async fn lock_beside(tx: &mut Tx, log: &str, other: &str) -> Result<Option<(Head, TreeHead)>, StoreError> {
+    type Both = (String, i64, Vec<u8>, Vec<u8>, i64, String, Option<i64>, Option<Vec<u8>>);
+    let text = LOCK_BESIDE.of(tx.engine());
+    let row: Option<Both> =
+        on_tx!(tx, conn => sqlx::query_as(text).bind(log).bind(other).fetch_optional(conn).await)?;
+    let Some((origin, size, root, frontier, at_ms, checkpoint, other_size, other_root)) = row else {
+        return Ok(None);
+    };
+    let head = Head::of_row(log, (origin, size, root, frontier, at_ms, checkpoint))?;
+    let other = match other_size.zip(other_root) {
+        Some((size, root)) => tree(other, size, &root)?,
+        None => TreeHead::EMPTY,
+    };
+    Ok(Some((head, other)))
+}
+
+fn vanished(log: &str) -> StoreError {
+    StoreError::Corrupt(format!("log `{log}` vanished while it was made"))
+}
+
+/// Makes a log, empty and signed, if there is none.
+async fn create(tx: &mut Tx, log: &str, signer: &CheckpointSigner, at_ms: i64) -> Result<(), StoreError> {
     let frontier = Frontier::new();
     let checkpoint = sign(signer, frontier.head())?;
     let (root, bytes) = (frontier.root(), frontier.to_bytes());
@@ -140,9 +187,7 @@ pub async fn lock_or_create(
         .execute(conn)
         .await
         .map(drop))?;
-    // Another process may have been faster; its log is the one.
-    let head = lock(tx, log).await?;
-    head.ok_or_else(|| StoreError::Corrupt(format!("log `{log}` vanished while it was made")))
+    Ok(())
 }
 
 /// Replaces the head `expected` by `next`.

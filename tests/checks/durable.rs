@@ -18,6 +18,7 @@ use kyodaku::store::{entries, heads};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
+use smallvec::smallvec;
 
 use super::scene::{Scene, catalogue, training, url};
 use crate::world::{World, both};
@@ -122,7 +123,7 @@ fn training_check(scene: &Scene, work: kyodaku::domain::ids::WorkId) -> Check {
     let developer = scene.developer.org.parse().unwrap();
     let context =
         Context { uses: vec![Use::TrainGenerative], model: None, territory: None, with_parts: false };
-    let question: Question = context.question(developer, vec![SubjectKey::work(work)]);
+    let question: Question = context.question(developer, smallvec![SubjectKey::work(work)]);
     Check {
         asked_by: None,
         developer,

@@ -5,10 +5,11 @@ use kyodaku::domain::ids::OrgId;
 use kyodaku::domain::key::{Key, Sha256, SubjectKey};
 use kyodaku::domain::payload::Payload;
 use kyodaku::domain::question::Question;
-use kyodaku::domain::uses::Use;
+use kyodaku::domain::uses::{Use, Uses};
 use kyodaku::registry::checks::{Check, Context, Item};
 use kyodaku::registry::{Body, Registry, Settings, Submission};
 use kyodaku::store::Engine;
+use smallvec::smallvec;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
 use super::{Said, run};
@@ -61,9 +62,9 @@ fn question(developer: OrgId) -> Check {
     let question = Question {
         developer,
         model: None,
-        uses: uses.clone(),
+        uses: Uses::from_slice(&uses),
         territory: None,
-        subject: vec![SubjectKey::Key(Key::sha256(Sha256::of(b"nothing")))],
+        subject: smallvec![SubjectKey::Key(Key::sha256(Sha256::of(b"nothing")))],
         with_parts: false,
     };
     let item = Item { reference: None, question: Ok(question) };

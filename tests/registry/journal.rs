@@ -24,8 +24,8 @@ both!(every_item_is_answered_in_order_and_written_down, async |world: World| {
     assert_eq!(verdicts, [Verdict::Permitted, no, no, Verdict::Permitted, no]);
     let references: Vec<_> = answer.items.iter().map(|item| item.reference.as_deref().unwrap()).collect();
     assert_eq!(references, ["item 0", "item 1", "item 2", "item 3", "broken"]);
-    assert_eq!(answer.items[1].uses[0].reasons[0].code, ReasonCode::NoGrant);
-    assert_eq!(answer.items[2].uses[0].reasons[0].code, ReasonCode::NotRegistered);
+    assert_eq!(answer.items[1].reasons[0].code, ReasonCode::NoGrant);
+    assert_eq!(answer.items[2].reasons[0].code, ReasonCode::NotRegistered);
     assert!(answer.items[4].uses.is_empty() && answer.items[4].error.is_some());
 
     let log = heads::checks_log("one");

@@ -13,6 +13,7 @@ use kyodaku::domain::uses::Use;
 use kyodaku::registry::checks::{Check, Checked, Context, Item};
 use kyodaku::registry::sequencer::Once;
 use kyodaku::registry::{Body, Registry, Settings, Submission, SubmitError, Submitted};
+use smallvec::smallvec;
 
 use crate::world::World;
 
@@ -152,9 +153,9 @@ impl Scene {
         Question {
             developer: self.developer.0,
             model: None,
-            uses: vec![Use::TrainGenerative],
+            uses: smallvec![Use::TrainGenerative],
             territory: None,
-            subject: vec![SubjectKey::Key(key.clone())],
+            subject: smallvec![SubjectKey::Key(key.clone())],
             with_parts: false,
         }
     }

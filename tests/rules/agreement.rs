@@ -7,6 +7,7 @@ use kyodaku::domain::decide::{answers, decide_in_full};
 use kyodaku::domain::decision::{Outcome, Verdict};
 use kyodaku::domain::question::Question;
 use kyodaku::domain::scope::From;
+use smallvec::smallvec;
 
 use super::compare::{Asked, disagreement, plain};
 use super::generate::deeds::DAY_MS;
@@ -63,8 +64,8 @@ fn decide_equals_the_oracle() {
 fn cut(question: &Question) -> impl Iterator<Item = Question> {
     let keys = question.subject.iter().flat_map(|key| question.uses.iter().map(move |leaf| (key, *leaf)));
     keys.map(|(key, leaf)| Question {
-        uses: vec![leaf],
-        subject: vec![key.clone()],
+        uses: smallvec![leaf],
+        subject: smallvec![key.clone()],
         with_parts: false,
         ..question.clone()
     })

@@ -48,7 +48,7 @@ pub(crate) fn plain(decision: &Decision) -> Answer {
     }
     Answer {
         unreadable: decision.unreadable.is_some(),
-        matched: decision.matched.clone(),
+        matched: decision.matched.to_vec(),
         uses: uses.collect(),
         notes,
     }

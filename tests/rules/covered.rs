@@ -10,6 +10,7 @@ use kyodaku::domain::ids::WorkId;
 use kyodaku::domain::key::{Sha256, SubjectKey};
 use kyodaku::domain::scope::Scope;
 use kyodaku::domain::uses::Use;
+use smallvec::smallvec;
 
 use super::agreement::{permitted_now, questions_now};
 use super::compare::Asked;
@@ -86,7 +87,7 @@ fn r8_grants_are_exact_and_never_spliced() {
     let split_ones = Cell::new(0);
     on_histories(18, |teller| {
         for mut one in permitted_now(teller, 150) {
-            one.question.uses = vec![Use::Search];
+            one.question.uses = smallvec![Use::Search];
             one.question.territory = Some("JP".parse().unwrap());
             let decision = one.decide(&teller.history.index);
             if decision.verdict() != Verdict::Permitted || split_ones.get() > 20 {
@@ -205,7 +206,7 @@ fn r10_every_match_counts() {
                 continue;
             }
             let mut permits = |subject: &[SubjectKey]| {
-                left.question.subject = subject.to_vec();
+                left.question.subject = subject.to_vec().into();
                 left.is_permitted(&teller.history.index)
             };
             let alone = permits(&first) && permits(&second);

@@ -37,7 +37,9 @@ fn wrong_with(
     permitted: &Permitted,
 ) -> Result<(), String> {
     let works: Vec<WorkId> = permitted.works().iter().map(|work| work.work).collect();
-    ensure(!works.is_empty() && works == decision.matched, || "not every match is covered".to_owned())?;
+    ensure(!works.is_empty() && works.as_slice() == decision.matched.as_slice(), || {
+        "not every match is covered".to_owned()
+    })?;
     for work in permitted.works() {
         let members: BTreeSet<WorkId> = work.members.iter().map(|member| member.work).collect();
         ensure(members.contains(&work.work), || "the matched work itself is not covered".to_owned())?;

@@ -4,6 +4,7 @@ use kyodaku::domain::ids::WorkId;
 use kyodaku::domain::key::{Key, SubjectKey};
 use kyodaku::domain::question::Question;
 use kyodaku::domain::scope::Until;
+use smallvec::smallvec;
 
 use super::generate::Teller;
 use super::generate::deeds::{USES, territories};
@@ -25,7 +26,7 @@ impl Teller {
             .collect();
         let all = self.models.clone();
         let models = if self.rng.percent(90) { own } else { all };
-        let mut subject = vec![self.subject(facts)];
+        let mut subject = smallvec![self.subject(facts)];
         while self.rng.percent(20) {
             subject.push(self.subject(facts));
         }
@@ -34,7 +35,7 @@ impl Teller {
         Question {
             developer,
             model: self.rng.pick(&models).filter(|_| with_model),
-            uses: self.rng.some(&USES, 2).unwrap(),
+            uses: self.rng.some(&USES, 2).unwrap().into(),
             territory: self.rng.pick(&territories()).filter(|_| with_territory),
             subject,
             with_parts: self.rng.percent(25),

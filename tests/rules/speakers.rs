@@ -10,6 +10,7 @@ use kyodaku::domain::act::{
 use kyodaku::domain::decision::{Decision, Leaf, Outcome};
 use kyodaku::domain::ids::{OrgId, WorkId};
 use kyodaku::domain::key::{Sha256, SubjectKey};
+use smallvec::smallvec;
 
 use super::agreement::{permitted_now, questions_now};
 use super::compare::Asked;
@@ -76,7 +77,7 @@ fn r1_confirmed_not_claimed() {
             let key = kyodaku::domain::key::Key::identifier("fresh", "1").unwrap();
             let by_key = Asked {
                 question: kyodaku::domain::question::Question {
-                    subject: vec![SubjectKey::Key(key.clone())],
+                    subject: smallvec![SubjectKey::Key(key.clone())],
                     ..permitted.question.clone()
                 },
                 ..permitted.clone()

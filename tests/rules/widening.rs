@@ -10,6 +10,7 @@ use kyodaku::domain::index::Index;
 use kyodaku::domain::key::{Key, SubjectKey};
 use kyodaku::domain::question::Question;
 use kyodaku::domain::uses::Use;
+use smallvec::smallvec;
 
 use super::agreement::questions;
 use super::compare::Asked;
@@ -133,9 +134,9 @@ fn r11_a_key_that_another_asserted_is_not_taken_off_by_a_holder() {
     let question = Question {
         developer: teller.cast.developers[0],
         model: None,
-        uses: vec![Use::Search],
+        uses: smallvec![Use::Search],
         territory: None,
-        subject: vec![SubjectKey::Key(key)],
+        subject: smallvec![SubjectKey::Key(key)],
         with_parts: false,
     };
     let permits = |history: &History| {

@@ -48,6 +48,7 @@ fn pairs_stay_few() {
         "db::DURABILITY",
         "entries::INSERT",
         "heads::LOCK",
+        "heads::LOCK_BESIDE",
         "idempotency::FIND_ALL",
         "idempotency::INSERT_ALL",
         "tiles::GROW",

@@ -17,8 +17,8 @@ use self::closure::{Member, Place};
 use self::matching::Matched;
 use crate::domain::act::Role;
 use crate::domain::decision::{
-    CoveredMember, CoveredWork, Decision, NonEmpty, Outcome, Permitted, Reason, ReasonCode, UseDecision,
-    sorted,
+    CoveredMember, CoveredWork, Decision, Entries, NonEmpty, Outcome, Permitted, Reason, ReasonCode,
+    UseDecision, distinct,
 };
 use crate::domain::ids::{ModelId, OrgId, WorkId};
 use crate::domain::index::ahead::Found;
@@ -59,47 +59,49 @@ struct Block {
 
 /// One reason for each code, cause and work.
 #[derive(Default)]
-struct Reasons(Mostly1<(Told, Vec<OrgId>, Vec<u64>)>);
+struct Reasons(Mostly1<Reason>);
 
 /// What makes two reasons one: the code, its cause and the work.
-type Told = (ReasonCode, Option<ReasonCode>, Option<WorkId>);
+const fn kind(reason: &Reason) -> (ReasonCode, Option<ReasonCode>, Option<WorkId>) {
+    (reason.code, reason.because, reason.work)
+}
 
 impl Reasons {
-    fn add(&mut self, code: ReasonCode, because: Option<ReasonCode>, work: Option<WorkId>, block: Block) {
-        self.0.push(((code, because, work), block.ask, block.entries));
-    }
-
     fn add_plain(&mut self, code: ReasonCode) {
-        self.add(code, None, None, Block { code, ask: Vec::new(), entries: Vec::new() });
+        self.0.push(Reason::of(code));
     }
 
     /// A block of a member of a closure, as seen from the matched work.
     fn add_block(&mut self, place: Place, work: WorkId, block: Block) {
-        match place {
-            Place::Matched => self.add(block.code, None, Some(work), block),
-            Place::Part => self.add(ReasonCode::PartNotPermitted, Some(block.code), Some(work), block),
-            Place::Layer => self.add(ReasonCode::LayerNotPermitted, Some(block.code), Some(work), block),
-        }
+        let Block { code, ask, entries } = block;
+        self.add(place, work, code, ask.into(), entries.into());
     }
 
-    fn list(mut self) -> Vec<Reason> {
-        self.0.sort_by_key(|(told, _, _)| *told);
-        self.0.dedup_by(|(told, ask, entries), (kept, all, rests_on)| {
-            let same = told == kept;
+    /// What stands against a member of a closure, as seen from the matched work.
+    fn add(&mut self, place: Place, work: WorkId, code: ReasonCode, ask: Mostly1<OrgId>, entries: Entries) {
+        let (code, because) = match place {
+            Place::Matched => (code, None),
+            Place::Part => (ReasonCode::PartNotPermitted, Some(code)),
+            Place::Layer => (ReasonCode::LayerNotPermitted, Some(code)),
+        };
+        self.0.push(Reason { code, because, work: Some(work), ask, entries });
+    }
+
+    fn list(mut self) -> Mostly1<Reason> {
+        self.0.sort_by_key(kind);
+        self.0.dedup_by(|reason, kept| {
+            let same = kind(reason) == kind(kept);
             if same {
-                all.append(ask);
-                rests_on.append(entries);
+                kept.ask.append(&mut reason.ask);
+                kept.entries.append(&mut reason.entries);
             }
             same
         });
-        let reasons = self.0.into_iter().map(|((code, because, work), ask, entries)| Reason {
-            code,
-            because,
-            work,
-            ask: sorted(ask),
-            entries: sorted(entries),
-        });
-        reasons.collect()
+        for reason in &mut self.0 {
+            reason.ask = distinct(std::mem::take(&mut reason.ask));
+            reason.entries = distinct(std::mem::take(&mut reason.entries));
+        }
+        self.0
     }
 }
 
@@ -150,7 +152,7 @@ pub(super) fn prompt(seen: AsOf<'_>, question: &Question, moment_ms: i64, found:
 pub(super) fn answer(seen: AsOf<'_>, question: &Question, decision: &mut Decision) {
     let asked = Asked::new(seen, question, decision.moment_ms);
     let subjects: Subjects = matching::matches(&asked).into_iter().map(|m| subject(&asked, m)).collect();
-    decision.matched = sorted(subjects.iter().map(|subject| seen.work_id(subject.matched.work)));
+    decision.matched = distinct(subjects.iter().map(|subject| seen.work_id(subject.matched.work)).collect());
     decision.uses = question
         .uses
         .iter()

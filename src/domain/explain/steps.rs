@@ -39,7 +39,7 @@ pub fn step_words(step: &Step, lang: Lang, names: &dyn Names) -> String {
 }
 
 fn reason(step: &Step, code: ReasonCode, lang: Lang, names: &dyn Names) -> String {
-    let reason = Reason { code, because: None, work: step.work, ask: Vec::new(), entries: Vec::new() };
+    let reason = Reason { work: step.work, ..Reason::of(code) };
     words(&reason, lang, names)
 }
 

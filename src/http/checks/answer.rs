@@ -1,5 +1,6 @@
 //! What a check is answered on the wire.
 
+use bytes::Bytes;
 use data_encoding::BASE64;
 use serde::Serialize;
 
@@ -79,7 +80,7 @@ impl<'a> Head<'a> {
 
 /// Every code that stands in these answers, once, in words.
 fn words(items: &[ItemAnswer], lang: Lang) -> Vec<Words> {
-    let reasons = items.iter().flat_map(|item| &item.uses).flat_map(|answer| &answer.reasons);
+    let reasons = items.iter().flat_map(|item| &item.reasons);
     let notes = items.iter().flat_map(|item| &item.notes);
     in_words(reasons, notes, lang)
 }
@@ -93,7 +94,7 @@ pub(in crate::http) fn in_words<'a>(
     let reasons = distinct(reasons.map(|reason| (reason.code, reason.because)));
     let notes = distinct(notes.map(|note| note.code));
     let of_reason = |(code, because): (ReasonCode, Option<ReasonCode>)| {
-        let reason = Reason { code, because, work: None, ask: Vec::new(), entries: Vec::new() };
+        let reason = Reason { because, ..Reason::of(code) };
         Words { code: AnyCode::Reason(code), because, text: explain::words(&reason, lang, &explain::Ids) }
     };
     let of_note = |code: NoteCode| {
@@ -121,13 +122,11 @@ fn distinct<T: Ord>(members: impl Iterator<Item = T>) -> Vec<T> {
 
 /// The answer to one JSON request. The items' bytes go out as the receipt binds them.
 pub(super) fn reply(checked: &Checked, language: Language) -> Result<Reply, Problem> {
-    let mut json =
+    let mut head =
         serde_json::to_vec(&Head::of(checked, language)).map_err(|error| Problem::internal(&error))?;
-    json.reserve(checked.json.len() + 16);
-    json.pop();
-    json.extend_from_slice(b",\"items\":[");
-    json.extend_from_slice(&checked.json);
-    json.extend_from_slice(b"]}");
+    head.pop();
+    head.extend_from_slice(b",\"items\":[");
     let (name, value) = language.header();
-    Ok(Reply::of_json(json).header(name, value))
+    let parts = [head.into(), checked.json.clone(), Bytes::from_static(b"]}")];
+    Ok(Reply::of_json_parts(parts).header(name, value))
 }

@@ -12,73 +12,83 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use super::{ItemAnswer, UseAnswer};
 use crate::domain::act::Condition;
-use crate::domain::decision::{Note, NoteCode, Reason, ReasonCode, Verdict};
-use crate::domain::key::{Key, SubjectKey};
+use crate::domain::decision::{Decision, Note, NoteCode, Outcome, Reason, ReasonCode, UseDecision, Verdict};
+use crate::domain::key::{Key, Sha256, SubjectKey};
+use crate::domain::question::Question;
 
-/// The bytes of one item.
-pub fn json(answer: &ItemAnswer) -> Vec<u8> {
-    let mut out = Vec::with_capacity(512);
-    write(answer, &mut out);
-    out
-}
-
-/// Adds the bytes of one item to what is there.
-pub fn write(answer: &ItemAnswer, out: &mut Vec<u8>) {
-    put(out, "{");
-    if let Some(error) = &answer.error {
-        put(out, "\"error\":");
-        text(out, error);
-        put(out, ",");
+/// Adds the bytes of one item to what is there: its question with the decision, as its viewer may see it, unless the item
+/// could not be read.
+pub(super) fn write(
+    reference: Option<&str>,
+    answered: Option<(&Question, &Decision)>,
+    error: Option<&str>,
+    out: &mut Vec<u8>,
+) {
+    let (question, decision) = answered.unzip();
+    match error {
+        None => put(out, "{\"keys\":"),
+        Some(error) => {
+            put(out, "{\"error\":");
+            text(out, error);
+            put(out, ",\"keys\":");
+        }
     }
-    put(out, "\"keys\":");
-    list(out, &answer.keys, key);
+    list(out, question.map_or(&[], |question| question.subject.as_slice()), key);
     put(out, ",\"matched\":");
-    list(out, &answer.matched, |out, work| quoted(out, |out| work.write(out)));
-    if let Some(model) = answer.model {
+    let matched = decision.map_or(&[][..], |decision| decision.matched.as_slice());
+    list(out, matched, |out, work| quoted(out, |out| work.write(out)));
+    if let Some(model) = question.and_then(|question| question.model) {
         put(out, ",\"model\":");
         quoted(out, |out| model.write(out));
     }
     put(out, ",\"notes\":");
-    list(out, &answer.notes, note);
-    if let Some(reference) = &answer.reference {
+    list(out, decision.map_or(&[], |decision| decision.notes.as_slice()), note);
+    if let Some(reference) = reference {
         put(out, ",\"reference\":");
         text(out, reference);
     }
-    if let Some(territory) = answer.territory {
+    if let Some(territory) = question.and_then(|question| question.territory) {
         put(out, ",\"territory\":");
         any(out, &territory);
     }
     put(out, ",\"uses\":");
-    list(out, &answer.uses, use_answer);
+    list(out, decision.map_or(&[], |decision| decision.uses.as_slice()), of_use);
     put(out, ",\"verdict\":");
-    put(out, verdict(answer.verdict));
-    put(out, if answer.with_parts { ",\"with_parts\":true}" } else { ",\"with_parts\":false}" });
+    put(out, verdict(decision.map_or(Verdict::NotPermitted, Decision::verdict)));
+    let with_parts = question.is_some_and(|question| question.with_parts);
+    put(out, if with_parts { ",\"with_parts\":true}" } else { ",\"with_parts\":false}" });
 }
 
-fn use_answer(out: &mut Vec<u8>, answer: &UseAnswer) {
-    put(out, "{");
-    if !answer.conditions.is_empty() {
-        put(out, "\"conditions\":");
-        list(out, &answer.conditions, |out, condition: &Condition| any(out, condition));
-        put(out, ",");
-    }
-    put(out, "\"reasons\":");
-    list(out, &answer.reasons, reason);
-    if !answer.rests_on.is_empty() {
-        put(out, ",\"rests_on\":");
-        entries(out, &answer.rests_on);
-    }
-    if !answer.terms.is_empty() {
-        put(out, ",\"terms\":");
-        list(out, &answer.terms, |out, digest| quoted(out, |out| digest.write(out)));
+fn of_use(out: &mut Vec<u8>, answer: &UseDecision) {
+    match &answer.outcome {
+        Outcome::Permitted(proof) => permitted(out, &proof.conditions(), &proof.entries(), &proof.terms()),
+        Outcome::NotPermitted(reasons) => {
+            put(out, "{\"reasons\":");
+            list(out, reasons.as_slice(), reason);
+        }
     }
     put(out, ",\"use\":\"");
     put(out, answer.r#use.code());
     put(out, "\",\"verdict\":");
-    put(out, verdict(answer.verdict));
+    put(out, verdict(answer.verdict()));
     put(out, "}");
+}
+
+/// What the developer must keep to, and what the permission rests on: at least one grant.
+fn permitted(out: &mut Vec<u8>, conditions: &[Condition], rests_on: &[u64], terms: &[Sha256]) {
+    put(out, "{");
+    if !conditions.is_empty() {
+        put(out, "\"conditions\":");
+        list(out, conditions, |out, condition| any(out, condition));
+        put(out, ",");
+    }
+    put(out, "\"reasons\":[],\"rests_on\":");
+    entries(out, rests_on);
+    if !terms.is_empty() {
+        put(out, ",\"terms\":");
+        list(out, terms, |out, digest| quoted(out, |out| digest.write(out)));
+    }
 }
 
 fn reason(out: &mut Vec<u8>, reason: &Reason) {
@@ -219,75 +229,78 @@ fn list<T>(out: &mut Vec<u8>, members: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::decision::NonEmpty;
     use crate::domain::ids::{ModelId, OrgId, WorkId};
-    use crate::domain::key::Sha256;
     use crate::domain::uses::Use;
     use crate::log::canonical::to_canonical;
-    use bytes::Bytes;
+    use smallvec::smallvec;
     use uuid::Uuid;
 
-    #[test]
-    fn the_bytes_of_an_item_are_canonical_json() {
-        let work = WorkId::new(Uuid::from_u128(7));
-        let reason = Reason {
-            code: ReasonCode::LayerNotPermitted,
-            because: Some(ReasonCode::Denied),
-            work: Some(work),
-            ask: vec![OrgId::new(Uuid::from_u128(9))],
-            entries: vec![3, 9_007_199_254_740_991],
-        };
-        let answer = ItemAnswer {
-            reference: Some("a\"\\/\u{1}\u{8}\t\u{7f}\u{2028}許諾👩‍🚀é".to_owned()),
-            keys: vec![
-                SubjectKey::work(work),
+    fn question() -> Question {
+        Question {
+            developer: OrgId::new(Uuid::from_u128(2)),
+            model: Some(ModelId::new(Uuid::from_u128(1))),
+            uses: smallvec![Use::TrainGenerative],
+            territory: Some("JP".parse().unwrap()),
+            subject: smallvec![
+                SubjectKey::work(WorkId::new(Uuid::from_u128(7))),
                 SubjectKey::Key(Key::url("https://a.example/あ?q=\"").unwrap()),
                 SubjectKey::Key(Key::sha256(Sha256::of(b"x"))),
                 SubjectKey::Key(Key::identifier("isan", "0000-1").unwrap()),
                 SubjectKey::Key(Key::iscc("0010", "0011223344556677").unwrap()),
                 SubjectKey::Key(Key::url_prefix("https://a.example/b").unwrap()),
             ],
-            model: Some(ModelId::new(Uuid::from_u128(1))),
-            territory: Some("JP".parse().unwrap()),
             with_parts: true,
-            verdict: Verdict::NotPermitted,
-            matched: vec![work],
-            uses: vec![UseAnswer {
-                r#use: Use::TrainGenerative,
-                verdict: Verdict::NotPermitted,
-                reasons: vec![reason],
-                conditions: vec![Condition::Credit],
-                terms: vec![Sha256::of(b"t")],
-                rests_on: vec![1, 2],
-            }],
-            notes: vec![Note { code: NoteCode::OptOutRecorded, work: Some(work), entries: vec![4] }],
-            error: Some("an `error`".to_owned()),
+        }
+    }
+
+    fn decision() -> Decision {
+        let work = WorkId::new(Uuid::from_u128(7));
+        let reason = Reason {
+            code: ReasonCode::LayerNotPermitted,
+            because: Some(ReasonCode::Denied),
+            work: Some(work),
+            ask: smallvec![OrgId::new(Uuid::from_u128(9))],
+            entries: smallvec![3, 9_007_199_254_740_991],
+        };
+        let reasons = vec![reason, Reason::of(ReasonCode::DeveloperUnverified)];
+        let outcome = Outcome::NotPermitted(NonEmpty::new(reasons).unwrap());
+        Decision {
+            rule_version: 1,
+            log_size: 9,
+            moment_ms: 4,
+            matched: smallvec![work],
+            unreadable: None,
+            uses: smallvec![UseDecision { r#use: Use::TrainGenerative, outcome }],
+            notes: vec![
+                Note { code: NoteCode::OptOutRecorded, work: Some(work), entries: vec![4] },
+                Note { code: NoteCode::ClaimNoted, work: None, entries: Vec::new() },
+            ],
             valid_until_ms: 5,
-            json: Bytes::new(),
-        };
-        assert_canonical(&answer);
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_an_item_are_canonical_json() {
+        let (question, decision) = (question(), decision());
+        let reference = "a\"\\/\u{1}\u{8}\t\u{7f}\u{2028}許諾👩‍🚀é";
+        assert_canonical(|out| write(Some(reference), Some((&question, &decision)), Some("an `error`"), out));
         // What may be left out is left out.
-        let bare = ItemAnswer {
-            reference: None,
-            keys: Vec::new(),
-            model: None,
-            territory: None,
-            with_parts: false,
-            verdict: Verdict::Permitted,
-            matched: vec![work, work],
-            uses: vec![UseAnswer {
-                r#use: Use::Search,
-                verdict: Verdict::Permitted,
-                reasons: Vec::new(),
-                conditions: Vec::new(),
-                terms: Vec::new(),
-                rests_on: Vec::new(),
-            }],
-            notes: vec![Note { code: NoteCode::ClaimNoted, work: None, entries: Vec::new() }],
-            error: None,
-            ..answer
-        };
-        assert_canonical(&bare);
-        assert_canonical(&ItemAnswer { uses: Vec::new(), notes: Vec::new(), ..bare });
+        let bare =
+            Question { model: None, territory: None, subject: smallvec![], with_parts: false, ..question };
+        let nothing = Decision { uses: smallvec![], notes: Vec::new(), ..decision };
+        assert_canonical(|out| write(None, Some((&bare, &nothing)), None, out));
+        assert_canonical(|out| write(None, None, Some("not read"), out));
+    }
+
+    #[test]
+    fn the_bytes_of_a_permitted_use_are_canonical_json() {
+        for (conditions, terms) in [(vec![], vec![]), (vec![Condition::Credit], vec![Sha256::of(b"t")])] {
+            assert_canonical(|out| {
+                permitted(out, &conditions, &[1, 2], &terms);
+                put(out, "}");
+            });
+        }
     }
 
     #[test]
@@ -303,8 +316,9 @@ mod tests {
         }
     }
 
-    fn assert_canonical(answer: &ItemAnswer) {
-        let bytes = json(answer);
+    fn assert_canonical(write: impl Fn(&mut Vec<u8>)) {
+        let mut bytes = Vec::new();
+        write(&mut bytes);
         let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(String::from_utf8(bytes), String::from_utf8(to_canonical(&value).unwrap()));
     }

@@ -8,9 +8,9 @@ use super::told::ToldLog;
 use super::{Piece, Source, Unreadable};
 use crate::domain::ids::CheckId;
 use crate::domain::index::Index;
+use crate::domain::journal::JournalEntry;
 use crate::log::merkle::{Hash, TreeHead};
 use crate::log::tile::{TileId, TilePath, TileRef, TileSet, edge_tiles};
-use crate::domain::journal::JournalEntry;
 use crate::registry::published::LogName;
 
 /// Tiles of the act log that are kept while a journal is read.

@@ -1,6 +1,6 @@
 //! R10: a near match can refuse, and never permits.
 
-use super::{Asked, Block, Reasons, Subject, denial};
+use super::{Asked, Block, Place, Reasons, Subject, denial};
 use crate::domain::decision::ReasonCode;
 use crate::domain::index::Ix;
 use crate::domain::index::fold::iscc_class;
@@ -21,7 +21,7 @@ pub(super) fn judge(asked: &Asked<'_>, leaf: Use, subjects: &[Subject], reasons:
                 ask: denials.iter().map(|denial| asked.seen.org_id(denial.principal)).collect(),
                 entries: denials.iter().map(|denial| denial.recorded.get()).collect(),
             };
-            reasons.add(ReasonCode::NearDenied, None, Some(asked.seen.work_id(work)), block);
+            reasons.add_block(Place::Matched, asked.seen.work_id(work), block);
         }
     }
 }

@@ -5,17 +5,18 @@
 //! opt-out), there is no answer here, and the long way is taken: it alone knows all the rules. What is answered here is
 //! small, and turned into the whole [`Decision`] when somebody asks for it. Tests hold the two ways against each other.
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::closure::{Place, Way};
 use super::coverage::{self, Coverage};
-use super::{Asked, Block, Reasons, denial, refusal_without_reason};
+use super::{Asked, Reasons, denial, refusal_without_reason};
 use crate::domain::decision::{
-    CoveredMember, CoveredWork, Decision, NonEmpty, Outcome, Permitted, ReasonCode, UseDecision,
+    CoveredMember, CoveredWork, Decision, Entries, NonEmpty, Outcome, Permitted, Reason, ReasonCode,
+    UseDecision,
 };
 use crate::domain::index::ahead::Found;
 use crate::domain::index::records::{At, Grant, Holding, Marks, Org, Ties, Work};
-use crate::domain::index::{AsOf, Few, Ix};
+use crate::domain::index::{AsOf, Few, Ix, Mostly1};
 use crate::domain::key::{Key, SubjectKey};
 use crate::domain::uses::Use;
 
@@ -72,7 +73,7 @@ pub(in crate::domain::decide) fn answer(asked: &Asked<'_>, found: Found) -> Opti
     let Some(work) = matched(asked, found)? else {
         let code = ReasonCode::NotRegistered;
         let cause = Cause { code, place: Place::Matched, work: None, ask: None, entry: None };
-        let answer = Answered::NotPermitted(std::iter::once(cause).collect());
+        let answer = Answered::NotPermitted(smallvec![cause]);
         return Some(Prompt { leaf, matched: None, answer, valid_until_ms: asked.valid_until_ms.get() });
     };
     let mut judged = Judged::default();
@@ -202,46 +203,47 @@ impl Prompt {
 
     /// The whole decision, from what was seen when this was answered.
     pub(in crate::domain::decide) fn decision(self, seen: AsOf<'_>, decision: &mut Decision) {
-        decision.matched = self.matched.map(|work| seen.work_id(work)).into_iter().collect();
+        decision.matched = self.matched.map_or_else(Mostly1::new, |work| smallvec![seen.work_id(work)]);
         let outcome = match self.answer {
             Answered::Permitted(grounds) => self
                 .matched
                 .and_then(|work| proof(seen, work, &grounds))
                 .map_or_else(refusal_without_reason, Outcome::Permitted),
             Answered::NotPermitted(causes) => {
-                reasons(seen, causes).map_or_else(refusal_without_reason, Outcome::NotPermitted)
+                let reasons = NonEmpty::new(reasons(seen, causes));
+                reasons.map_or_else(refusal_without_reason, Outcome::NotPermitted)
             }
         };
-        decision.uses = vec![UseDecision { r#use: self.leaf, outcome }];
+        decision.uses.push(UseDecision { r#use: self.leaf, outcome });
         decision.valid_until_ms = self.valid_until_ms;
     }
 }
 
 /// The proof that rests on these grounds: all of them, or there is none.
 fn proof(seen: AsOf<'_>, work: Ix<Work>, grounds: &[Ground]) -> Option<Permitted> {
-    let mut members = Vec::new();
+    let mut members = Mostly1::new();
     for grounds in grounds.chunk_by(|one, other| one.member == other.member) {
-        let leaf = |it: &Ground| coverage::make_leaf(seen, it.holding, it.grant);
-        let leaves = NonEmpty::new(grounds.iter().map(leaf).collect::<Option<Vec<_>>>()?)?;
+        let mut leaves = Mostly1::new();
+        for it in grounds {
+            leaves.push(coverage::make_leaf(seen, it.holding, it.grant)?);
+        }
+        let leaves = NonEmpty::new(leaves)?;
         members.push(CoveredMember { work: seen.work_id(grounds.first()?.member), leaves });
     }
     let members = NonEmpty::new(members)?;
-    let works = NonEmpty::new(vec![CoveredWork { work: seen.work_id(work), members }])?;
-    Some(Permitted { works })
+    let works: Mostly1<_> = smallvec![CoveredWork { work: seen.work_id(work), members }];
+    Some(Permitted { works: NonEmpty::new(works)? })
 }
 
-fn reasons(
-    seen: AsOf<'_>,
-    causes: SmallVec<[Cause; 2]>,
-) -> Option<NonEmpty<crate::domain::decision::Reason>> {
+fn reasons(seen: AsOf<'_>, causes: SmallVec<[Cause; 2]>) -> Mostly1<Reason> {
     let mut reasons = Reasons::default();
     for Cause { code, place, work, ask, entry } in causes {
-        let ask = ask.map(|org| seen.org_id(org)).into_iter().collect();
-        let entries = entry.map(At::get).into_iter().collect();
+        let ask = ask.map_or_else(Mostly1::new, |org| smallvec![seen.org_id(org)]);
+        let entries = entry.map_or_else(Entries::new, |entry| smallvec![entry.get()]);
         match work {
-            Some(work) => reasons.add_block(place, seen.work_id(work), Block { code, ask, entries }),
+            Some(work) => reasons.add(place, seen.work_id(work), code, ask, entries),
             None => reasons.add_plain(code),
         }
     }
-    NonEmpty::new(reasons.list())
+    reasons.list()
 }

@@ -27,7 +27,7 @@ pub(in crate::domain::decide) fn trace(seen: AsOf<'_>, question: &Question, mome
             found: Found::NearDenied { r#use: *leaf },
             work: reason.work,
             org: None,
-            entries: reason.entries,
+            entries: reason.entries.into_vec(),
         }));
     }
     for subject in &subjects {
