@@ -18,6 +18,7 @@ mod explain;
 mod export;
 mod import;
 mod lock;
+mod log;
 mod logging;
 mod monitor;
 mod output;
@@ -116,6 +117,7 @@ enum Command {
     Backup(backup::Args),
     Restore(restore::Args),
     Rebuild(rebuild::Args),
+    Log(log::Args),
     Export(export::Args),
     Verify(verify::Args),
     Witness(witness::Args),
@@ -147,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Backup(args) => on_runtime(backup::run(args)),
         Command::Restore(args) => on_runtime(restore::run(args)),
         Command::Rebuild(args) => on_runtime(rebuild::run(args)),
+        Command::Log(args) => on_runtime(log::run(args)),
         Command::Export(args) => on_runtime(export::run(args)),
         Command::Verify(args) => on_runtime(verify::run(args)),
         Command::Monitor(args) => on_runtime(monitor::run(args)),

@@ -16,6 +16,7 @@ mod contractors;
 mod control;
 mod datadiligence;
 mod denials;
+mod desk;
 pub mod envelope;
 pub mod etag;
 mod events;

@@ -16,6 +16,7 @@
 //! | [`rebuild`] | folding the log again, and comparing with what is stored |
 //! | [`backup`] | backups, and registries made from them again |
 //! | [`published`] | the logs in public: checkpoints, tiles, proofs, and the entries that one may read |
+//! | [`desk`] | the act log as auditors look through it |
 //! | [`receipts`] | what proves to others what was asked and answered |
 //! | [`offline`] | logs verified from what was exported of them, without a registry |
 //! | [`witnesses`], [`witness`] | who cosigns our checkpoints, and cosigning those of others |
@@ -56,6 +57,7 @@ pub mod comparisons;
 pub mod contractors;
 pub mod control;
 pub mod credential;
+pub mod desk;
 pub mod explanations;
 pub mod failure;
 pub mod four_eyes;

@@ -39,6 +39,7 @@ const OPEN: &[(&str, &str)] = &[
     ("evaluate", "a subject other than the caller is answered `false` in the answer, as the standard has it"),
     ("evaluateMany", "the same, for each evaluation"),
     ("explain", "without `developer` it asks about the caller"),
+    ("compare", "the same"),
     ("listWorks", "titles are for all; without `title` it lists the caller's own"),
     ("getWork", "what a work is and who holds it is for all, so that one knows whom to ask"),
     ("getPosition", "the same; states and reasons are those that the caller may see"),

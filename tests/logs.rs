@@ -1,6 +1,7 @@
 //! The logs in public, read through HTTP alone as strangers, parties and auditors read them, and verified by programs that are
 //! not ours.
 
+mod desk;
 mod mirror;
 mod readers;
 

@@ -21,13 +21,14 @@ use kyodaku::http::subject::item;
 use kyodaku::http::text::{Label, Note, Title};
 use kyodaku::http::wire::{Begin, End, EvidenceIn, KeyIn, Notice, Plain, Reasoned, TitleIn, moment_ms};
 use kyodaku::log::canonical::to_canonical;
-use kyodaku::log::checkpoint::{Checkpoint, CheckpointSigner, VerifierKey};
+use kyodaku::log::checkpoint::{Checkpoint, CheckpointSigner, VerifierKey, claimed};
 use kyodaku::log::merkle::{Hash, leaf_hash, root_of};
 use kyodaku::log::proof::{ItemTree, verify_consistency, verify_inclusion};
 use kyodaku::log::tile::{TilePath, decode_bundle, encode_bundle};
 use kyodaku::registry::checks::{Context, MAX_REFERENCE};
 use kyodaku::registry::credential::{CHARS, Secret};
 use kyodaku::registry::oauth::jwk::PublicKey;
+use kyodaku::registry::offline::{Folder, GivenKey, Piece, read_list};
 use kyodaku::registry::sign_in::token::{Bearer, Tokens};
 
 /// What reads bytes of anybody's.
@@ -44,6 +45,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("item", items),
     ("jwk", jwk),
     ("lines", lines),
+    ("logs", logs),
     ("proof", proof),
     ("text", text),
     ("tile", tile),
@@ -265,6 +267,28 @@ pub fn tile(bytes: &[u8]) {
     }
     if let Ok(entries) = decode_bundle(bytes) {
         assert_eq!(encode_bundle(&entries).expect("no more than was read"), bytes);
+    }
+}
+
+/// Lists of logs, of a server or a folder: what is read names folders below the one it lies in, and nothing else. Keys with the
+/// size after which they sign, and checkpoints that nobody has verified, are read or refused.
+pub fn logs(bytes: &[u8]) {
+    if let Ok(told) = read_list(bytes) {
+        let folder = Folder::new("exported");
+        for log in &told {
+            let path = folder.path(&log.log, Piece::Newest);
+            let names: Vec<_> = path.iter().map(|name| name.to_str().expect("text")).collect();
+            assert!(matches!(names[..], ["exported", _, "checkpoint"]), "{path:?}");
+            assert!(!names.contains(&"..") && !names.contains(&"."), "{path:?}");
+            assert!(log.keys().iter().all(|(key, _)| key.name() == log.origin), "{log:?}");
+        }
+        assert_eq!(told.first().map(|log| log.log.to_string()).as_deref(), Some("acts"));
+    }
+    if let Ok(given) = GivenKey::from_str(utf8(bytes)) {
+        assert!(utf8(bytes).starts_with(given.name()));
+    }
+    if let Ok(checkpoint) = claimed(bytes) {
+        assert!(utf8(bytes).starts_with(&checkpoint.to_text().expect("it was read")));
     }
 }
 

@@ -150,9 +150,10 @@ impl Changed {
     fn in_words(&self) -> String {
         let why = if self.by_time_alone { ", by time alone" } else { "" };
         let (leaf, before, after) = (self.r#use, verdict_words(self.before), verdict_words(self.after));
-        match self.before == self.after {
-            true => format!("{leaf}: {after} as before, for other reasons{why}"),
-            false => format!("{leaf}: {before} before, {after} after{why}"),
+        if self.before == self.after {
+            format!("{leaf}: {after} as before, for other reasons{why}")
+        } else {
+            format!("{leaf}: {before} before, {after} after{why}")
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `kyodaku verify`: what was signed, verified by somebody who trusts nobody.
 
+mod decision;
 mod log;
 mod receipt;
 
@@ -16,12 +17,14 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     Receipt(receipt::Args),
+    Decision(decision::Args),
     Log(log::Args),
 }
 
 pub(super) async fn run(args: Args) -> Outcome {
     match args.what {
         What::Receipt(args) => receipt::run(&args),
+        What::Decision(args) => decision::run(args).await,
         What::Log(args) => log::run(args).await,
     }
 }

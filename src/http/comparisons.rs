@@ -51,8 +51,8 @@ impl Asked<'_> {
         let mut faults: Vec<_> = self.context.fault("/context").into_iter().collect();
         let question = item(self.item.get().as_bytes(), developer, &self.context.context()).question;
         let question = question.map_err(|why| faults.push(FieldError::new("/item", "invalid_value", why)));
-        let before = past(Some(self.before), "/before/moment").map_err(|fault| faults.push(fault));
-        let after = past(self.after, "/after/moment").map_err(|fault| faults.push(fault));
+        let before = past(Some(&self.before), "/before/moment").map_err(|fault| faults.push(fault));
+        let after = past(self.after.as_ref(), "/after/moment").map_err(|fault| faults.push(fault));
         match (question, before, after) {
             (Ok(question), Ok(before), Ok(after)) if faults.is_empty() => Ok((question, [before, after])),
             _ => Err(Problem::invalid(Code::InvalidBody, faults)),

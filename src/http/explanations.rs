@@ -98,7 +98,7 @@ impl Asked<'_> {
         let mut faults: Vec<_> = self.context.fault("/context").into_iter().collect();
         let question = item(self.item.get().as_bytes(), developer, &self.context.context()).question;
         let question = question.map_err(|why| faults.push(FieldError::new("/item", "invalid_value", why)));
-        let past = past(self.as_of, "/as_of/moment").map_err(|fault| faults.push(fault));
+        let past = past(self.as_of.as_ref(), "/as_of/moment").map_err(|fault| faults.push(fault));
         let at = self.at.map(|at| milliseconds(at, "/at")).transpose().map_err(|fault| faults.push(fault));
         match (question, past, at) {
             (Ok(question), Ok(past), Ok(at)) if faults.is_empty() => Ok((question, past, at)),
@@ -108,11 +108,11 @@ impl Asked<'_> {
 }
 
 /// The log that is meant; `place` is the pointer to its moment.
-pub(super) fn past(wire: Option<PastWire>, place: &'static str) -> Result<Past, FieldError> {
+pub(super) fn past(wire: Option<&PastWire>, place: &'static str) -> Result<Past, FieldError> {
     match wire {
         None => Ok(Past::Now),
-        Some(PastWire::LogSize(size)) => Ok(Past::Size(size)),
-        Some(PastWire::Moment(at)) => milliseconds(at, place).map(Past::Moment),
+        Some(PastWire::LogSize(size)) => Ok(Past::Size(*size)),
+        Some(PastWire::Moment(at)) => milliseconds(*at, place).map(Past::Moment),
     }
 }
 

@@ -21,8 +21,8 @@ use super::gate::{Access, Guard, Operation, pass};
 use super::problem::{Code, Problem};
 use super::{
     authzen, batch, bindings, checks, claims, comparisons, contractors, control, datadiligence, denials,
-    events, explanations, factors, grants, holdings, keys, links, logs, models, oauth, organizations, pages,
-    passwords, people, powers, proposals, receipts, registrations, sessions, sign_ins, status, works,
+    desk, events, explanations, factors, grants, holdings, keys, links, logs, models, oauth, organizations,
+    pages, passwords, people, powers, proposals, receipts, registrations, sessions, sign_ins, status, works,
 };
 
 /// 1024 bytes.
@@ -143,6 +143,7 @@ pub fn table() -> Vec<Route> {
         contractors::routes(),
         control::routes(),
         denials::routes(),
+        desk::routes(),
         grants::routes(),
         holdings::routes(),
         keys::routes(),

@@ -130,7 +130,7 @@ async fn find(registry: &Registry, past: Past) -> Result<(u64, i64), Failure> {
 }
 
 /// How many of the first `size` entries were recorded at or before the moment. Time never goes backwards in the log.
-async fn size_at(registry: &Registry, size: u64, moment_ms: i64) -> Result<u64, Failure> {
+pub(super) async fn size_at(registry: &Registry, size: u64, moment_ms: i64) -> Result<u64, Failure> {
     let (mut from, mut until) = (0, size);
     while from < until {
         let middle = from + (until - from) / 2;

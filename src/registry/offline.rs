@@ -5,10 +5,13 @@
 //! it judges each act of the act log by the rules that stood, with the same `admit` and `fold` as the sequencer; and it holds
 //! the journals against the act log, and the act log's seals against the journals.
 //!
+//! [`decision`] computes past answers again from them.
+//!
 //! Where entries and tiles differ, what leads to the signed root is right and the other is named; so one altered byte is one
 //! finding, however many roots lie above it.
 
 mod bundle;
+pub mod decision;
 mod finding;
 mod folder;
 mod journals;
@@ -32,7 +35,7 @@ use walk::Walk;
 pub use finding::{Finding, Findings, Kind};
 pub use folder::{Folder, INCOMPLETE, LIST};
 pub use keys::GivenKey;
-pub use told::{MAX_LIST_BYTES, MAX_LOGS, ToldKey, ToldLog, ToldPage, check_list};
+pub use told::{MAX_LIST_BYTES, MAX_LOGS, ToldKey, ToldLog, ToldPage, check_list, read_list};
 
 /// A file of a log, below the log's folder or prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -11,6 +11,7 @@ use super::entries::StoredEntry;
 use super::error::StoreError;
 use super::sql::{json, texts};
 
+pub mod log;
 mod orgs;
 mod rebuild;
 

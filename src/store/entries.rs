@@ -12,9 +12,9 @@ use super::sql::{json, texts};
 const PAGE: u64 = 1_000;
 
 texts! {
-    /// One statement for all. On SQLite they come as texts, which entries are.
+    /// One statement for all. On SQLite they come one after the other, with a list of where each begins and how long it is.
     INSERT = "INSERT INTO entries (log, idx, at_ms, bytes) \
-         SELECT $1, $2 + key, $3, CAST(value AS BLOB) FROM json_each($4)",
+         SELECT $1, $2 + key, $3, substr($4, value ->> 0, value ->> 1) FROM json_each($5)",
         "INSERT INTO entries (log, idx, at_ms, bytes) \
          SELECT $1, $2 + n - 1, $3, bytes FROM unnest($4::bytea[]) WITH ORDINALITY AS batch (bytes, n)";
     RANGE = "SELECT idx, at_ms, bytes FROM entries WHERE log = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";
@@ -42,12 +42,13 @@ pub(super) async fn insert(
     let first = to_db(first)?;
     match tx {
         Tx::Sqlite(tx) => {
-            let texts: Result<Vec<&str>, _> =
-                entries.iter().map(|entry| std::str::from_utf8(entry.as_ref())).collect();
-            let texts =
-                texts.map_err(|error| StoreError::Program(format!("an entry is no text: {error}")))?;
-            let insert = sqlx::query(INSERT.sqlite).bind(log).bind(first).bind(at_ms).bind(json(&texts)?);
-            insert.execute(&mut **tx).await?;
+            let (mut bytes, mut places) = (Vec::new(), Vec::with_capacity(entries.len()));
+            for entry in entries.iter().map(AsRef::as_ref) {
+                places.push((bytes.len() + 1, entry.len()));
+                bytes.extend_from_slice(entry);
+            }
+            let insert = sqlx::query(INSERT.sqlite).bind(log).bind(first).bind(at_ms);
+            insert.bind(bytes).bind(json(&places)?).execute(&mut **tx).await?;
         }
         Tx::Postgres(tx) => {
             let entries: Vec<&[u8]> = entries.iter().map(AsRef::as_ref).collect();

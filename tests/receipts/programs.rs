@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use kyodaku::log::receipt::Receipt;
+use kyodaku::log::receipt::{CheckRecord, Receipt};
+use kyodaku::registry::offline::Folder;
+use kyodaku::registry::offline::decision::{Computed, Past};
 use serde_json::{Value, json};
 
 use super::{Answered, page};
@@ -127,6 +129,66 @@ both!(the_signed_word_of_the_registry_is_verified_offline, async |world: World| 
     assert_eq!(verify(&[path(&cut), "--jwks", path(&keys)]).code, 65);
     assert_eq!(verify(&[path(&jws), "--jwks", path(&jws)]).code, 2);
     assert_eq!(verify(&[path(&world.folder.path().join("nowhere"))]).code, 69);
+});
+
+both!(a_past_answer_comes_out_of_the_log_again, async |world: World| {
+    let mut world = world;
+    let (stage, server) = served(&mut world).await;
+    let (developer, answer) = kept(&world, &stage, &server).await;
+    let auditor = stage.auditor().await;
+    let receipts = world.folder.path().join("receipts");
+    let words = ["receipt", "--answer", path(&answer), "--folder", path(&receipts)];
+    assert_eq!(ask(&server, &developer.key, &words).code, 0);
+    let receipt = std::fs::read_dir(&receipts).unwrap().next().unwrap().unwrap().path();
+    // The log goes on: what was answered then rests on what stood then.
+    let later = stage.holder("Ato Press").await;
+    stage.confirmed(&later, &registration("後の本", &[&later])).await;
+    let folder = world.folder.path().join("logs");
+    let exported = ask(&server, &auditor.key, &["export", path(&folder)]);
+    assert_eq!(exported.code, 0, "{}{}", exported.out, exported.err);
+    let logs = logs(&stage).await;
+    let decide = |receipt: &Path, folder: &Path, more: &[&str]| {
+        let logs = logs.iter().map(String::as_str);
+        let words = ["verify", "decision", path(receipt), "--folder", path(folder)];
+        said(kyodaku().args(words).args(logs).args(more).output().unwrap())
+    };
+    let held = decide(&receipt, &folder, &["--answer", path(&answer)]);
+    assert_eq!(held.code, 0, "{}{}", held.out, held.err);
+    assert!(held.out.ends_with(": holds: 3 items come out the same\n"), "{}", held.out);
+    let told: Value = serde_json::from_str(&decide(&receipt, &folder, &["--json"]).out).unwrap();
+    assert_eq!((&told["holds"], &told["same"]), (&json!(true), &json!(3)));
+
+    // What was never answered so does not come out so.
+    let read = Receipt::read(&std::fs::read(&receipt).unwrap()).unwrap();
+    let record = CheckRecord::read(&read.journal.entry).unwrap();
+    let past = Past::read(&Folder::new(&folder), "kyodaku.example/log", record.log).await.unwrap();
+    let [permitted, refused] = [&read.items[0].item, &read.items[1].item];
+    assert_eq!(past.compute(&record, permitted).unwrap(), Computed::Same);
+    let lie = refused.replace("not_permitted", "permitted");
+    assert_eq!(past.compute(&record, &lie).unwrap(), Computed::Other(refused.clone()));
+    let other = CheckRecord { at_ms: record.at_ms - 86_400_000, ..record.clone() };
+    assert_ne!(past.compute(&other, permitted).unwrap(), Computed::Same, "the grant was not yet recorded");
+    // Another log, a shorter one, one whose entries are not there, and a receipt that does not hold.
+    let short = kyodaku::log::merkle::TreeHead { size: 10_000, ..record.log };
+    let read_log = async |origin: &str, head| {
+        Past::read(&Folder::new(&folder), origin, head).await.unwrap_err().to_string()
+    };
+    assert!(read_log("other.example/log", record.log).await.contains("there is no log"));
+    assert!(read_log("kyodaku.example/log", short).await.contains("rests on 10000"));
+    let root = kyodaku::log::merkle::leaf_hash(b"another");
+    let wrong = kyodaku::log::merkle::TreeHead { root, ..record.log };
+    assert!(read_log("kyodaku.example/log", wrong).await.contains("are not those"));
+    let hashes = world.folder.path().join("hashes");
+    assert_eq!(
+        said(kyodaku().args(["export", path(&hashes), "--url", &server.url]).output().unwrap()).code,
+        0
+    );
+    let refused = decide(&receipt, &hashes, &[]);
+    assert!(refused.code == 65 && refused.out.contains("is not here"), "{}{}", refused.out, refused.err);
+    let bare = Receipt { items: Vec::new(), ..read };
+    let bare = file(&world, "bare.json", &serde_json::to_string(&bare).unwrap());
+    assert!(decide(&bare, &folder, &[]).out.contains("name the answer with `--answer`"));
+    assert_eq!(decide(&receipt, &world.folder.path().join("nowhere"), &[]).code, 69);
 });
 
 /// A sealed receipt and its answer in files, and the keys of its logs.

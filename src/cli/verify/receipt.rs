@@ -24,21 +24,11 @@ use crate::registry::answer::moment;
 /// of the logs, `GET /receipts/jwks` those of signed receipts.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// The receipts: JSON, or a JWS
-    #[arg(value_name = "FILE", required = true)]
-    receipts: Vec<PathBuf>,
-    /// A key of the act log or of a journal, `name+id+base64`; as often as there are keys
-    #[arg(long = "log", value_name = "KEY")]
-    keys: Vec<VerifierKey>,
+    #[command(flatten)]
+    proof: ProofArgs,
     /// The keys of signed receipts: a file with the answer of `GET /receipts/jwks`
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
-    /// The answer as it came, all of which must be what the receipt binds; may be repeated
-    #[arg(long = "answer", value_name = "FILE")]
-    answers: Vec<PathBuf>,
-    /// Whose questions they must be
-    #[arg(long, value_name = "ORG")]
-    developer: Option<OrgId>,
     /// A checkpoint of the act log that you kept, earlier or later: the log of the receipt must be the same history
     #[arg(long, value_name = "FILE", requires = "consistency")]
     checkpoint: Option<PathBuf>,
@@ -48,6 +38,62 @@ pub(in crate::cli) struct Args {
     /// Print one JSON object a receipt
     #[arg(long)]
     json: bool,
+}
+
+/// Which receipts, and what they are held against.
+#[derive(Debug, clap::Args)]
+pub(super) struct ProofArgs {
+    /// The receipts: JSON, or a JWS
+    #[arg(value_name = "FILE", required = true)]
+    receipts: Vec<PathBuf>,
+    /// A key of the act log or of a journal, `name+id+base64`; as often as there are keys
+    #[arg(long = "log", value_name = "KEY")]
+    keys: Vec<VerifierKey>,
+    /// The answer as it came, all of which must be what the receipt binds; may be repeated
+    #[arg(long = "answer", value_name = "FILE")]
+    answers: Vec<PathBuf>,
+    /// Whose questions they must be
+    #[arg(long, value_name = "ORG")]
+    developer: Option<OrgId>,
+}
+
+/// A file, and the receipt in it; or why that does not hold.
+pub(super) type Judged<'a> = (&'a Path, Result<Proof, String>);
+
+/// A receipt that holds, and the items that it shows to be what was answered.
+pub(super) struct Proof {
+    pub(super) receipt: Receipt,
+    pub(super) verified: Verified,
+    /// Those in the receipt, or all where the answer is at hand; each with its place.
+    pub(super) items: Vec<(u64, String)>,
+}
+
+impl ProofArgs {
+    /// Every receipt, verified; or why it does not hold.
+    pub(super) fn read(&self) -> Result<Vec<Judged<'_>>, Failure> {
+        let kept = self.kept()?;
+        self.receipts.iter().map(|path| Ok((path.as_path(), self.verify(&read(path)?, &kept)))).collect()
+    }
+
+    fn kept(&self) -> Result<Vec<Answer>, Failure> {
+        Ok(self.answers.iter().map(|path| read_answers(path)).collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    fn verify(&self, bytes: &[u8], kept: &[Answer]) -> Result<Proof, String> {
+        let receipt = Receipt::read(bytes).map_err(|error| error.to_string())?;
+        let answer = kept.iter().find(|answer| answer.check == receipt.check);
+        if answer.is_none() && !kept.is_empty() {
+            return Err(format!("none of the answers is one to the check `{}`", receipt.check));
+        }
+        let answer = answer.map(|answer| answer.items.clone());
+        let expected = Expected { check: None, developer: self.developer, answer };
+        let verified = receipt.verify(&self.keys, &expected).map_err(|error| error.to_string())?;
+        let items = match expected.answer {
+            Some(all) => (0..).zip(all).collect(),
+            None => receipt.items.iter().map(|shown| (shown.index, shown.item.clone())).collect(),
+        };
+        Ok(Proof { receipt, verified, items })
+    }
 }
 
 /// What was found of one receipt.
@@ -106,15 +152,14 @@ struct ProvedEntry {
 }
 
 pub(in crate::cli) fn run(args: &Args) -> Outcome {
-    let kept: Vec<Answer> =
-        args.answers.iter().map(|path| read_answers(path)).collect::<Result<Vec<_>, _>>()?.concat();
+    let kept = args.proof.kept()?;
     let jwks = args.jwks.as_deref().map(read_keys).transpose()?.unwrap_or_default();
     let later = match (&args.checkpoint, &args.consistency) {
         (Some(checkpoint), Some(proof)) => Some(Later::read(checkpoint, proof)?),
         _ => None,
     };
     let mut all_hold = true;
-    for path in &args.receipts {
+    for path in &args.proof.receipts {
         let bytes = read(path)?;
         let proved = if bytes.first() == Some(&b'{') {
             by_logs(args, &bytes, &kept, later.as_ref())
@@ -151,16 +196,9 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn by_logs(args: &Args, bytes: &[u8], kept: &[Answer], later: Option<&Later>) -> Result<Proved, String> {
-    let receipt = Receipt::read(bytes).map_err(|error| error.to_string())?;
-    let answer = kept.iter().find(|answer| answer.check == receipt.check);
-    if answer.is_none() && !kept.is_empty() {
-        return Err(format!("none of the answers is one to the check `{}`", receipt.check));
-    }
-    let answer = answer.map(|answer| answer.items.clone());
-    let expected = Expected { check: None, developer: args.developer, answer };
-    let verified = receipt.verify(&args.keys, &expected).map_err(|error| error.to_string())?;
+    let Proof { receipt, verified, .. } = args.proof.verify(bytes, kept)?;
     if let Some(later) = later {
-        later.verify(&args.keys, &verified)?;
+        later.verify(&args.proof.keys, &verified)?;
     }
     proved(&receipt, &verified)
 }
@@ -286,7 +324,7 @@ fn by_signature(args: &Args, bytes: &[u8], keys: &[[u8; 32]]) -> Result<Proved, 
         return Err("it is what a holder was told of its own works, and no receipt of a check".to_owned());
     };
     let record = CheckRecord::read(entry.get()).map_err(|error| error.to_string())?;
-    if args.developer.is_some_and(|developer| developer != record.developer) {
+    if args.proof.developer.is_some_and(|developer| developer != record.developer) {
         return Err(format!("the developer is `{}`", record.developer));
     }
     Ok(Proved { signed_by, ..of_record(&record, &iss) })

@@ -120,10 +120,14 @@ fn distinct<T: Ord>(members: impl Iterator<Item = T>) -> Vec<T> {
     known
 }
 
+/// About how many bytes a head takes.
+const HEAD_BYTES: usize = 2_048;
+
 /// The answer to one JSON request. The items' bytes go out as the receipt binds them.
 pub(super) fn reply(checked: &Checked, language: Language) -> Result<Reply, Problem> {
-    let mut head =
-        serde_json::to_vec(&Head::of(checked, language)).map_err(|error| Problem::internal(&error))?;
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    serde_json::to_writer(&mut head, &Head::of(checked, language))
+        .map_err(|error| Problem::internal(&error))?;
     head.pop();
     head.extend_from_slice(b",\"items\":[");
     let (name, value) = language.header();

@@ -24,17 +24,13 @@ pub(in crate::http) fn body(json: &[u8], developer: OrgId) -> Option<(Context, V
     let mut rest = past(after_blank(rest), b'[')?;
     let mut items = Vec::new();
     while items.len() < MAX_ITEMS {
-        let after = match one(rest) {
-            Some((wire, after)) => {
-                items.push(item_of(wire, developer, &context));
-                after
-            }
-            None => {
-                let (raw, after): (&RawValue, _) = value(rest)?;
-                items.push(item(raw.get().as_bytes(), developer, &context));
-                after
-            }
+        let (next, after) = if let Some((wire, after)) = one(rest) {
+            (item_of(wire, developer, &context), after)
+        } else {
+            let (raw, after): (&RawValue, _) = value(rest)?;
+            (item(raw.get().as_bytes(), developer, &context), after)
         };
+        items.push(next);
         match past(after, b',') {
             Some(next) => rest = after_blank(next),
             None => return (after == "]}").then_some((context, items)),

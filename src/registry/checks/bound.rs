@@ -80,7 +80,7 @@ fn permitted(out: &mut Vec<u8>, conditions: &[Condition], rests_on: &[u64], term
     put(out, "{");
     if !conditions.is_empty() {
         put(out, "\"conditions\":");
-        list(out, conditions, |out, condition| any(out, condition));
+        list(out, conditions, any);
         put(out, ",");
     }
     put(out, "\"reasons\":[],\"rests_on\":");

@@ -110,7 +110,7 @@ pub fn check_list(mut logs: Vec<ToldLog>) -> Result<Vec<ToldLog>, String> {
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub(super) fn read_list(bytes: &[u8]) -> Result<Vec<ToldLog>, String> {
+pub fn read_list(bytes: &[u8]) -> Result<Vec<ToldLog>, String> {
     if bytes.len() > MAX_LIST_BYTES {
         return Err("it is too long".to_owned());
     }

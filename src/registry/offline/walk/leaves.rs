@@ -45,7 +45,9 @@ impl<S: Source> Walk<'_, S> {
         if is_cut && is_there {
             let what =
                 format!("{} entries can be read of it, and it must hold exactly {due}", computed.len());
-            self.find(Finding::new(Kind::Truncated, what).in_file(&file).at_byte(read.end));
+            let finding = Finding::new(Kind::Truncated, what).in_file(&file).at_byte(read.end);
+            let broken = index * u64::from(TILE_WIDTH) + computed.len() as u64;
+            self.find(if computed.len() < due { finding.of_entry(broken) } else { finding });
         }
         let is_same = is_whole && hashes == computed;
         let stored_leads =

@@ -1,0 +1,160 @@
+//! A past answer, computed again from the entries on which it rested.
+
+use serde::Deserialize;
+
+use super::bundle;
+use super::{Piece, Source, Unreadable};
+use crate::domain::decide::decide;
+use crate::domain::entry::Entry;
+use crate::domain::ids::ModelId;
+use crate::domain::index::Index;
+use crate::domain::key::SubjectKey;
+use crate::domain::question::Question;
+use crate::domain::territory::Territory;
+use crate::domain::uses::Use;
+use crate::domain::view::{Viewer, view};
+use crate::log::merkle::{Frontier, TreeHead, leaf_hash};
+use crate::log::receipt::CheckRecord;
+use crate::log::tile::{TILE_WIDTH, TilePath};
+use crate::registry::checks::tell;
+
+/// Why the log of an answer can't be computed with.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// Nothing can be read, which says nothing about the answer.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// It is not the log that the receipt names.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// The act log as it was with so many entries, folded.
+pub struct Past {
+    index: Index,
+    size: u64,
+}
+
+impl std::fmt::Debug for Past {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Past").field("size", &self.size).finish_non_exhaustive()
+    }
+}
+
+/// What is told when an item is computed again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Computed {
+    /// The same, byte for byte.
+    Same,
+    /// Something else: this.
+    Other(String),
+}
+
+impl Past {
+    /// Reads the log of this origin up to this size, which must have this root.
+    ///
+    /// # Errors
+    /// [`LogError::Other`] for another log, a shorter one, and an entry that the program can't fold.
+    pub async fn read<S: Source>(source: &S, origin: &str, head: TreeHead) -> Result<Self, LogError> {
+        let other = |what: String| LogError::Other(what);
+        let logs = source.logs().await?;
+        let told = logs.iter().find(|told| told.origin == origin);
+        let told = told.ok_or_else(|| other(format!("there is no log `{origin}` here")))?;
+        if told.size < head.size {
+            let (found, needed) = (told.size, head.size);
+            return Err(other(format!("the log has {found} entries here, and the answer rests on {needed}")));
+        }
+        let (mut index, mut tree) = (Index::new(), Frontier::new());
+        let mut at = 0;
+        while at < head.size {
+            let number = at / u64::from(TILE_WIDTH);
+            let width = u16::try_from(told.size - at).unwrap_or(u16::MAX).min(TILE_WIDTH);
+            let piece = Piece::Tile(TilePath::Entries { index: number, width });
+            let bytes = source.read(&told.log, piece).await?;
+            let bytes =
+                bytes.ok_or_else(|| other(format!("`{piece}` is not here: export with an auditor's key")))?;
+            let due = u16::try_from(head.size - at).unwrap_or(u16::MAX).min(width);
+            for (_, entry) in bundle::read(&bytes, due).entries {
+                tree.push(leaf_hash(entry));
+                let entry: Entry = serde_json::from_slice(entry)
+                    .map_err(|error| other(format!("entry {at} can't be read: {error}")))?;
+                index.fold(at, &entry).map_err(|error| other(error.to_string()))?;
+                at += 1;
+            }
+            if at < head.size && at % u64::from(TILE_WIDTH) != 0 {
+                return Err(other(format!("`{piece}` breaks off after entry {at}")));
+            }
+        }
+        index.keep();
+        if tree.head() != head {
+            return Err(other(format!(
+                "the first {} entries here are not those that the answer rests on",
+                head.size
+            )));
+        }
+        Ok(Self { index, size: head.size })
+    }
+
+    /// The version of the rules that stands at its end.
+    pub fn rule_version(&self) -> u32 {
+        self.index.as_of(self.size).rule_version()
+    }
+
+    /// Asks again what an item says that was asked, for the developer and at the moment of the check.
+    ///
+    /// # Errors
+    /// For what is not an item of an answer.
+    pub fn compute(&self, record: &CheckRecord, item: &str) -> Result<Computed, serde_json::Error> {
+        let asked: AskedItem = serde_json::from_str(item)?;
+        let reference = asked.reference.clone();
+        let question = asked.question(record);
+        let mut json = Vec::with_capacity(item.len());
+        let mut seen = question
+            .as_ref()
+            .ok()
+            .map(|question| view(decide(&self.index, self.size, record.at_ms, question), Viewer::Developer));
+        tell(reference.as_deref(), &question, seen.as_mut(), &mut json);
+        Ok(match String::from_utf8_lossy(&json) {
+            computed if computed == item => Computed::Same,
+            computed => Computed::Other(computed.into_owned()),
+        })
+    }
+}
+
+/// What was asked, as an answer repeats it.
+#[derive(Deserialize)]
+struct AskedItem {
+    keys: Vec<SubjectKey>,
+    #[serde(default)]
+    model: Option<ModelId>,
+    #[serde(default)]
+    territory: Option<Territory>,
+    with_parts: bool,
+    uses: Vec<AskedUse>,
+    #[serde(default)]
+    reference: Option<String>,
+    #[serde(default)]
+    error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct AskedUse {
+    r#use: Use,
+}
+
+impl AskedItem {
+    /// The question; or why it could not be read, which is refused whatever stands in the log.
+    fn question(self, record: &CheckRecord) -> Result<Question, String> {
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(Question {
+                developer: record.developer,
+                model: self.model,
+                uses: self.uses.into_iter().map(|asked| asked.r#use).collect(),
+                territory: self.territory,
+                subject: self.keys.into_iter().collect(),
+                with_parts: self.with_parts,
+            }),
+        }
+    }
+}
