@@ -54,10 +54,37 @@ def canonical(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def shown(text):
+    """A text of somebody else, safe to show on a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def members(value, needed, optional=()):
+    """An object with these members and no others."""
+    need(type(value) is dict and set(needed) <= set(value) <= set(needed) | set(optional), f"not of the form {needed}")
+    return value
+
+
+def number(value):
+    need(type(value) is int and 0 <= value <= 2**53, "a number is none")
+    return value
+
+
+def of_hex(text):
+    need(type(text) is str and len(text) == 64 and set(text) <= set("0123456789abcdef"), "a hash is not 64 hexadecimal digits")
+    return bytes.fromhex(text)
+
+
 def hashes(texts):
-    found = [bytes.fromhex(text) for text in texts]
-    need(all(len(it) == 32 for it in found), "a hash does not have 32 bytes")
-    return found
+    need(type(texts) is list, "a proof is no list")
+    return [of_hex(text) for text in texts]
+
+
+def in_order(entries):
+    need(type(entries) is list, "not a list")
+    places = [number(entry["index"]) for entry in entries]
+    need(all(one < after for one, after in zip(places, places[1:])), "entries or items are not in order, each once")
+    return entries
 
 
 def key(text):
@@ -144,42 +171,54 @@ def tree(digests):
     return level[0]
 
 
+RECORDED = ("origin", "index", "entry", "proof", "checkpoint")
+
+
 def verify(receipt, keys, answer):
-    need(receipt["v"] == 1, "it is a receipt of a version that this program does not read")
-    journal = receipt["journal"]
+    members(receipt, ("v", "check", "journal", "acts", "basis"), ("sealed", "items"))
+    need(type(receipt["v"]) is int and receipt["v"] == 1, "it is a receipt of a version that this program does not read")
+    journal = members(receipt["journal"], RECORDED)
     window = checkpoint(journal["checkpoint"], journal["origin"], keys, "the journal")
     hashed = leaf(journal["entry"])
-    included(window, journal["index"], hashed, journal["proof"], "the journal entry")
+    included(window, number(journal["index"]), hashed, journal["proof"], "the journal entry")
     entry = read(journal["entry"])
     need(entry["type"] == "check" and entry["check"] == receipt["check"], "the journal entry is of another check")
+    need(number(entry["permitted"]) <= number(entry["items"]), "more items are permitted than there are")
     origin, checks, _ = journal["origin"].rpartition("/checks/")
     need(checks, "the journal is not one of an act log")
-    log = (entry["log_size"], bytes.fromhex(entry["log_root"]))
+    log = (number(entry["log_size"]), of_hex(entry["log_root"]))
     need(checkpoint(receipt["acts"], origin, keys, "the act log") == log, "it was answered from another act log")
     sealed = receipt.get("sealed")
-    if sealed:
-        act = sealed["act"]
-        need(act["origin"] == origin and act["index"] >= log[0], "the seal is not one that came after the answer")
+    if sealed is not None:
+        members(sealed, ("act", "proof", "continues", "extends"))
+        act = members(sealed["act"], RECORDED)
+        need(act["origin"] == origin and number(act["index"]) >= log[0], "the seal is not one that came after the answer")
         later = checkpoint(act["checkpoint"], origin, keys, "the seal")
         included(later, act["index"], leaf(act["entry"]), act["proof"], "the seal")
         seal = read(act["entry"])["act"]
         need((seal["type"], seal["journal"]) == ("journal.sealed", journal["origin"]), "it seals another journal")
-        whole = (seal["size"], bytes.fromhex(seal["root"]))
+        whole = (number(seal["size"]), of_hex(seal["root"]))
         included(whole, journal["index"], hashed, sealed["proof"], "the journal entry in what was sealed")
         continues(window, whole, sealed["continues"], "what was sealed")
         continues(log, later, sealed["extends"], "the act log with the seal")
-    for basis in receipt["basis"]:
-        what = f"entry {basis['index']} of the act log"
-        need("entry" not in basis or leaf(basis["entry"]).hex() == basis["leaf"], f"{what}: another leaf hash")
-        included(log, basis["index"], bytes.fromhex(basis["leaf"]), basis["proof"], what)
-    items, salt = (entry["items"], bytes.fromhex(entry["items_root"])), bytes.fromhex(entry["salt"])
-    for shown in receipt.get("items", []):
-        digest = sha256(salt, shown["item"].encode())
-        included(items, shown["index"], sha256(b"\0", digest), shown["path"], f"item {shown['index']}")
+    for basis in in_order(receipt["basis"]):
+        members(basis, ("index", "leaf", "proof"), ("entry",))
+        what, text = f"entry {basis['index']} of the act log", basis.get("entry")
+        need(text is None or leaf(text) == of_hex(basis["leaf"]), f"{what}: another leaf hash")
+        included(log, basis["index"], of_hex(basis["leaf"]), basis["proof"], what)
+    items, salt = (entry["items"], of_hex(entry["items_root"])), bytes.fromhex(entry["salt"])
+    for item in in_order(receipt.get("items", [])):
+        members(item, ("index", "item", "path"))
+        text, what = item["item"].encode(), f"item {item['index']}"
+        need(canonical(read(item["item"])) == text, f"{what}: it is not canonical JSON")
+        included(items, item["index"], sha256(b"\0", sha256(salt, text)), item["path"], what)
     if answer is not None:
-        need(answer["check"] == receipt["check"], "the answer is one to another check")
+        for name in ("check", "developer", "log_size", "permitted"):
+            need(answer[name] == entry[name], f"the answer has another `{name}`")
         digests = [sha256(salt, canonical(item)) for item in answer["items"]]
         need((len(digests), tree(digests)) == items, "the answer is not the one that is bound")
+        permitted = sum(item["verdict"] == "permitted" for item in answer["items"])
+        need(permitted == entry["permitted"], "other items are permitted than were counted")
     return entry, sealed
 
 
@@ -197,13 +236,14 @@ def main():
             with open(args.answer, encoding="utf-8") as file:
                 answer = read(file.read())
         entry, sealed = verify(receipt, [key(text) for text in args.log], answer)
-    except (Wrong, ValueError, KeyError, TypeError) as error:
-        print(f"does not hold: {error}")
+    except (Wrong, ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError) as error:
+        print(f"does not hold: {shown(str(error))}")
         return 65
-    when = "not sealed yet" if not sealed else f"sealed by entry {sealed['act']['index']}"
-    print(f"holds: {entry['check']} of {entry['developer']}, {entry['permitted']} of {entry['items']} items permitted, {when}")
-    for shown in receipt.get("items", []):
-        print(f"item {shown['index']}: {shown['item']}")
+    when = "not sealed yet" if sealed is None else f"sealed by entry {sealed['act']['index']}"
+    counted = f"{entry['permitted']} of {entry['items']} items permitted"
+    print(f"holds: {shown(entry['check'])} of {shown(entry['developer'])}, {counted}, {when}")
+    for item in receipt.get("items", []):
+        print(f"item {item['index']}: {shown(item['item'])}")
     return 0
 
 

@@ -6,7 +6,7 @@ mod signed;
 mod told;
 
 use kyodaku::log::checkpoint::VerifierKey;
-use kyodaku::log::receipt::{Expected, Items, Receipt, ReceiptError, Verified, answers};
+use kyodaku::log::receipt::{Answer, Expected, Items, Receipt, ReceiptError, Verified, answers};
 use serde_json::{Value, json};
 
 use crate::checks::scene::{Scene, training, url};
@@ -51,9 +51,9 @@ impl Answered {
         format!("/v1/checks/{}/{rest}", self.told["check"].as_str().unwrap())
     }
 
-    /// The items of the answer, each in its canonical bytes.
-    pub(crate) fn items(&self) -> Vec<String> {
-        answers(&self.answer).unwrap().remove(0).items
+    /// The answer, as whoever asked kept it.
+    pub(crate) fn kept(&self) -> Answer {
+        answers(&self.answer).unwrap().remove(0)
     }
 
     /// The entry of the grant on which the first item rests.
@@ -73,7 +73,7 @@ impl Answered {
         self.scene.stage.registry.seal_journal(0).await.unwrap().1.expect("a seal");
         let (mut receipt, _) = self.receipt(&self.scene.developer).await;
         assert!(receipt.sealed.is_some());
-        let items = self.items();
+        let items = self.kept().items;
         let salt = self.verify(&receipt).unwrap().record.salt;
         let items = Items::new(&salt, &items);
         receipt.items = (0..3).map(|at| items.show(at).unwrap()).collect();

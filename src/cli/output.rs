@@ -60,12 +60,12 @@ pub(super) fn language() -> Lang {
     if locale.is_some_and(|locale| locale.starts_with("ja")) { Lang::Ja } else { Lang::En }
 }
 
-/// The text of somebody else, safe to show on a terminal: control and direction-changing characters are escaped.
+/// The text of somebody else, safe to show on a terminal: control, direction-changing and unseen characters are escaped.
 pub(super) fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
-        let turns = matches!(letter, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-        if letter.is_control() || turns {
+        let is_unseen = matches!(letter, '\u{061C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
+        if letter.is_control() || is_unseen {
             shown.extend(letter.escape_unicode());
         } else {
             shown.push(letter);

@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
 use super::client::{ClientArgs, NoAnswer, Server};
 use super::{Exit, Failure, Outcome, output};
 use crate::domain::ids::CheckId;
@@ -128,15 +126,11 @@ fn chosen(answer: &Answer, only: &[u64]) -> Result<(Vec<u64>, Vec<u64>), Failure
     Ok((wanted, basis))
 }
 
-/// A receipt as it is told, whatever else a later server says in it.
-#[derive(Deserialize)]
-struct Told(Receipt);
-
 async fn get(server: &Server, check: CheckId, basis: &[u64]) -> Result<Receipt, Failure> {
     let list: Vec<String> = basis.iter().map(ToString::to_string).collect();
     let query = if list.is_empty() { String::new() } else { format!("?basis={}", list.join(",")) };
     let told = server.get(&format!("/v1/checks/{check}/receipt{query}")).await;
-    let Told(receipt) = told.map_err(NoAnswer::told)?;
+    let receipt: Receipt = told.map_err(NoAnswer::told)?;
     if receipt.check == check { Ok(receipt) } else { Err(Failure::new("the registry told of another check")) }
 }
 

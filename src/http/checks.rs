@@ -84,7 +84,10 @@ async fn whole(app: &App, by: &Asker, language: Language, request: Request) -> R
 /// The context and the items of any body; or all that is wrong with it.
 pub(super) fn by_serde(bytes: &[u8], developer: OrgId) -> Result<(Context, Vec<Item>), Problem> {
     // To know the place of a mistake costs something at every item: it is looked for when there is one.
-    let envelope: Envelope<'_> = serde_json::from_slice(bytes).or_else(|_| read(bytes))?;
+    // A list is no object, whatever stands in it.
+    let is_object = bytes.trim_ascii_start().first() == Some(&b'{');
+    let quick = is_object.then(|| serde_json::from_slice(bytes).ok()).flatten();
+    let envelope: Envelope<'_> = quick.map_or_else(|| read(bytes), Ok)?;
     let mut faults: Vec<_> = envelope.context.fault("/context").into_iter().collect();
     if !(1..=MAX_ITEMS).contains(&envelope.items.len()) {
         let detail = format!("a check has 1 to {MAX_ITEMS} items, send more as lines");

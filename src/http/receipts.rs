@@ -16,8 +16,8 @@ use super::page::{Limit, Page, cursor, read_cursor};
 use super::problem::{Code, Problem};
 use super::reply::Reply;
 use super::routes::Route;
-use crate::domain::ids::{CheckId, OrgId, WorkId};
-use crate::domain::uses::Use;
+use crate::domain::ids::{CheckId, OrgId};
+use crate::log::receipt::signed::Row;
 use crate::registry::answer::moment;
 use crate::registry::authority::Verified;
 use crate::registry::oauth::jwk::Jwk;
@@ -155,15 +155,8 @@ struct Works {
     check: CheckId,
     developer: OrgId,
     at: String,
-    items: Vec<WorkLine>,
+    items: Vec<Row>,
     next: Option<String>,
-}
-
-#[derive(Serialize)]
-struct WorkLine {
-    work: WorkId,
-    uses: Vec<Use>,
-    permitted: bool,
 }
 
 /// `GET /v1/checks/{check}/works`.
@@ -177,16 +170,11 @@ async fn works(
     let from = at.as_deref().map(|text| read_cursor::<u64>(&name, text)).transpose()?.unwrap_or(0);
     let found = receipts::works(app.registry(), &by, check, from, usize::from(limit.get())).await?;
     let WorksPage { record, works, next } = found;
-    let line = |it: crate::domain::journal::MatchedWork| WorkLine {
-        work: it.work,
-        uses: it.uses,
-        permitted: it.permitted,
-    };
     Reply::ok(&Works {
         check,
         developer: record.developer,
         at: moment(record.at_ms),
-        items: works.into_iter().map(line).collect(),
+        items: works,
         next: next.map(|next| cursor(&name, next)).transpose()?,
     })
 }

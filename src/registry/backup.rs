@@ -106,6 +106,10 @@ pub async fn backup(
     let mut named = vec![files::name(to, DATABASE)?];
     for key in KEYS.into_iter().filter(|_| keys) {
         let path = settings.data_dir.join(key);
+        // Those without which the logs can't go on must be there; others come with the first start of the program that has them.
+        if !["act-log.key", "journal.key"].contains(&key) && !path.exists() {
+            continue;
+        }
         let bytes = std::fs::read(&path).map_err(files::refuse(&path))?;
         files::write(&to.join(key), &bytes)?;
         named.push(files::name(to, key)?);

@@ -5,27 +5,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::authority::{Proof, Roles, Verified};
+use super::authority::{Proof, Verified};
 use super::explanations::{Explanation, Past, explain};
 use super::failure::Failure;
 use super::node::Registry;
 use super::position::is_own;
-use super::receipts::is_for_any_developer;
+use super::receipts::{is_for_any_developer, sees_all};
+use crate::domain::act::Act;
 use crate::domain::decision::{Outcome, Verdict};
 use crate::domain::entry::Entry;
 use crate::domain::ids::WorkId;
 use crate::domain::question::Question;
 use crate::domain::uses::Use;
 use crate::domain::view::Viewer;
+use crate::store::catalogue::log::about;
 use crate::store::heads::ACTS;
-use crate::store::{StoreError, catalogue, entries};
+use crate::store::{StoreError, entries};
 
 /// The most acts that are told.
 pub const MAX_ACTS: usize = 200;
 /// The most works whose history is looked at.
 const MAX_WORKS: usize = 500;
-/// How many lines of a history are read at once.
-const LINES: u32 = 200;
+/// How many entries are looked at, of all works and the developer together.
+const MAX_LINES: u32 = 1_000;
+/// The acts on the developer itself that concern an answer.
+const STANDING: [&str; 5] =
+    ["org.verified", "org.suspended", "org.reinstated", "model.registered", "model.retired"];
 
 /// One use whose answer is another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,27 +147,31 @@ async fn acts(
         cited: &cited(before) | &cited(after),
         viewer: after.viewer,
     };
-    let mut about: BTreeMap<u64, Vec<WorkId>> = BTreeMap::new();
+    let mut concerned: BTreeMap<u64, Vec<WorkId>> = BTreeMap::new();
     let works: BTreeSet<WorkId> = works(before).chain(works(after)).collect();
-    let mut more = works.len() > MAX_WORKS;
+    let own = own_works(registry, by, works.clone()).await?;
+    let sees_all = sees_all(by.actor());
+    let mut more = sees_all && works.len() > MAX_WORKS;
+    let mut left = MAX_LINES;
     for work in works.into_iter().take(MAX_WORKS) {
-        let found = between.history(&work.to_string(), |_| true).await?;
-        more |= found.len() > MAX_ACTS;
+        let found = between.history(&work.to_string(), "", &mut left).await?;
+        // That there is more of what one may not see is not told.
+        more |= left == 0 && (sees_all || own.contains(&work));
         for index in found {
-            about.entry(index).or_default().push(work);
+            concerned.entry(index).or_default().push(work);
         }
     }
-    let is_standing = |kind: &str| kind.starts_with("org.") || kind.starts_with("model.");
-    for index in between.history(&question.developer.to_string(), is_standing).await? {
-        about.entry(index).or_default();
+    for kind in STANDING {
+        for index in between.history(&question.developer.to_string(), kind, &mut left).await? {
+            concerned.entry(index).or_default();
+        }
     }
     // What an answer names concerns it, whatever it is about.
     for index in between.cited.range(between.sizes.clone()) {
-        about.entry(*index).or_default();
+        concerned.entry(*index).or_default();
     }
-    let own = own_works(registry, by, about.values().flatten().copied().collect()).await?;
     let mut acts = Vec::new();
-    for (index, works) in about {
+    for (index, works) in concerned {
         let entry = read(registry, index).await?;
         if !between.is_shown(index, &entry, &works, &own) {
             continue;
@@ -177,35 +186,22 @@ async fn acts(
 }
 
 impl Between<'_> {
-    /// The entries about this subject between the two sides, of these types.
-    async fn history(&self, subject: &str, of: impl Fn(&str) -> bool) -> Result<Vec<u64>, Failure> {
-        let (mut before, mut found) = (self.sizes.end, Vec::new());
-        loop {
-            let lines = catalogue::history(self.registry.db(), subject, Some(before), LINES).await?;
-            let is_last = lines.len() < LINES as usize;
-            for line in lines {
-                if line.index < self.sizes.start {
-                    return Ok(found);
-                }
-                before = line.index;
-                if of(&line.kind) {
-                    found.push(line.index);
-                }
-            }
-            // More than are told were found: the rest would be told by nobody.
-            if is_last || found.len() > MAX_ACTS {
-                return Ok(found);
-            }
-        }
+    /// The entries about this subject between the two sides, of this type where one is said, as long as there are lines left.
+    async fn history(&self, subject: &str, kind: &str, left: &mut u32) -> Result<Vec<u64>, Failure> {
+        let found = about(self.registry.db(), [subject, ""], kind, self.sizes.clone(), *left).await?;
+        *left = left.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+        Ok(found.into_iter().map(|stored| stored.index).collect())
     }
 
     /// Whether the caller may know of an act: auditors and the registrar of each; who stands behind a work of all that is about it;
     /// everybody of what names them, of what their answer names, and of a grant to any developer.
     fn is_shown(&self, index: u64, entry: &Entry, works: &[WorkId], own: &BTreeSet<WorkId>) -> bool {
         let actor = self.by.actor();
+        // Who is inquired into does not learn of it by this.
+        let is_inquiry = matches!(entry.act, Act::InquiryOpened(_) | Act::InquiryClosed(_));
         let is_of_own = self.viewer == Viewer::All && works.iter().any(|work| own.contains(work));
-        actor.roles().meets(Roles::AUDITORS | Roles::REGISTRAR)
-            || is_of_own
+        sees_all(actor)
+            || is_of_own && !is_inquiry
             || self.cited.contains(&index)
             || entry.parties.contains(&actor.org())
             || is_for_any_developer(&entry.act)

@@ -179,15 +179,15 @@ pub async fn verify<S: Source>(
             report.findings.push(Finding::new(Kind::NoSuchLog, what));
         }
     }
-    let total = logs.iter().map(|told| told.size).sum();
-    let (mut acts, mut done) = (Acts::default(), 0);
+    let total = logs.iter().fold(0_u64, |total, told| total.saturating_add(told.size));
+    let (mut acts, mut done) = (Acts::default(), 0_u64);
     for told in &logs {
         let walk = Walk::open(source, told, asked, &acts, &mut report).await?;
-        let walked = walk.all(&|read| progress(done + read, total)).await?;
+        let walked = walk.all(&|read| progress(u64::saturating_add(done, read), total)).await?;
         if let Some(known) = walked {
             acts = known;
         }
-        done += told.size;
+        done = done.saturating_add(told.size);
     }
     for (journal, entry) in acts.unknown_seals(&logs) {
         let what = format!("the entry seals the journal `{journal}`, and nothing is told of such a journal");

@@ -5,6 +5,8 @@
 
 mod works;
 
+use serde_json::value::RawValue;
+
 use super::authority::{Actor, Proof, Roles, Scope, Verified};
 use super::failure::Failure;
 use super::node::{Registry, Settings};
@@ -80,18 +82,33 @@ pub async fn list(
 }
 
 /// Whether the caller sees every check: auditors with the scope for it, and the registrar.
-fn sees_all(actor: &Actor) -> bool {
+pub(super) fn sees_all(actor: &Actor) -> bool {
     let is_auditor = actor.roles().meets(Roles::AUDITORS) && actor.scopes().holds(Scope::Audit);
     is_auditor || actor.roles().meets(Roles::REGISTRAR)
 }
 
-/// The check of this id, and whether the caller sees all of it.
-async fn find(registry: &Registry, by: &Verified, check: CheckId) -> Result<(StoredCheck, bool), Failure> {
-    let found = checks::find(registry.db(), &check.to_string()).await?.ok_or(Failure::NotFound)?;
-    let own = by.actor().org().to_string();
-    let asked = found.developer == own || found.asked_by.as_ref() == Some(&own);
+/// A check as its journal tells it.
+struct Found {
+    log: LogName,
+    stored: StoredEntry,
+    record: CheckRecord,
+    /// Whether the caller sees all of it.
+    sees_whole: bool,
+}
+
+/// The check of this id. Whose it is the journal says, and not the table by which it is found.
+async fn find(registry: &Registry, by: &Verified, check: CheckId) -> Result<Found, Failure> {
+    let place = checks::find(registry.db(), &check.to_string()).await?.ok_or(Failure::NotFound)?;
+    let log = LogName::stored_as(place.log);
+    let stored = published_entry(registry, &log, place.index).await?;
+    let record = read(&text_of(&stored)?)?;
+    if record.check != check {
+        return Err(corrupt(&log, &format_args!("`{check}` is not entry {}", place.index)));
+    }
+    let own = by.actor().org();
+    let asked = record.developer == own || record.asked_by == Some(own);
     let sees_whole = asked || sees_all(by.actor());
-    Ok((found, sees_whole))
+    Ok(Found { log, stored, record, sees_whole })
 }
 
 /// The receipt of a check, with these of the entries on which its answer rests.
@@ -105,13 +122,11 @@ pub async fn receipt(
     check: CheckId,
     basis: &[u64],
 ) -> Result<Receipt, Failure> {
-    let (found, sees_whole) = find(registry, by, check).await?;
+    let Found { log, stored, record, sees_whole } = find(registry, by, check).await?;
     if !sees_whole {
         return Err(Failure::NotFound);
     }
-    let log = LogName::stored_as(found.log.clone());
-    let journal = recorded(registry, &log, found.index).await?;
-    let record = read(&journal.entry)?;
+    let journal = recorded(registry, &log, stored.index).await?;
     let acts = LogName::acts();
     Ok(Receipt {
         v: RECEIPT_VERSION,
@@ -130,14 +145,14 @@ pub async fn receipt(
 /// # Errors
 /// [`Failure::NotFound`] for everybody else; [`Failure::Conflict`] for more works than one statement holds.
 pub async fn statement(registry: &Registry, by: &Verified, check: CheckId) -> Result<String, Failure> {
-    let (found, sees_whole) = find(registry, by, check).await?;
-    let log = LogName::stored_as(found.log.clone());
-    let stored = published_entry(registry, &log, found.index).await?;
-    let text = text_of(&stored)?;
-    let record = read(&text)?;
-    let (typ, works) =
-        if sees_whole { (TYP, None) } else { (WORKS_TYP, Some(works::all_own(registry, by, &found).await?)) };
-    let entry = serde_json::value::RawValue::from_string(text).map_err(|error| corrupt(&log, &error))?;
+    let found = find(registry, by, check).await?;
+    let (typ, works) = if found.sees_whole {
+        (TYP, None)
+    } else {
+        (WORKS_TYP, Some(works::all_own(registry, by, &found).await?))
+    };
+    let Found { log, stored, record, .. } = found;
+    let entry = RawValue::from_string(text_of(&stored)?).map_err(|error| corrupt(&log, &error))?;
     let statement = Statement {
         iss: registry.settings().origin.clone(),
         iat: record.at_ms.div_euclid(1_000),
@@ -145,7 +160,7 @@ pub async fn statement(registry: &Registry, by: &Verified, check: CheckId) -> Re
         jti: check.to_string(),
         journal: Place {
             origin: origin_of(registry.settings(), &log),
-            index: found.index,
+            index: stored.index,
             leaf: leaf_hash(&stored.bytes),
         },
         entry: works.is_none().then_some(entry),

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::db::{Db, Tx, on_db, on_tx, to_db};
+use super::db::{Db, Tx, from_db, on_db, on_tx, to_db};
 use super::error::StoreError;
 use super::sql::{json, texts};
 
@@ -27,7 +27,8 @@ texts! {
         WHERE check_id < $1 ORDER BY check_id DESC LIMIT $2";
     RANGE = "SELECT check_id, log, idx, developer, asked_by, at_ms, items, permitted FROM checks \
         WHERE log = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";
-    CLEAR = "DELETE FROM checks WHERE log = $1";
+    COUNT = "SELECT COUNT(*) FROM checks";
+    CLEAR = "DELETE FROM checks";
 }
 
 /// After every id.
@@ -115,8 +116,14 @@ pub async fn of_range(db: &Db, log: &str, range: Range<u64>) -> Result<Vec<Store
     Ok(on_db!(db, pool => sqlx::query_as(RANGE).bind(log).bind(from).bind(until).fetch_all(pool).await)?)
 }
 
-/// Forgets those of a journal, before they are written anew in the same transaction.
-pub async fn clear(tx: &mut Tx, log: &str) -> Result<(), StoreError> {
-    on_tx!(tx, conn => sqlx::query(CLEAR).bind(log).execute(conn).await.map(drop))?;
+/// How many there are.
+pub async fn count(db: &Db) -> Result<u64, StoreError> {
+    let count: i64 = on_db!(db, pool => sqlx::query_scalar(COUNT).fetch_one(pool).await)?;
+    from_db(count)
+}
+
+/// Forgets all, before they are written anew in the same transaction.
+pub async fn clear(tx: &mut Tx) -> Result<(), StoreError> {
+    on_tx!(tx, conn => sqlx::query(CLEAR).execute(conn).await.map(drop))?;
     Ok(())
 }

@@ -22,7 +22,7 @@ texts! {
     /// On SQLite the transaction holds the writer's lock already.
     LOCK = "SELECT origin, size, root, frontier, at_ms, checkpoint FROM logs WHERE log = $1",
         "SELECT origin, size, root, frontier, at_ms, checkpoint FROM logs WHERE log = $1 FOR UPDATE";
-    /// The same, with size and root of another log, which is not locked.
+    /// The same, with size and root of another log, which is not locked: as they were when the statement began, even where it waited.
     LOCK_BESIDE = "SELECT own.origin, own.size, own.root, own.frontier, own.at_ms, own.checkpoint, other.size, other.root \
             FROM logs AS own LEFT JOIN logs AS other ON other.log = $2 WHERE own.log = $1",
         "SELECT own.origin, own.size, own.root, own.frontier, own.at_ms, own.checkpoint, other.size, other.root \

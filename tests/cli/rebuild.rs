@@ -141,6 +141,8 @@ both!(a_check_that_is_noted_otherwise_than_in_its_journal_is_named_and_mended, a
         "UPDATE checks SET developer = 'org_00000000000000000000000000' WHERE idx = 1",
         "UPDATE checks SET permitted = 1 WHERE idx = 0",
         "DELETE FROM checks WHERE idx = 2",
+        "UPDATE checks SET log = 'checks/ghost' WHERE idx = 1",
+        "INSERT INTO checks (check_id, log, idx, developer, at_ms, items, permitted) VALUES ('chk_x', 'checks/ghost', 9, 'org_x', 1, 1, 1)",
     ] {
         tamper(&world, change, change).await;
         let said = rebuild(&world, &["--check"]);

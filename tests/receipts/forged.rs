@@ -1,9 +1,12 @@
 //! What somebody would have to alter so that a receipt says something else, and what finds it.
 
+use data_encoding::BASE64;
+use kyodaku::domain::act::JournalSealed;
 use kyodaku::log::checkpoint::{Checkpoint, CheckpointError};
-use kyodaku::log::merkle::{TreeHead, leaf_hash};
-use kyodaku::log::receipt::{Expected, FormError, Receipt, ReceiptError, answers};
+use kyodaku::log::merkle::{Hash, TreeHead, leaf_hash};
+use kyodaku::log::receipt::{Answer, Expected, FormError, Receipt, ReceiptError, answers};
 use kyodaku::registry::keys::signer;
+use kyodaku::registry::{Body, Submission};
 use serde_json::json;
 
 use super::{Answered, page};
@@ -98,20 +101,68 @@ both!(a_receipt_for_another_developer_or_answer_is_found, async |world: World| {
     says(&with(Expected { developer, ..Expected::default() }).unwrap_err(), "the developer");
     let check = Some(it.scene.id());
     says(&with(Expected { check, ..Expected::default() }).unwrap_err(), "the check");
-    let items = it.items();
-    let answer = |items: Vec<String>| with(Expected { answer: Some(items), ..Expected::default() });
-    answer(items.clone()).unwrap();
-    says(&answer(items[..2].to_vec()).unwrap_err(), "the number of items");
-    let mut lie = items.clone();
-    lie[2] = lie[2].replace("not_permitted", "permitted");
-    says(&answer(lie).unwrap_err(), "the root over the items");
-    let mut swapped = items.clone();
-    swapped.swap(1, 2);
-    says(&answer(swapped).unwrap_err(), "the root over the items");
+    let refused = |alter: &dyn Fn(&mut Answer), part: &str| {
+        let mut answer = it.kept();
+        alter(&mut answer);
+        says(&with(Expected { answer: Some(answer), ..Expected::default() }).unwrap_err(), part);
+    };
+    with(Expected { answer: Some(it.kept()), ..Expected::default() }).unwrap();
+    refused(&|it| drop(it.items.pop()), "the number of items");
+    refused(&|it| it.items[2] = it.items[2].replace("not_permitted", "permitted"), "the root over the items");
+    refused(&|it| it.items.swap(1, 2), "the root over the items");
+    // What is said of all items is bound too.
+    let day = jiff::SignedDuration::from_hours(24);
+    refused(&|it| it.permitted = 2, "the number permitted");
+    refused(&|it| it.log_size += 1, "the log size");
+    refused(&|it| it.at -= day, "the moment");
+    refused(&|it| it.recheck_by += day, "by when to ask again");
+    let competitor = it.scene.competitor.org.parse().unwrap();
+    refused(&|it| it.developer = competitor, "the developer");
+    refused(&|answer| answer.check = it.scene.id(), "the check");
     // Of two members with one name one reader takes the first, another the last.
     let twice = String::from_utf8(it.answer.clone()).unwrap();
     let twice = twice.replacen("{\"keys\"", "{\"verdict\":\"permitted\",\"keys\"", 1);
     assert!(matches!(answers(twice.as_bytes()), Err(FormError::Item { at: 0, .. })));
+});
+
+/// The receipt of a check that the operator, with all keys, wrote as it liked: one item, these bytes, so many permitted.
+fn written(it: &Answered, receipt: &Receipt, item: &str, permitted: u64) -> Receipt {
+    let settings = it.scene.stage.registry.settings().clone();
+    let key = signer(&settings.data_dir.join("journal.key"), &receipt.journal.origin).unwrap();
+    let mut entry: serde_json::Value = serde_json::from_str(&receipt.journal.entry).unwrap();
+    let record = kyodaku::log::receipt::CheckRecord::read(&receipt.journal.entry).unwrap();
+    let digest = kyodaku::log::digest::salted(&record.salt.0, item.as_bytes());
+    entry["items_root"] = json!(leaf_hash(digest.as_bytes()));
+    (entry["items"], entry["permitted"]) = (json!(1), json!(permitted));
+    let entry = entry.to_string();
+    let head = TreeHead { size: 1, root: leaf_hash(entry.as_bytes()) };
+    let checkpoint = key.sign(&Checkpoint::new(key.origin(), head)).unwrap();
+    let origin = receipt.journal.origin.clone();
+    let journal = kyodaku::log::receipt::Recorded { origin, index: 0, entry, proof: Vec::new(), checkpoint };
+    let shown = kyodaku::log::receipt::Shown { index: 0, item: item.to_owned(), path: Vec::new() };
+    Receipt { journal, sealed: None, basis: Vec::new(), items: vec![shown], ..receipt.clone() }
+}
+
+both!(what_is_bound_must_be_one_thing_and_possible, async |world: World| {
+    let it = Answered::open(&world).await;
+    let (receipt, _) = it.receipt(&it.scene.developer).await;
+    let item = it.kept().items.remove(0);
+    it.verify(&written(&it, &receipt, &item, 1)).unwrap();
+    says(&it.verify(&written(&it, &receipt, &item, 7)).unwrap_err(), "permits 7 of 1");
+    // Two members of one name, and any other form of the same thing.
+    let twice = item.replacen('{', "{\"verdict\":\"permitted\",", 1);
+    for item in [twice, format!("{item} "), item.replacen(':', ": ", 1)] {
+        says(&it.verify(&written(&it, &receipt, &item, 1)).unwrap_err(), "not canonical");
+    }
+    // The same shown twice counts twice for a reader.
+    let whole = it.whole().await;
+    let mut items = whole.items.clone();
+    items[1] = items[0].clone();
+    let twice = serde_json::to_vec(&Receipt { items, ..whole.clone() }).unwrap();
+    assert!(matches!(Receipt::read(&twice), Err(FormError::Order("items"))));
+    let basis = vec![whole.basis[0].clone(), whole.basis[0].clone()];
+    let twice = serde_json::to_vec(&Receipt { basis, ..whole }).unwrap();
+    assert!(matches!(Receipt::read(&twice), Err(FormError::Order("entries"))));
 });
 
 both!(a_journal_that_was_written_anew_contradicts_its_seal, async |world: World| {
@@ -132,6 +183,80 @@ both!(a_journal_that_was_written_anew_contradicts_its_seal, async |world: World|
     whole.sealed = None;
     whole.items.clear();
     it.verify(&whole).unwrap();
+});
+
+/// Records a seal as a node does, and gives its entry.
+async fn record_seal(it: &Answered, seal: JournalSealed) -> u64 {
+    let registry = &it.scene.stage.registry;
+    let submission = Submission {
+        party: registry.installation().unwrap(),
+        on_behalf_of: None,
+        by: Vec::new(),
+        acts: vec![(seal.into(), None)],
+        once: None,
+        body: Body::none(),
+        accounts: Vec::new(),
+        unchanged: None,
+    };
+    registry.submit(submission).await.unwrap().recorded.unwrap().first
+}
+
+both!(a_seal_that_was_late_is_passed_over, async |world: World| {
+    let it = Answered::open(&world).await;
+    let (receipt, _) = it.receipt(&it.scene.developer).await;
+    assert!(receipt.journal.index > 0);
+    // Read before the answer was written, and recorded after it.
+    let stored = kyodaku::store::entries::read(it.scene.stage.registry.db(), "checks/a", 0..1).await.unwrap();
+    let root = kyodaku::domain::key::Sha256(leaf_hash(&stored[0].bytes).0);
+    record_seal(&it, JournalSealed { journal: receipt.journal.origin.clone(), size: 1, root }).await;
+    assert_eq!(it.receipt(&it.scene.developer).await.0.sealed, None);
+    assert!(it.whole().await.sealed.is_some());
+});
+
+both!(another_act_log_and_the_seal_of_another_journal_are_named, async |world: World| {
+    let it = Answered::open(&world).await;
+    let whole = it.whole().await;
+    let settings = it.scene.stage.registry.settings().clone();
+    let key = signer(&settings.data_dir.join("act-log.key"), &settings.origin).unwrap();
+    // Two histories of the act log, of one size and both signed.
+    let size = it.verify(&whole).unwrap().record.log.size;
+    let fork = TreeHead { size, root: leaf_hash(b"another") };
+    let acts = key.sign(&Checkpoint::new(key.origin(), fork)).unwrap();
+    says(&it.verify(&Receipt { acts, ..whole.clone() }).unwrap_err(), "the root of the act log");
+    // The same tree in a log of another name, whose key the reader has too.
+    let other = signer(&world.folder.path().join("other.key"), "other.example/log").unwrap();
+    let mut copied = whole.clone();
+    let act = &mut copied.sealed.as_mut().unwrap().act;
+    let head = Checkpoint::parse_and_verify(act.checkpoint.as_bytes(), key.verifier_key()).unwrap().head();
+    act.checkpoint = other.sign(&Checkpoint::new(other.origin(), head)).unwrap();
+    act.origin = other.origin().to_owned();
+    let keys = [it.keys.clone(), vec![other.verifier_key().clone()]].concat();
+    says(&copied.verify(&keys, &Expected::default()).unwrap_err(), "the log of the seal");
+    // A seal of another journal, of the same size and root.
+    let mut entry: serde_json::Value =
+        serde_json::from_str(&whole.sealed.as_ref().unwrap().act.entry).unwrap();
+    let seal = JournalSealed {
+        journal: format!("{}/checks/b", settings.origin),
+        size: entry["act"]["size"].take().as_u64().unwrap(),
+        root: serde_json::from_value(entry["act"]["root"].take()).unwrap(),
+    };
+    let index = record_seal(&it, seal).await;
+    let asked = async |path: String| it.auditor.get(&path).await;
+    let entry = asked(format!("/v1/entries/{index}")).await.json::<serde_json::Value>()["entry"].clone();
+    let hashes = async |path: String| -> Vec<Hash> {
+        let proof: serde_json::Value = asked(format!("/logs/acts/proofs/{path}")).await.json();
+        let hash = |it: &serde_json::Value| BASE64.decode(it.as_str().unwrap().as_bytes()).unwrap();
+        proof["hashes"].as_array().unwrap().iter().map(|it| hash(it).as_slice().try_into().unwrap()).collect()
+    };
+    let new = index + 1;
+    let mut forged = whole.clone();
+    let sealed = forged.sealed.as_mut().unwrap();
+    sealed.act.proof = hashes(format!("inclusion?index={index}&size={new}")).await;
+    sealed.extends = hashes(format!("consistency?old={size}&new={new}")).await;
+    sealed.act.checkpoint =
+        String::from_utf8(asked("/logs/acts/checkpoint".to_owned()).await.body.to_vec()).unwrap();
+    (sealed.act.index, sealed.act.entry) = (index, entry.as_str().unwrap().to_owned());
+    says(&it.verify(&forged).unwrap_err(), "the journal that is sealed");
 });
 
 both!(a_seal_from_before_the_answer_seals_nothing, async |world: World| {

@@ -74,7 +74,8 @@ both!(a_check_is_kept_and_its_receipt_holds_anywhere, async |world: World| {
     for part in [
         ": holds\n",
         "1 of 3 items permitted",
-        &format!("item 0: permitted: \"0\" {}\n", page(1)),
+        &format!("item 0: permitted: {}\n    train.finetune: permitted", page(1)),
+        "    who asked called it \"0\"\n",
         ": grant.recorded\n",
     ] {
         assert!(held.out.contains(part), "{part}: {}", held.out);
@@ -124,6 +125,18 @@ both!(the_signed_word_of_the_registry_is_verified_offline, async |world: World| 
     let held = verify(&[path(&jws), "--jwks", path(&keys), "--developer", &developer.org]);
     assert!(held.code == 0 && held.out.contains("alone, not by the logs"), "{}{}", held.out, held.err);
     assert_eq!(verify(&[path(&jws)]).code, 65);
+    // The answer beside it is held against it too, and what can't be is refused.
+    let beside = ["--jwks", path(&keys), "--answer"];
+    assert_eq!(verify(&[&[path(&jws)], &beside[..], &[path(&answer)]].concat()).code, 0);
+    let lie = std::fs::read_to_string(&answer)
+        .unwrap()
+        .replace("\"verdict\":\"not_permitted\"", "\"verdict\":\"permitted\"");
+    let lie = file(&world, "lie.ndjson", &lie);
+    assert_eq!(verify(&[&[path(&jws)], &beside[..], &[path(&lie)]].concat()).code, 65);
+    let other =
+        kyodaku::registry::keys::signer(&world.folder.path().join("other.key"), "other.example/log").unwrap();
+    let other = other.verifier_key().to_string();
+    assert_eq!(verify(&[path(&jws), "--jwks", path(&keys), "--log", &other]).code, 65);
     let text = std::fs::read_to_string(&jws).unwrap();
     let cut = file(&world, "cut.jws", text.trim_end().strip_suffix(|_| true).unwrap());
     assert_eq!(verify(&[path(&cut), "--jwks", path(&keys)]).code, 65);
@@ -163,11 +176,18 @@ both!(a_past_answer_comes_out_of_the_log_again, async |world: World| {
     let record = CheckRecord::read(&read.journal.entry).unwrap();
     let past = Past::read(&Folder::new(&folder), "kyodaku.example/log", record.log).await.unwrap();
     let [permitted, refused] = [&read.items[0].item, &read.items[1].item];
-    assert_eq!(past.compute(&record, permitted).unwrap(), Computed::Same);
+    assert_eq!(
+        past.compute(&record, permitted).unwrap(),
+        Computed::Same { permitted: true, valid_until_ms: i64::MAX }
+    );
     let lie = refused.replace("not_permitted", "permitted");
     assert_eq!(past.compute(&record, &lie).unwrap(), Computed::Other(refused.clone()));
     let other = CheckRecord { at_ms: record.at_ms - 86_400_000, ..record.clone() };
-    assert_ne!(past.compute(&other, permitted).unwrap(), Computed::Same, "the grant was not yet recorded");
+    let before = past.compute(&other, permitted).unwrap();
+    assert!(matches!(before, Computed::Other(_)), "the grant was not yet recorded");
+    assert!(past.contradicts(&other).unwrap().contains("older than the last entry"));
+    let rules = CheckRecord { rule_version: 2, ..record.clone() };
+    assert!(past.contradicts(&rules).unwrap().contains("rules 1 stood"));
     // Another log, a shorter one, one whose entries are not there, and a receipt that does not hold.
     let short = kyodaku::log::merkle::TreeHead { size: 10_000, ..record.log };
     let read_log = async |origin: &str, head| {
@@ -185,6 +205,17 @@ both!(a_past_answer_comes_out_of_the_log_again, async |world: World| {
     );
     let refused = decide(&receipt, &hashes, &[]);
     assert!(refused.code == 65 && refused.out.contains("is not here"), "{}{}", refused.out, refused.err);
+    // A bundle that is empty or cut is no log, and no reason to go on for ever.
+    let bundle = std::fs::read_dir(folder.join("acts/tile/entries")).unwrap().next().unwrap().unwrap().path();
+    let bundle =
+        std::fs::read_dir(&bundle).map_or(bundle.clone(), |mut below| below.next().unwrap().unwrap().path());
+    let kept_bundle = std::fs::read(&bundle).unwrap();
+    for length in [0, 1, kept_bundle.len() / 2] {
+        std::fs::write(&bundle, &kept_bundle[..length]).unwrap();
+        let cut = decide(&receipt, &folder, &[]);
+        assert!(cut.code == 65 && cut.out.contains("breaks off"), "{}{}", cut.out, cut.err);
+    }
+    std::fs::write(&bundle, &kept_bundle).unwrap();
     let bare = Receipt { items: Vec::new(), ..read };
     let bare = file(&world, "bare.json", &serde_json::to_string(&bare).unwrap());
     assert!(decide(&bare, &folder, &[]).out.contains("name the answer with `--answer`"));
@@ -241,6 +272,8 @@ both!(a_verifier_that_shares_nothing_with_ours_says_the_same, async |world: Worl
     lie(&|it| it.sealed.as_mut().unwrap().act.index += 1);
     lie(&|it| it.journal.checkpoint = it.journal.checkpoint.replacen('\u{2014}', "-", 1));
     lie(&|it| it.v = 2);
+    lie(&|it| it.basis.push(it.basis[0].clone()));
+    lie(&|it| it.items.swap(0, 1));
     // Without the seal, and without the items, it holds and proves less.
     let less = Receipt { sealed: None, items: Vec::new(), ..whole.clone() };
     assert!(files.verdict(&world, &less));

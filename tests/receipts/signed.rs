@@ -19,7 +19,7 @@ async fn jws(it: &Answered, by: &Actor) -> String {
     String::from_utf8(answer.body.to_vec()).unwrap()
 }
 
-async fn public_keys(it: &Answered) -> Vec<[u8; 32]> {
+pub(super) async fn public_keys(it: &Answered) -> Vec<[u8; 32]> {
     let set: Value = it.scene.stage.nobody.get("/receipts/jwks").await.json();
     let key = |key: &Value| {
         BASE64URL_NOPAD.decode(key["x"].as_str().unwrap().as_bytes()).unwrap().try_into().unwrap()
@@ -59,8 +59,9 @@ both!(a_holder_has_a_signed_word_of_what_was_asked_about_its_works, async |world
     let statement = signed::verify(&text, &keys).unwrap();
     assert!(statement.entry.is_none());
     let works = statement.works.unwrap();
-    assert_eq!(works.iter().map(|row| row.permitted).filter(|permitted| *permitted).count(), 1);
-    assert_eq!(works.len(), 2);
+    // It holds all that the check matched, so it is told what was answered.
+    assert_eq!(works.iter().filter(|row| row.permitted == Some(true)).count(), 1);
+    assert_eq!((works.len(), works.iter().filter(|row| row.permitted == Some(false)).count()), (2, 1));
     let claims = by_jsonwebtoken(&text, &keys[0]);
     let leaf: Hash = claims["journal"]["leaf"].as_str().unwrap().parse().unwrap();
     assert_eq!(leaf, leaf_hash(it.receipt(&it.auditor).await.0.journal.entry.as_bytes()));
@@ -111,4 +112,28 @@ both!(what_no_key_of_receipts_signed_is_no_receipt, async |world: World| {
         signed::verify(&altered, &keys).expect_err(&altered);
     }
     assert_eq!(signed::verify(&text, &[]).unwrap_err(), JwsError::NoKey(key_id(&keys[0])));
+});
+
+both!(what_a_statement_says_is_what_its_entry_says, async |world: World| {
+    let it = Answered::open(&world).await;
+    let (text, keys) = (jws(&it, &it.scene.developer).await, public_keys(&it).await);
+    let signer = signed::ReceiptSigner::from_seed(&[7; 32]);
+    let with = |alter: &dyn Fn(&mut signed::Statement)| {
+        let mut statement = signed::verify(&text, &keys).unwrap();
+        alter(&mut statement);
+        signed::verify(&signer.sign(signed::TYP, &statement).unwrap(), &[signer.public()])
+    };
+    assert!(with(&|_| ()).is_ok());
+    let names = |alter: &dyn Fn(&mut signed::Statement), part: &str| {
+        let refused = with(alter).unwrap_err();
+        assert!(refused.to_string().contains(part), "{refused}");
+    };
+    names(&|it| it.iss = "other.example/log".to_owned(), "the issuer");
+    names(&|it| it.journal.origin = "other.example/log/checks/a".to_owned(), "the issuer");
+    names(&|it| it.journal.leaf = leaf_hash(b"x"), "the leaf hash");
+    names(&|it| it.jti = "chk_01h455vb4pex5vsknk084sn02q".to_owned(), "the check");
+    names(&|statement| statement.sub = it.scene.competitor.org.parse().unwrap(), "the developer");
+    names(&|it| it.iat += 1, "the moment");
+    names(&|it| it.works = Some(Vec::new()), "its members");
+    names(&|it| it.entry = None, "its members");
 });

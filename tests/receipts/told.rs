@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Answered, page};
 use crate::checks::scene::{training, url};
+use crate::world::works::registration;
 use crate::world::{World, both};
 
 both!(a_receipt_proves_the_answer_without_the_registry, async |world: World| {
@@ -21,7 +22,7 @@ both!(a_receipt_proves_the_answer_without_the_registry, async |world: World| {
     assert_eq!(record.recheck_by_ms, Some(recheck.as_millisecond()));
     // The grant names the developer, so it is shown; and the whole answer is what was bound.
     assert!(receipt.basis[0].entry.as_ref().unwrap().contains("\"grant.recorded\""));
-    let answer = Some(it.items());
+    let answer = Some(it.kept());
     let expected = Expected {
         check: Some(receipt.check),
         developer: Some(it.scene.developer.org.parse().unwrap()),
@@ -106,6 +107,7 @@ both!(an_entry_of_others_is_proved_and_not_shown, async |world: World| {
     it.scene.work(&[url(&page(8))]).await;
     let refused = it.scene.developer.get(&it.path(&format!("receipt?basis={beyond}"))).await;
     assert_eq!((refused.status.as_u16(), refused.problem()), (404, "not_found".to_owned()));
+    assert!(refused.json::<Value>()["detail"].as_str().unwrap().contains("when this was answered"));
     let many = vec!["1"; 101].join(",");
     for bad in ["", "1,", "a", "-1", "+1", "1%20", "18446744073709551616", &many] {
         let refused = it.scene.developer.get(&it.path(&format!("receipt?basis={bad}"))).await;
@@ -125,8 +127,15 @@ both!(a_holder_is_told_of_its_own_works_alone, async |world: World| {
     assert_eq!(all["items"].as_array().unwrap().len(), 3);
     assert_eq!(it.auditor.get(&path).await.json::<Value>(), all);
     let own: Value = other.get(&path).await.json();
-    let line = json!({ "work": theirs, "uses": ["train.generative"], "permitted": false });
+    let line = json!({ "work": theirs, "uses": ["train.generative"] });
     assert_eq!((&own["items"], &own["next"]), (&json!([line]), &Value::Null));
+    // Whether an item of several holders was permitted would tell of their licences.
+    let jws = other.get(&path.replace("works", "receipt.jws")).await;
+    let statement = kyodaku::log::receipt::signed::verify(
+        std::str::from_utf8(&jws.body).unwrap(),
+        &crate::receipts::signed::public_keys(&it).await,
+    );
+    assert_eq!(statement.unwrap().works.unwrap()[0].permitted, None);
     let two: Value = scene.holder.get(&path).await.json();
     assert_eq!(two["items"].as_array().unwrap().len(), 2);
     // Page by page it is the same.
@@ -138,10 +147,16 @@ both!(a_holder_is_told_of_its_own_works_alone, async |world: World| {
         next = format!("{path}?limit=1&cursor={cursor}");
     }
     assert_eq!(json!(pages), all["items"]);
-    // Who only asserts a holding is told nothing.
+    // Who only asserts what it holds is told nothing.
     let claimant = scene.stage.holder("Jisho Press").await;
-    let assert = json!({ "holder": claimant.org });
-    claimant.post(&format!("/v1/works/{theirs}/holdings"), &assert).await;
+    let mut asserted = registration("申立て", &[&claimant]);
+    asserted["keys"] = json!([{ "type": "url", "value": "https://jisho.example/1" }]);
+    let asserted = claimant.post("/v1/works", &asserted).await;
+    assert_eq!(asserted.status, 201);
+    let told = scene.check(json!([{ "url": "https://jisho.example/1" }])).await;
+    let path = format!("/v1/checks/{}/works", told["check"].as_str().unwrap());
+    let works: Value = scene.developer.get(&path).await.json();
+    assert_eq!(works["items"][0]["work"], asserted.json::<Value>()["work"]);
     assert_eq!(claimant.get(&path).await.status, 404);
 });
 

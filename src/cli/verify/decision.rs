@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::receipt::{Proof, ProofArgs};
 use crate::cli::{Exit, Failure, Outcome, output};
 use crate::domain::ids::CheckId;
+use crate::log::receipt::CheckRecord;
 use crate::registry::offline::decision::{Computed, LogError, Past};
 use crate::registry::offline::{Folder, Unreadable};
 
@@ -90,14 +91,15 @@ async fn compute(folder: &Folder, proof: &Proof, found: &mut Found) -> Result<()
             return Ok(());
         }
     };
-    if past.rule_version() != record.rule_version {
-        let (stood, named) = (past.rule_version(), record.rule_version);
-        found.why = Some(format!("rules {stood} stood, and the check was answered by rules {named}"));
-        return Ok(());
-    }
+    found.why = past.contradicts(record);
+    let (mut permitted, mut valid_until_ms) = (0, i64::MAX);
     for (item, answered) in &proof.items {
         match past.compute(record, answered) {
-            Ok(Computed::Same) => found.same += 1,
+            Ok(Computed::Same { permitted: is_permitted, valid_until_ms: until_ms }) => {
+                found.same += 1;
+                permitted += u64::from(is_permitted);
+                valid_until_ms = valid_until_ms.min(until_ms);
+            }
             Ok(Computed::Other(computed)) => {
                 found.differ.push(Difference { item: *item, answered: answered.clone(), computed });
             }
@@ -107,8 +109,22 @@ async fn compute(folder: &Folder, proof: &Proof, found: &mut Found) -> Result<()
             }
         }
     }
-    found.holds = found.differ.is_empty();
+    // What is bound of all items can be counted only where all are at hand.
+    if found.same == record.items.size {
+        let sums = sums(record, permitted, valid_until_ms);
+        found.why = found.why.take().or(sums);
+    }
+    found.holds = found.differ.is_empty() && found.why.is_none();
     Ok(())
+}
+
+/// What the record says of all items together that is not so.
+fn sums(record: &CheckRecord, permitted: u64, valid_until_ms: i64) -> Option<String> {
+    if permitted != record.permitted {
+        return Some(format!("{permitted} items come out permitted, and {} are recorded", record.permitted));
+    }
+    let late = record.recheck_by_ms.is_some_and(|by_ms| by_ms > valid_until_ms);
+    late.then(|| "it is to be asked again only after an answer could have changed".to_owned())
 }
 
 fn tell(found: &Found) {

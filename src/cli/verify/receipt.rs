@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde::{Deserialize, Serialize};
 
+use crate::cli::explain::verdict_words;
 use crate::cli::receipt::read_answers;
 use crate::cli::{Exit, Failure, Outcome, output};
+use crate::domain::decision::Verdict;
 use crate::domain::entry::Entry;
 use crate::domain::ids::{CheckId, OrgId};
 use crate::domain::uses::Use;
@@ -49,7 +51,8 @@ pub(super) struct ProofArgs {
     /// A key of the act log or of a journal, `name+id+base64`; as often as there are keys
     #[arg(long = "log", value_name = "KEY")]
     keys: Vec<VerifierKey>,
-    /// The answer as it came, all of which must be what the receipt binds; may be repeated
+    /// The answer as it came: its items and what is said of all of them must be what the receipt binds, and its words are bound by
+    /// nothing; may be repeated
     #[arg(long = "answer", value_name = "FILE")]
     answers: Vec<PathBuf>,
     /// Whose questions they must be
@@ -79,17 +82,21 @@ impl ProofArgs {
         Ok(self.answers.iter().map(|path| read_answers(path)).collect::<Result<Vec<_>, _>>()?.concat())
     }
 
+    /// What is expected of the receipt of a check.
+    fn expected(&self, check: CheckId, kept: &[Answer]) -> Result<Expected, String> {
+        let answer = kept.iter().find(|answer| answer.check == check).cloned();
+        if answer.is_none() && !kept.is_empty() {
+            return Err(format!("none of the answers is one to the check `{check}`"));
+        }
+        Ok(Expected { check: None, developer: self.developer, answer })
+    }
+
     fn verify(&self, bytes: &[u8], kept: &[Answer]) -> Result<Proof, String> {
         let receipt = Receipt::read(bytes).map_err(|error| error.to_string())?;
-        let answer = kept.iter().find(|answer| answer.check == receipt.check);
-        if answer.is_none() && !kept.is_empty() {
-            return Err(format!("none of the answers is one to the check `{}`", receipt.check));
-        }
-        let answer = answer.map(|answer| answer.items.clone());
-        let expected = Expected { check: None, developer: self.developer, answer };
+        let expected = self.expected(receipt.check, kept)?;
         let verified = receipt.verify(&self.keys, &expected).map_err(|error| error.to_string())?;
         let items = match expected.answer {
-            Some(all) => (0..).zip(all).collect(),
+            Some(answer) => (0..).zip(answer.items).collect(),
             None => receipt.items.iter().map(|shown| (shown.index, shown.item.clone())).collect(),
         };
         Ok(Proof { receipt, verified, items })
@@ -135,11 +142,21 @@ struct Proved {
     signed_by: Option<String>,
 }
 
+/// An item, all of it from the item itself: it may say otherwise than the context.
 #[derive(Serialize)]
 struct ShownItem {
     item: u64,
-    verdict: String,
-    what: String,
+    verdict: Verdict,
+    keys: Vec<String>,
+    uses: Vec<UseText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    territory: Option<String>,
+    with_parts: bool,
+    /// The name that whoever asked gave it: nothing vouches for what it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
     /// Entries that it names and that are not in the receipt.
     unproved: Vec<u64>,
 }
@@ -164,7 +181,7 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
         let proved = if bytes.first() == Some(&b'{') {
             by_logs(args, &bytes, &kept, later.as_ref())
         } else {
-            by_signature(args, &bytes, &jwks)
+            by_signature(args, &bytes, &jwks, &kept)
         };
         all_hold &= proved.is_ok();
         let (proved, why) = proved.map_or_else(|why| (None, Some(why)), |proved| (Some(proved), None));
@@ -244,22 +261,45 @@ fn of_record(record: &CheckRecord, origin: &str) -> Proved {
 /// What stands in an item that is told of it.
 #[derive(Deserialize)]
 struct ItemText {
-    verdict: String,
+    verdict: Verdict,
     keys: Vec<serde_json::Value>,
+    uses: Vec<UseText>,
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    territory: Option<String>,
+    with_parts: bool,
     #[serde(default)]
     reference: Option<String>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct UseText {
+    r#use: Use,
+    verdict: Verdict,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    conditions: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    terms: Vec<String>,
 }
 
 fn shown(item: &Shown, basis: &[u64]) -> Result<ShownItem, String> {
     let unreadable = |error: serde_json::Error| format!("item {} can't be read: {error}", item.index);
     let text: ItemText = serde_json::from_str(&item.item).map_err(unreadable)?;
     let named = entries_of(&item.item).map_err(unreadable)?;
-    let keys: Vec<String> = text.keys.iter().map(key).collect();
-    let reference = text.reference.map(|reference| format!("\"{reference}\" "));
+    let all_are = !text.uses.is_empty() && text.uses.iter().all(|it| it.verdict == Verdict::Permitted);
+    if all_are != (text.verdict == Verdict::Permitted) {
+        return Err(format!("item {} has another verdict than its uses", item.index));
+    }
     Ok(ShownItem {
         item: item.index,
-        verdict: text.verdict.replace('_', " "),
-        what: format!("{}{}", reference.unwrap_or_default(), keys.join(" ")),
+        verdict: text.verdict,
+        keys: text.keys.iter().map(key).collect(),
+        uses: text.uses,
+        model: text.model,
+        territory: text.territory,
+        with_parts: text.with_parts,
+        reference: text.reference,
         unproved: named.into_iter().filter(|entry| !basis.contains(entry)).collect(),
     })
 }
@@ -283,7 +323,7 @@ impl fmt::Display for Finding {
         writeln!(f, "{}: holds", self.receipt)?;
         let uses: Vec<_> = it.uses.iter().map(|leaf| leaf.code()).collect();
         writeln!(f, "  {} was answered at {}", it.check, it.at)?;
-        write!(f, "  asked for {} ({})", it.developer, uses.join(", "))?;
+        write!(f, "  asked for {} (where an item says nothing else: {})", it.developer, uses.join(", "))?;
         match it.asked_by {
             Some(contractor) => writeln!(f, ", by its contractor {contractor}")?,
             None => writeln!(f)?,
@@ -299,11 +339,7 @@ impl fmt::Display for Finding {
             _ => writeln!(f, "  not sealed yet when the receipt was fetched: by the journal's key alone")?,
         }
         for item in &it.shown {
-            write!(f, "  item {}: {}: {}", item.item, item.verdict, item.what)?;
-            match item.unproved.as_slice() {
-                [] => writeln!(f)?,
-                unproved => writeln!(f, " (names entries that are not in the receipt: {unproved:?})")?,
-            }
+            item.fmt(f)?;
         }
         for basis in &it.basis {
             let act = basis.act.unwrap_or("not shown to who fetched the receipt");
@@ -313,9 +349,47 @@ impl fmt::Display for Finding {
     }
 }
 
-fn by_signature(args: &Args, bytes: &[u8], keys: &[[u8; 32]]) -> Result<Proved, String> {
+impl fmt::Display for ShownItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  item {}: {}: {}", self.item, verdict_words(self.verdict), self.keys.join(" "))?;
+        for UseText { r#use, verdict, conditions, terms } in &self.uses {
+            write!(f, "    {}: {}", r#use.code(), verdict_words(*verdict))?;
+            if !conditions.is_empty() {
+                write!(f, ", on condition: {}", conditions.join(", "))?;
+            }
+            if !terms.is_empty() {
+                write!(f, ", by terms with the digest {}", terms.join(", "))?;
+            }
+            writeln!(f)?;
+        }
+        for (what, value) in [("with the model", &self.model), ("in", &self.territory)] {
+            if let Some(value) = value {
+                writeln!(f, "    {what} {value}")?;
+            }
+        }
+        if self.with_parts {
+            writeln!(f, "    with all its parts")?;
+        }
+        if let Some(reference) = &self.reference {
+            // In quotes that it can't close.
+            let quoted = serde_json::to_string(reference).map_err(|_| fmt::Error)?;
+            writeln!(f, "    who asked called it {quoted}")?;
+        }
+        if !self.unproved.is_empty() {
+            writeln!(f, "    names entries that are not in the receipt: {:?}", self.unproved)?;
+        }
+        Ok(())
+    }
+}
+
+fn by_signature(args: &Args, bytes: &[u8], keys: &[[u8; 32]], kept: &[Answer]) -> Result<Proved, String> {
     if keys.is_empty() {
         return Err("it is a JWS, or no receipt; a JWS needs `--jwks`".to_owned());
+    }
+    if args.checkpoint.is_some() {
+        return Err(
+            "it is a JWS, which no checkpoint can be held against: fetch the whole receipt".to_owned()
+        );
     }
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     let statement = signed::verify(text.trim_end(), keys).map_err(|error| error.to_string())?;
@@ -323,10 +397,12 @@ fn by_signature(args: &Args, bytes: &[u8], keys: &[[u8; 32]]) -> Result<Proved, 
     let Statement { entry: Some(entry), iss, .. } = statement else {
         return Err("it is what a holder was told of its own works, and no receipt of a check".to_owned());
     };
-    let record = CheckRecord::read(entry.get()).map_err(|error| error.to_string())?;
-    if args.proof.developer.is_some_and(|developer| developer != record.developer) {
-        return Err(format!("the developer is `{}`", record.developer));
+    if !args.proof.keys.is_empty() && !args.proof.keys.iter().any(|key| key.name() == iss) {
+        return Err(format!("it is of the registry `{iss}`, and no key of that was given"));
     }
+    let record = CheckRecord::read(entry.get()).map_err(|error| error.to_string())?;
+    let expected = args.proof.expected(record.check, kept)?;
+    expected.hold(&record).map_err(|error| error.to_string())?;
     Ok(Proved { signed_by, ..of_record(&record, &iss) })
 }
 

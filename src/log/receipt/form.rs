@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::strict::Strict;
 use super::{MAX_BASIS, RECEIPT_VERSION, Receipt};
-use crate::domain::ids::CheckId;
+use crate::domain::ids::{CheckId, OrgId};
 
 /// The longest receipt that is read, in bytes.
 pub const MAX_RECEIPT_BYTES: usize = 256 << 20;
@@ -35,6 +35,9 @@ pub enum FormError {
         /// How many are read.
         most: usize,
     },
+    /// Entries or items that do not stand in order, each once.
+    #[error("its {0} do not stand in order, each once")]
+    Order(&'static str),
     /// An answer in lines that is not whole.
     #[error("the answer is not whole: {0}")]
     Broken(&'static str),
@@ -68,6 +71,12 @@ impl Receipt {
                 return Err(FormError::Many { what, found, most });
             }
         }
+        if !receipt.basis.is_sorted_by(|one, next| one.index < next.index) {
+            return Err(FormError::Order("entries"));
+        }
+        if !receipt.items.is_sorted_by(|one, next| one.index < next.index) {
+            return Err(FormError::Order("items"));
+        }
         Ok(receipt)
     }
 }
@@ -77,20 +86,42 @@ impl Receipt {
 pub struct Answer {
     /// The check.
     pub check: CheckId,
+    /// Whose questions these were.
+    pub developer: OrgId,
+    /// The moment of the answer.
+    pub at: jiff::Timestamp,
+    /// How many entries of the act log it rests on.
+    pub log_size: u64,
+    /// How many items are permitted.
+    pub permitted: u64,
+    /// By when to ask again.
+    pub recheck_by: jiff::Timestamp,
     /// All items in their canonical bytes, which are those that came unless another program wrote them anew.
     pub items: Vec<String>,
 }
 
 #[derive(Deserialize)]
 struct Whole<'a> {
-    check: CheckId,
     #[serde(borrow)]
     items: Vec<&'a RawValue>,
 }
 
+/// What is said of all items, as far as it is bound.
 #[derive(Deserialize)]
 struct Head {
     check: CheckId,
+    developer: OrgId,
+    at: jiff::Timestamp,
+    log_size: u64,
+    permitted: u64,
+    recheck_by: jiff::Timestamp,
+}
+
+impl Head {
+    fn answer(self, items: Vec<String>) -> Answer {
+        let Self { check, developer, at, log_size, permitted, recheck_by } = self;
+        Answer { check, developer, at, log_size, permitted, recheck_by, items }
+    }
 }
 
 /// A line of an answer that came in lines.
@@ -103,8 +134,8 @@ struct Line<'a> {
     item: Option<&'a RawValue>,
     #[serde(default)]
     end: Option<IgnoredAny>,
-    #[serde(default, rename = "error")]
-    _error: Option<IgnoredAny>,
+    #[serde(default)]
+    error: Option<IgnoredAny>,
 }
 
 /// The answers in a file: one as JSON, or as many as there are in lines.
@@ -119,9 +150,9 @@ pub fn answers(kept: &[u8]) -> Result<Vec<Answer>, FormError> {
     if let Ok(Line { check: Some(_), .. }) = serde_json::from_slice(first) {
         return in_lines(kept);
     }
-    let Whole { check, items } = serde_json::from_slice(kept)?;
+    let (head, Whole { items }): (Head, _) = (serde_json::from_slice(kept)?, serde_json::from_slice(kept)?);
     let items = items.into_iter().enumerate().map(canonical).collect::<Result<_, _>>()?;
-    Ok(vec![bounded(Answer { check, items })?])
+    Ok(vec![bounded(head.answer(items))?])
 }
 
 fn in_lines(kept: &[u8]) -> Result<Vec<Answer>, FormError> {
@@ -132,13 +163,13 @@ fn in_lines(kept: &[u8]) -> Result<Vec<Answer>, FormError> {
             return Err(FormError::Broken("something follows its closing line"));
         }
         match (serde_json::from_slice(line)?, answers.last_mut()) {
-            (Line { check: Some(Head { check }), item: None, end: None, .. }, _) => {
-                answers.push(Answer { check, items: Vec::new() });
+            (Line { check: Some(head), item: None, end: None, error: None }, _) => {
+                answers.push(head.answer(Vec::new()));
             }
-            (Line { check: None, item: Some(item), end: None, .. }, Some(answer)) => {
+            (Line { check: None, item: Some(item), end: None, error: None }, Some(answer)) => {
                 answer.items.push(canonical((answer.items.len(), item))?);
             }
-            (Line { check: None, item: None, end: Some(_), .. }, _) => ended = true,
+            (Line { check: None, item: None, end: Some(_), error: None }, _) => ended = true,
             _ => return Err(FormError::Broken("it broke off, or its lines are in no order")),
         }
     }
@@ -158,9 +189,13 @@ fn bounded(answer: Answer) -> Result<Answer, FormError> {
 }
 
 fn canonical((at, item): (usize, &RawValue)) -> Result<String, FormError> {
-    let value = serde_json::from_str(item.get());
-    let text = value.and_then(|Strict(value)| serde_json_canonicalizer::to_string(&value));
-    text.map_err(|why| FormError::Item { at, why })
+    canonical_text(item.get()).map_err(|why| FormError::Item { at, why })
+}
+
+/// The canonical form (RFC 8785) of a JSON text in which no member stands twice.
+pub(super) fn canonical_text(text: &str) -> Result<String, serde_json::Error> {
+    let Strict(value) = serde_json::from_str(text)?;
+    serde_json_canonicalizer::to_string(&value)
 }
 
 /// What an item says of entries.

@@ -13,13 +13,14 @@ use crate::domain::ids::{OrgId, WorkId};
 use crate::domain::uses::Use;
 use crate::log::digest::sha256;
 use crate::log::merkle::{Hash, leaf_hash};
+use crate::log::receipt::CheckRecord;
 
 /// The type of a receipt for whoever asked, and for auditors.
 pub const TYP: &str = "kyodaku-receipt+jwt";
 /// The type of what a holder is told of its own works.
 pub const WORKS_TYP: &str = "kyodaku-works+jwt";
 /// The most characters that are read.
-pub const MAX_CHARS: usize = 1 << 20;
+pub const MAX_CHARS: usize = 4 << 20;
 
 /// The header. Nothing else may stand in it, `crit` neither.
 #[derive(Serialize, Deserialize)]
@@ -56,8 +57,9 @@ pub struct Row {
     pub work: WorkId,
     /// For which uses it was asked.
     pub uses: Vec<Use>,
-    /// Whether the item that matched it was permitted.
-    pub permitted: bool,
+    /// Whether the item that matched it was permitted; left out where that could tell of works of others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permitted: Option<bool>,
 }
 
 /// What is signed.
@@ -80,6 +82,28 @@ pub struct Statement {
     /// For a holder, in place of the entry: what was asked about its own works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub works: Option<Vec<Row>>,
+}
+
+impl Statement {
+    /// Whether what it says beside its entry is what the entry says; names the first thing that is not.
+    fn agrees(&self) -> Result<(), &'static str> {
+        let inside =
+            |origin: &str| origin.strip_prefix(&self.iss).is_some_and(|rest| rest.starts_with("/checks/"));
+        if !inside(&self.journal.origin) {
+            return Err("the issuer");
+        }
+        let Some(entry) = &self.entry else { return Ok(()) };
+        if leaf_hash(entry.get().as_bytes()) != self.journal.leaf {
+            return Err("the leaf hash");
+        }
+        let record = CheckRecord::read(entry.get()).map_err(|_| "the form")?;
+        match () {
+            () if record.check.to_string() != self.jti => Err("the check"),
+            () if record.developer != self.sub => Err("the developer"),
+            () if record.at_ms.div_euclid(1_000) != self.iat => Err("the moment"),
+            () => Ok(()),
+        }
+    }
 }
 
 /// Signs receipts. Its memory is wiped when it is dropped, and it never shows itself.
@@ -176,11 +200,6 @@ pub fn verify(jws: &str, keys: &[[u8; 32]]) -> Result<Statement, JwsError> {
     if !fits {
         return Err(JwsError::Payload("its members are not those of its type".to_owned()));
     }
-    let leaf = statement.entry.as_ref().map(|entry| leaf_hash(entry.get().as_bytes()));
-    match leaf {
-        Some(leaf) if leaf != statement.journal.leaf => {
-            Err(JwsError::Payload("its entry has another leaf hash".to_owned()))
-        }
-        _ => Ok(statement),
-    }
+    statement.agrees().map_err(|what| JwsError::Payload(format!("{what} is not that of its entry")))?;
+    Ok(statement)
 }

@@ -1,5 +1,6 @@
 //! Verifying a receipt, with nothing but the keys of the logs.
 
+use super::form::{Answer, canonical_text};
 use super::{Basis, Receipt, Recorded, Sealed, Shown};
 use crate::domain::act::Act;
 use crate::domain::entry::{Entry, Salt};
@@ -110,7 +111,7 @@ impl CheckRecord {
                 recheck_by_ms,
                 chunks,
                 salt,
-            } => Ok(Self {
+            } if permitted <= items => Ok(Self {
                 check,
                 at_ms,
                 developer,
@@ -124,6 +125,9 @@ impl CheckRecord {
                 chunks,
                 salt,
             }),
+            JournalEntry::Check { permitted, items, .. } => {
+                Err(unreadable(format!("it permits {permitted} of {items} items")))
+            }
             JournalEntry::Matched { .. } => Err(unreadable("it is no check".to_owned())),
         }
     }
@@ -136,9 +140,8 @@ pub struct Expected {
     pub check: Option<CheckId>,
     /// Whose questions they should be.
     pub developer: Option<OrgId>,
-    /// The root over all items of the answer, and their number, where the whole answer is at hand; made from the salt of the
-    /// entry.
-    pub answer: Option<Vec<String>>,
+    /// The whole answer, where it is at hand.
+    pub answer: Option<Answer>,
 }
 
 /// What a receipt proves.
@@ -225,19 +228,38 @@ fn same<T: PartialEq + ToString>(what: &'static str, found: &T, expected: &T) ->
 }
 
 impl Expected {
-    fn hold(&self, record: &CheckRecord) -> Result<(), ReceiptError> {
+    /// Whether the record is of what is expected, and the whole answer what it binds.
+    ///
+    /// # Errors
+    /// The first thing that is otherwise.
+    pub fn hold(&self, record: &CheckRecord) -> Result<(), ReceiptError> {
         if let Some(check) = &self.check {
             same("the check", &record.check, check)?;
         }
         if let Some(developer) = &self.developer {
             same("the developer", &record.developer, developer)?;
         }
-        if let Some(items) = &self.answer {
-            same("the number of items in the answer", &(items.len() as u64), &record.items.size)?;
-            let root = super::Items::new(&record.salt, items).root();
-            same("the root over the items of the answer", &root, &record.items.root)?;
+        self.answer.as_ref().map_or(Ok(()), |answer| answer.hold(record))
+    }
+}
+
+impl Answer {
+    /// Whether the items, and what is said of all of them, are what the record binds. The words of an answer are bound by nothing.
+    fn hold(&self, record: &CheckRecord) -> Result<(), ReceiptError> {
+        same("the check of the answer", &self.check, &record.check)?;
+        same("the number of items in the answer", &(self.items.len() as u64), &record.items.size)?;
+        let root = super::Items::new(&record.salt, &self.items).root();
+        same("the root over the items of the answer", &root, &record.items.root)?;
+        same("the developer in the answer", &self.developer, &record.developer)?;
+        same("the log size in the answer", &self.log_size, &record.log.size)?;
+        same("the number permitted in the answer", &self.permitted, &record.permitted)?;
+        same("the moment in the answer", &self.at.as_millisecond(), &record.at_ms)?;
+        match record.recheck_by_ms {
+            Some(by_ms) => {
+                same("by when to ask again in the answer", &self.recheck_by.as_millisecond(), &by_ms)
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -296,6 +318,12 @@ impl Basis {
 
 impl Shown {
     fn verify(&self, record: &CheckRecord) -> Result<(), ReceiptError> {
+        // What is bound could be anything; what is read of it must be one thing.
+        let canonical = canonical_text(&self.item).ok();
+        if canonical.as_ref() != Some(&self.item) {
+            let (what, why) = (format!("item {}", self.index), "it is not canonical JSON".to_owned());
+            return Err(ReceiptError::Unreadable { what, why });
+        }
         let digest = salted(&record.salt.0, self.item.as_bytes());
         verify_item(record.items, self.index, digest, &self.path)
             .map_err(|error| ReceiptError::Proof { what: format!("item {}", self.index), error })

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::bundle;
 use super::{Piece, Source, Unreadable};
 use crate::domain::decide::decide;
+use crate::domain::decision::Verdict;
 use crate::domain::entry::Entry;
 use crate::domain::ids::ModelId;
 use crate::domain::index::Index;
@@ -33,6 +34,7 @@ pub enum LogError {
 pub struct Past {
     index: Index,
     size: u64,
+    last_ms: i64,
 }
 
 impl std::fmt::Debug for Past {
@@ -45,7 +47,12 @@ impl std::fmt::Debug for Past {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Computed {
     /// The same, byte for byte.
-    Same,
+    Same {
+        /// Whether it is permitted.
+        permitted: bool,
+        /// The earliest moment at which time alone could change it; `i64::MAX` when none could.
+        valid_until_ms: i64,
+    },
     /// Something else: this.
     Other(String),
 }
@@ -65,7 +72,7 @@ impl Past {
             return Err(other(format!("the log has {found} entries here, and the answer rests on {needed}")));
         }
         let (mut index, mut tree) = (Index::new(), Frontier::new());
-        let mut at = 0;
+        let (mut at, mut last_ms) = (0, i64::MIN);
         while at < head.size {
             let number = at / u64::from(TILE_WIDTH);
             let width = u16::try_from(told.size - at).unwrap_or(u16::MAX).min(TILE_WIDTH);
@@ -74,30 +81,38 @@ impl Past {
             let bytes =
                 bytes.ok_or_else(|| other(format!("`{piece}` is not here: export with an auditor's key")))?;
             let due = u16::try_from(head.size - at).unwrap_or(u16::MAX).min(width);
-            for (_, entry) in bundle::read(&bytes, due).entries {
+            let entries = bundle::read(&bytes, due).entries;
+            if entries.len() < usize::from(due) {
+                return Err(other(format!("`{piece}` breaks off after {} of {due} entries", entries.len())));
+            }
+            for (_, entry) in entries {
                 tree.push(leaf_hash(entry));
                 let entry: Entry = serde_json::from_slice(entry)
                     .map_err(|error| other(format!("entry {at} can't be read: {error}")))?;
                 index.fold(at, &entry).map_err(|error| other(error.to_string()))?;
+                last_ms = entry.at_ms;
                 at += 1;
             }
-            if at < head.size && at % u64::from(TILE_WIDTH) != 0 {
-                return Err(other(format!("`{piece}` breaks off after entry {at}")));
-            }
+            // Nothing folded here is ever undone.
+            index.keep();
         }
-        index.keep();
         if tree.head() != head {
             return Err(other(format!(
                 "the first {} entries here are not those that the answer rests on",
                 head.size
             )));
         }
-        Ok(Self { index, size: head.size })
+        Ok(Self { index, size: head.size, last_ms })
     }
 
-    /// The version of the rules that stands at its end.
-    pub fn rule_version(&self) -> u32 {
-        self.index.as_of(self.size).rule_version()
+    /// What the record of a check says of this log that is not so: the version of its rules, and a moment before its last entry.
+    pub fn contradicts(&self, record: &CheckRecord) -> Option<String> {
+        let (stood, named) = (self.index.as_of(self.size).rule_version(), record.rule_version);
+        if stood != named {
+            return Some(format!("rules {stood} stood, and the check was answered by rules {named}"));
+        }
+        let late = record.at_ms < self.last_ms;
+        late.then(|| "the check is older than the last entry on which it rests".to_owned())
     }
 
     /// Asks again what an item says that was asked, for the developer and at the moment of the check.
@@ -113,9 +128,13 @@ impl Past {
             .as_ref()
             .ok()
             .map(|question| view(decide(&self.index, self.size, record.at_ms, question), Viewer::Developer));
-        tell(reference.as_deref(), &question, seen.as_mut(), &mut json);
+        let told = tell(reference.as_deref(), &question, seen.as_mut(), &mut json);
+        let same = Computed::Same {
+            permitted: told.verdict == Verdict::Permitted,
+            valid_until_ms: told.valid_until_ms,
+        };
         Ok(match String::from_utf8_lossy(&json) {
-            computed if computed == item => Computed::Same,
+            computed if computed == item => same,
             computed => Computed::Other(computed.into_owned()),
         })
     }

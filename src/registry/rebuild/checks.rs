@@ -49,14 +49,20 @@ pub(super) fn difference(told: &[StoredCheck], noted: &[StoredCheck]) -> Option<
     Some(Finding { place: "table `checks`".to_owned(), what })
 }
 
+/// Rows that no journal told of, where `told` is how many all journals did. One that grew meanwhile has told of more since.
+pub(super) async fn surplus(db: &Db, told: u64, before: u64) -> Result<Option<Finding>, StoreError> {
+    let noted = checks::count(db).await?.min(before);
+    let what = format!("{noted} checks are stored, and the journals tell of {told}");
+    Ok((noted > told).then(|| Finding { place: "table `checks`".to_owned(), what }))
+}
+
 /// Writes the table anew. No journal grows until `tx` is committed.
 pub(super) async fn write_all(db: &Db, tx: &mut Tx) -> Result<(), StoreError> {
-    for (log, _) in heads::list(db).await? {
-        if log == ACTS {
-            continue;
-        }
+    let logs = heads::list(db).await?;
+    let journals = logs.into_iter().map(|(log, _)| log).filter(|log| log != ACTS);
+    checks::clear(tx).await?;
+    for log in journals {
         let size = heads::lock(tx, &log).await?.map_or(0, |head| head.size());
-        checks::clear(tx, &log).await?;
         let mut pages = std::pin::pin!(entries::stream(db, &log, 0..size));
         while let Some(page) = pages.next().await {
             let told = told(&log, &page?).map_err(|stop| StoreError::Corrupt(stop.to_string()))?;

@@ -69,6 +69,8 @@ struct Walk<'a> {
     foreign: bool,
     last_ms: i64,
     seals: HashMap<String, Vec<Seal>>,
+    /// How many checks the journal tells of.
+    checks_told: u64,
     /// Where the table of checks parts from the journal.
     checks_differ: Option<Finding>,
 }
@@ -82,7 +84,8 @@ pub(super) async fn examine(
     let logs = heads::list(&ground.db).await?;
     let total: u64 = logs.iter().map(|(_, head)| head.size).sum();
     let mut done = 0;
-    let mut seals = HashMap::new();
+    let (mut seals, mut told) = (HashMap::new(), 0);
+    let noted = crate::store::checks::count(&ground.db).await?;
     // The act log is the first by name, so the seals are known when the journals come.
     for (log, listed) in logs {
         let before = done;
@@ -92,6 +95,7 @@ pub(super) async fn examine(
                 let origin = walk.head.origin.clone();
                 report.checkpoints += walk.checkpoints;
                 report.catalogue_differs.extend(walk.checks_differ);
+                told += walk.checks_told;
                 if log == ACTS {
                     seals = walk.seals;
                 } else if let Err(what) = sealed(&ground.db, &walk.head, seals.remove(&origin)).await? {
@@ -105,6 +109,9 @@ pub(super) async fn examine(
         }
         done += listed.size;
         report.logs.push((log, listed.size));
+    }
+    if report.logs_differ.is_empty() {
+        report.catalogue_differs.extend(checks::surplus(&ground.db, told, noted).await?);
     }
     for (origin, seals) in seals {
         if let Some(seal) = seals.iter().find(|seal| seal.size > 0) {
@@ -136,6 +143,7 @@ async fn walk<'a>(
         foreign: false,
         last_ms: i64::MIN,
         seals: HashMap::new(),
+        checks_told: 0,
         checks_differ: None,
     };
     let size = walk.head.size();
@@ -169,6 +177,7 @@ impl Walk<'_> {
         } else {
             let (expected, noted) =
                 (checks::told(&self.head.log, page)?, checks::noted(self.db, &self.head.log, page).await?);
+            self.checks_told += expected.len() as u64;
             self.checks_differ = self.checks_differ.take().or_else(|| checks::difference(&expected, &noted));
         }
         for stored in page {

@@ -1,6 +1,6 @@
 //! What was asked about works in a check, and answered: all of it for who sees the check whole, and for a holder its own works.
 
-use super::{corrupt, find, published_entry, read, text_of};
+use super::{Found, corrupt, find, published_entry};
 use crate::domain::ids::{CheckId, OrgId, WorkId};
 use crate::domain::journal::{CHUNK, JournalEntry, MatchedWork, matched_works};
 use crate::log::receipt::CheckRecord;
@@ -8,8 +8,6 @@ use crate::log::receipt::signed::Row;
 use crate::registry::authority::{Proof, Verified};
 use crate::registry::failure::Failure;
 use crate::registry::node::Registry;
-use crate::registry::published::LogName;
-use crate::store::checks::StoredCheck;
 
 /// The most works on one page.
 pub const PAGE: usize = 1_000;
@@ -24,7 +22,7 @@ pub struct WorksPage {
     /// The check.
     pub record: CheckRecord,
     /// The works, in the order of their ids.
-    pub works: Vec<MatchedWork>,
+    pub works: Vec<Row>,
     /// Where the next page begins: the number of a work among all that the check matched. None on the last.
     pub next: Option<u64>,
 }
@@ -41,39 +39,32 @@ pub async fn works(
     from: u64,
     most: usize,
 ) -> Result<WorksPage, Failure> {
-    let (found, sees_whole) = find(registry, by, check).await?;
-    let log = LogName::stored_as(found.log.clone());
-    let text = text_of(&published_entry(registry, &log, found.index).await?)?;
-    let record = read(&text)?;
-    let reader = Reader { registry, found: &found, log, chunks: record.chunks };
-    let own = (!sees_whole).then(|| by.actor().org());
-    if own.is_some() && !reader.holds_any(by.actor().org()).await? {
+    let found = find(registry, by, check).await?;
+    let reader = Reader { registry, found: &found };
+    let own = (!found.sees_whole).then(|| by.actor().org());
+    let held = match own {
+        Some(org) => reader.held(org).await?,
+        None => Held::All,
+    };
+    if held == Held::None {
         return Err(Failure::NotFound);
     }
     let (works, next) = reader.page(own, from, most.min(PAGE)).await?;
-    Ok(WorksPage { record, works, next })
+    let row = |it: MatchedWork| held.row(it);
+    Ok(WorksPage { works: works.into_iter().map(row).collect(), next, record: found.record })
 }
 
 /// All of the caller's own works in a check.
 ///
 /// # Errors
 /// [`Failure::NotFound`] where there are none; [`Failure::Conflict`] for more than one statement holds.
-pub(super) async fn all_own(
-    registry: &Registry,
-    by: &Verified,
-    found: &StoredCheck,
-) -> Result<Vec<Row>, Failure> {
-    let log = LogName::stored_as(found.log.clone());
-    let record = read(&text_of(&published_entry(registry, &log, found.index).await?)?)?;
-    let reader = Reader { registry, found, log, chunks: record.chunks };
+pub(super) async fn all_own(registry: &Registry, by: &Verified, found: &Found) -> Result<Vec<Row>, Failure> {
+    let reader = Reader { registry, found };
+    let held = reader.held(by.actor().org()).await?;
     let mut rows = Vec::new();
-    for chunk in 0..u64::from(record.chunks) {
+    for chunk in 0..u64::from(found.record.chunks) {
         let own = reader.own(by.actor().org(), reader.chunk(chunk).await?).await?;
-        rows.extend(own.into_iter().map(|(_, it)| Row {
-            work: it.work,
-            uses: it.uses,
-            permitted: it.permitted,
-        }));
+        rows.extend(own.into_iter().map(|(_, it)| held.row(it)));
         if rows.len() > MAX_STATED {
             let why =
                 format!("this check asked about more than {MAX_STATED} of your works: read them as pages");
@@ -86,27 +77,41 @@ pub(super) async fn all_own(
 /// Reads the entries with matched works that follow a check in its journal.
 struct Reader<'a> {
     registry: &'a Registry,
-    found: &'a StoredCheck,
-    log: LogName,
-    chunks: u32,
+    found: &'a Found,
+}
+
+/// How much of what a check matched somebody holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    None,
+    Some,
+    All,
+}
+
+impl Held {
+    /// A work as it is told. An item may have matched works of others too, and whether those are licensed is their secret: its
+    /// verdict is told to who holds all that the check matched.
+    fn row(self, it: MatchedWork) -> Row {
+        Row { work: it.work, uses: it.uses, permitted: (self == Self::All).then_some(it.permitted) }
+    }
 }
 
 impl Reader<'_> {
     /// The works of one entry, each with its number among all.
     async fn chunk(&self, chunk: u64) -> Result<Vec<(u64, MatchedWork)>, Failure> {
-        let at = self.found.index + 1 + chunk;
-        let stored = published_entry(self.registry, &self.log, at).await?;
-        let entry = serde_json::from_slice(&stored.bytes).map_err(|error| corrupt(&self.log, &error))?;
+        let Found { log, stored, record, .. } = self.found;
+        let at = stored.index + 1 + chunk;
+        let stored = published_entry(self.registry, log, at).await?;
+        let entry = serde_json::from_slice(&stored.bytes).map_err(|error| corrupt(log, &error))?;
         let works = match entry {
             JournalEntry::Matched { check, chunk: of, works, .. }
-                if check.to_string() == self.found.check && u64::from(of) == chunk =>
+                if check == record.check && u64::from(of) == chunk =>
             {
                 matched_works(&works)
             }
             _ => None,
         };
-        let works =
-            works.ok_or_else(|| corrupt(&self.log, &format_args!("entry {at} is not what was written")))?;
+        let works = works.ok_or_else(|| corrupt(log, &format_args!("entry {at} is not what was written")))?;
         Ok((chunk * CHUNK as u64..).zip(works).collect())
     }
 
@@ -127,13 +132,18 @@ impl Reader<'_> {
         Ok(own.await?)
     }
 
-    async fn holds_any(&self, org: OrgId) -> Result<bool, Failure> {
-        for chunk in 0..u64::from(self.chunks) {
-            if !self.own(org, self.chunk(chunk).await?).await?.is_empty() {
-                return Ok(true);
-            }
+    async fn held(&self, org: OrgId) -> Result<Held, Failure> {
+        let (mut all, mut own) = (0, 0);
+        for chunk in 0..u64::from(self.found.record.chunks) {
+            let rows = self.chunk(chunk).await?;
+            all += rows.len();
+            own += self.own(org, rows).await?.len();
         }
-        Ok(false)
+        Ok(match own {
+            0 => Held::None,
+            own if own == all => Held::All,
+            _ => Held::Some,
+        })
     }
 
     /// Up to `most` works from the one of this number on, and where the next page begins.
@@ -143,7 +153,7 @@ impl Reader<'_> {
         from: u64,
         most: usize,
     ) -> Result<(Vec<MatchedWork>, Option<u64>), Failure> {
-        let (first, end) = (from / CHUNK as u64, u64::from(self.chunks));
+        let (first, end) = (from / CHUNK as u64, u64::from(self.found.record.chunks));
         let last = end.min(first.saturating_add(CHUNKS_A_PAGE));
         let mut found = Vec::new();
         for chunk in first..last {
