@@ -125,7 +125,7 @@ fn execute(script: &str, folder: &Path, out: &Path, database_url: &str) -> bool 
     let log = |name: &str| Stdio::from(File::create(out.join(name)).unwrap());
     let mut child = command.stdin(Stdio::null()).stdout(log("stdout")).stderr(log("stderr")).spawn().unwrap();
     let mut ended = None;
-    for _ in 0..1_800 {
+    for _ in 0..3_600 {
         ended = child.try_wait().unwrap();
         if ended.is_some() {
             break;

@@ -156,7 +156,10 @@ both!(a_broken_envelope_fails_as_a_whole, async |world: World| {
         assert_eq!(answer.json::<Value>()["errors"][0]["pointer"], pointer, "{context}");
     }
     let twice = r#"{"context":{"uses":["search"]},"context":{"uses":["search"]},"items":[{"url":"https://a.example/"}]}"#;
-    for (body, status) in [("{", 400), ("", 400), (twice, 422), ("[]", 422)] {
+    // The members of an object in a list, in the order in which a program happens to declare them.
+    let listed = r#"[{"uses":["search"]},[{"url":"https://a.example/"}]]"#;
+    let bodies = [("{", 400), ("", 400), (twice, 422), ("[]", 422), (listed, 422)];
+    for (body, status) in bodies {
         let answer = post(&scene.developer, "/v1/checks", "application/json", body).await;
         assert_eq!(answer.status, status, "{body}");
     }

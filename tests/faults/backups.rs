@@ -91,6 +91,15 @@ both!(a_backup_that_forgets_a_revocation_is_not_restored_or_served, async |world
     ledger.is_in(&world.url).await;
     drop(server);
     site.verify();
+    // A program that was not started yet has no keys of its own; those of the logs must be there.
+    for (key, code) in [("receipts.key", 0), ("journal.key", 1)] {
+        let (file, folder) = (site.data.join(key), world.folder.path().join(format!("without-{key}")));
+        let kept = std::fs::read(&file).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        let made = site.run(&["backup", "--with-keys", folder.to_str().unwrap()]);
+        assert_eq!(made.code, code, "{key}: {}{}", made.out, made.err);
+        std::fs::write(&file, kept).unwrap();
+    }
     // The newest backup is restored, and remembers what was revoked.
     let newest = world.folder.path().join("newest");
     let made = site.run(&["backup", newest.to_str().unwrap()]);
