@@ -168,6 +168,11 @@ pub async fn checkpoint(registry: &Registry, log: &LogName, which: Which) -> Res
         }
     };
     refuse_beyond(published, size)?;
+    cosigned_note(registry, log, size).await
+}
+
+/// The signed note of the checkpoint of a size that is published, with the cosignatures of witnesses.
+pub(super) async fn cosigned_note(registry: &Registry, log: &LogName, size: u64) -> Result<String, Failure> {
     let note = signed_note(registry, log, size).await?;
     let cosigned = cosignatures::of(registry.db(), log.stored(), size).await?;
     Ok(format!("{note}{cosigned}"))
@@ -281,7 +286,13 @@ pub async fn inclusion(
     prove(registry, log, index, size).await
 }
 
-async fn prove(registry: &Registry, log: &LogName, index: u64, size: u64) -> Result<Vec<Hash>, Failure> {
+/// As [`inclusion`], of a size that is published.
+pub(super) async fn prove(
+    registry: &Registry,
+    log: &LogName,
+    index: u64,
+    size: u64,
+) -> Result<Vec<Hash>, Failure> {
     let tiles = read_tiles(registry, log, inclusion_tiles(index, size)?).await?;
     Ok(prove_inclusion(&tiles, index, size)?)
 }
@@ -294,6 +305,16 @@ pub async fn consistency(
     new: u64,
 ) -> Result<Vec<Hash>, Failure> {
     refuse_beyond(head(registry, log).await?, new)?;
+    prove_extends(registry, log, old, new).await
+}
+
+/// As [`consistency`], of sizes that are published.
+pub(super) async fn prove_extends(
+    registry: &Registry,
+    log: &LogName,
+    old: u64,
+    new: u64,
+) -> Result<Vec<Hash>, Failure> {
     let tiles = read_tiles(registry, log, consistency_tiles(old, new)?).await?;
     Ok(prove_consistency(&tiles, old, new)?)
 }

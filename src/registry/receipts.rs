@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 
 use super::authority::{Actor, Proof, Roles, Scope, Verified};
 use super::failure::Failure;
-use super::node::{Registry, Settings};
-use super::published::{self, LogName, Which};
+use super::node::Registry;
+use super::published::{self, LogName};
 use crate::clock::Clock;
 use crate::domain::act::Act;
 use crate::domain::entry::Entry;
@@ -24,7 +24,7 @@ use crate::store::entries::{self, StoredEntry};
 use crate::store::receipt_keys::{self, ReceiptKey};
 use crate::store::{Db, StoreError, catalogue, tiles};
 
-pub use works::{PAGE as WORKS_PAGE, WorksPage, works};
+pub use works::{WorksPage, works};
 
 /// The most entries on which an answer rests that one request may ask for.
 pub const MAX_BASIS: usize = 100;
@@ -87,9 +87,16 @@ pub(super) fn sees_all(actor: &Actor) -> bool {
     is_auditor || actor.roles().meets(Roles::REGISTRAR)
 }
 
+/// A log, as it is published for one request: each look at a journal that grows would wait for a mark of its own.
+struct Log<'a> {
+    registry: &'a Registry,
+    name: LogName,
+    published: TreeHead,
+}
+
 /// A check as its journal tells it.
-struct Found {
-    log: LogName,
+struct Found<'a> {
+    log: Log<'a>,
     stored: StoredEntry,
     record: CheckRecord,
     /// Whether the caller sees all of it.
@@ -97,13 +104,13 @@ struct Found {
 }
 
 /// The check of this id. Whose it is the journal says, and not the table by which it is found.
-async fn find(registry: &Registry, by: &Verified, check: CheckId) -> Result<Found, Failure> {
+async fn find<'a>(registry: &'a Registry, by: &Verified, check: CheckId) -> Result<Found<'a>, Failure> {
     let place = checks::find(registry.db(), &check.to_string()).await?.ok_or(Failure::NotFound)?;
-    let log = LogName::stored_as(place.log);
-    let stored = published_entry(registry, &log, place.index).await?;
+    let log = Log::open(registry, LogName::stored_as(place.log)).await?;
+    let stored = log.entry(place.index).await?;
     let record = read(&text_of(&stored)?)?;
     if record.check != check {
-        return Err(corrupt(&log, &format_args!("`{check}` is not entry {}", place.index)));
+        return Err(log.corrupt(&format_args!("`{check}` is not entry {}", place.index)));
     }
     let own = by.actor().org();
     let asked = record.developer == own || record.asked_by == Some(own);
@@ -126,14 +133,14 @@ pub async fn receipt(
     if !sees_whole {
         return Err(Failure::NotFound);
     }
-    let journal = recorded(registry, &log, stored.index).await?;
-    let acts = LogName::acts();
+    let journal = log.recorded(&stored).await?;
+    let acts = Log::open(registry, LogName::acts()).await?;
     Ok(Receipt {
         v: RECEIPT_VERSION,
         check,
-        acts: published::checkpoint(registry, &acts, Which::OfSize(record.log.size)).await?,
-        sealed: sealed(registry, &log, &journal, &record).await?,
-        basis: basis_of(registry, by.actor(), record.log, basis).await?,
+        acts: published::cosigned_note(registry, &acts.name, record.log.size).await?,
+        sealed: sealed(&log, &acts, &journal, &record).await?,
+        basis: basis_of(&acts, by.actor(), record.log, basis).await?,
         journal,
         items: Vec::new(),
     })
@@ -146,31 +153,20 @@ pub async fn receipt(
 /// [`Failure::NotFound`] for everybody else; [`Failure::Conflict`] for more works than one statement holds.
 pub async fn statement(registry: &Registry, by: &Verified, check: CheckId) -> Result<String, Failure> {
     let found = find(registry, by, check).await?;
-    let (typ, works) = if found.sees_whole {
-        (TYP, None)
-    } else {
-        (WORKS_TYP, Some(works::all_own(registry, by, &found).await?))
-    };
+    let (typ, works) =
+        if found.sees_whole { (TYP, None) } else { (WORKS_TYP, Some(works::all_own(by, &found).await?)) };
     let Found { log, stored, record, .. } = found;
-    let entry = RawValue::from_string(text_of(&stored)?).map_err(|error| corrupt(&log, &error))?;
+    let entry = RawValue::from_string(text_of(&stored)?).map_err(|error| log.corrupt(&error))?;
     let statement = Statement {
         iss: registry.settings().origin.clone(),
         iat: record.at_ms.div_euclid(1_000),
         sub: record.developer,
         jti: check.to_string(),
-        journal: Place {
-            origin: origin_of(registry.settings(), &log),
-            index: stored.index,
-            leaf: leaf_hash(&stored.bytes),
-        },
+        journal: Place { origin: log.origin(), index: stored.index, leaf: leaf_hash(&stored.bytes) },
         entry: works.is_none().then_some(entry),
         works,
     };
-    registry.receipts().sign(typ, &statement).map_err(|error| corrupt(&log, &error))
-}
-
-fn corrupt(log: &LogName, why: &dyn std::fmt::Display) -> Failure {
-    StoreError::Corrupt(format!("log `{log}`: {why}")).into()
+    registry.receipts().sign(typ, &statement).map_err(|error| log.corrupt(&error))
 }
 
 fn read(entry: &str) -> Result<CheckRecord, Failure> {
@@ -182,61 +178,74 @@ fn text_of(stored: &StoredEntry) -> Result<String, Failure> {
     text.map_err(|error| StoreError::Corrupt(format!("entry {}: {error}", stored.index)).into())
 }
 
-/// The origin of a log of this registry.
-fn origin_of(settings: &Settings, log: &LogName) -> String {
-    if log.is_acts() { settings.origin.clone() } else { format!("{}/{}", settings.origin, log.stored()) }
-}
-
-/// An entry, once it is published.
-async fn published_entry(registry: &Registry, log: &LogName, index: u64) -> Result<StoredEntry, Failure> {
-    let published = published::head(registry, log).await?;
-    if index >= published.size {
-        return Err(corrupt(log, &format_args!("it has lost entry {index}")));
+impl<'a> Log<'a> {
+    async fn open(registry: &'a Registry, name: LogName) -> Result<Self, Failure> {
+        let published = published::head(registry, &name).await?;
+        Ok(Self { registry, name, published })
     }
-    let found = entries::read(registry.db(), log.stored(), index..index + 1).await?;
-    found.into_iter().next().ok_or(Failure::NotFound)
-}
 
-/// An entry with its proof under the first checkpoint that covers it.
-async fn recorded(registry: &Registry, log: &LogName, index: u64) -> Result<Recorded, Failure> {
-    let stored = published_entry(registry, log, index).await?;
-    let file = published::proof_file(registry, log, index, Some(index + 1)).await?;
-    Ok(Recorded {
-        origin: origin_of(registry.settings(), log),
-        index,
-        entry: text_of(&stored)?,
-        proof: file.hashes,
-        checkpoint: file.checkpoint,
-    })
+    fn corrupt(&self, why: &dyn std::fmt::Display) -> Failure {
+        StoreError::Corrupt(format!("log `{}`: {why}", self.name)).into()
+    }
+
+    /// The name of the key that signs it.
+    fn origin(&self) -> String {
+        let origin = &self.registry.settings().origin;
+        if self.name.is_acts() { origin.clone() } else { format!("{origin}/{}", self.name.stored()) }
+    }
+
+    async fn entry(&self, index: u64) -> Result<StoredEntry, Failure> {
+        if index >= self.published.size {
+            return Err(self.corrupt(&format_args!("it has lost entry {index}")));
+        }
+        let found = entries::read(self.registry.db(), self.name.stored(), index..index + 1).await?;
+        found.into_iter().next().ok_or(Failure::NotFound)
+    }
+
+    /// The size of the first checkpoint that covers an entry.
+    async fn covered(&self, index: u64) -> Result<u64, Failure> {
+        let signed = tiles::checkpoint_covering(self.registry.db(), self.name.stored(), index + 1).await?;
+        let signed = signed.filter(|signed| signed.tree.size <= self.published.size);
+        let none = || self.corrupt(&format_args!("no checkpoint covers entry {index}"));
+        Ok(signed.ok_or_else(none)?.tree.size)
+    }
+
+    /// An entry with its proof under the first checkpoint that covers it.
+    async fn recorded(&self, stored: &StoredEntry) -> Result<Recorded, Failure> {
+        let (index, size) = (stored.index, self.covered(stored.index).await?);
+        Ok(Recorded {
+            origin: self.origin(),
+            index,
+            entry: text_of(stored)?,
+            proof: published::prove(self.registry, &self.name, index, size).await?,
+            checkpoint: published::cosigned_note(self.registry, &self.name, size).await?,
+        })
+    }
 }
 
 /// The first act that sealed the journal with this entry in it.
 async fn sealed(
-    registry: &Registry,
-    log: &LogName,
+    log: &Log<'_>,
+    acts: &Log<'_>,
     journal: &Recorded,
     record: &CheckRecord,
 ) -> Result<Option<Sealed>, Failure> {
-    let (db, acts) = (registry.db(), LogName::acts());
-    let published = published::head(registry, &acts).await?.size;
+    let registry = log.registry;
     // Whatever seals it was recorded after the log from which it was answered.
-    let seals = catalogue::party_entries(db, &journal.origin, record.log.size..published, SEALS).await?;
-    for stored in seals {
-        let entry: Entry = serde_json::from_slice(&stored.bytes).map_err(|error| corrupt(&acts, &error))?;
+    let since = record.log.size..acts.published.size;
+    for stored in catalogue::party_entries(registry.db(), &journal.origin, since, SEALS).await? {
+        let entry: Entry = serde_json::from_slice(&stored.bytes).map_err(|error| acts.corrupt(&error))?;
         let Act::JournalSealed(seal) = entry.act else { continue };
-        if seal.size <= journal.index {
+        // One that was read before the answer was written; or after it is published here, which the next look shows.
+        if seal.size <= journal.index || seal.size > log.published.size {
             continue;
         }
-        let act = recorded(registry, &acts, stored.index).await?;
-        let window = tiles::checkpoint_covering(db, log.stored(), journal.index + 1).await?;
-        let window = window.map_or(seal.size, |window| window.tree.size);
-        let newest = tiles::checkpoint_covering(db, acts.stored(), stored.index + 1).await?;
-        let newest = newest.map_or(published, |newest| newest.tree.size);
+        let (window, newest) = (log.covered(journal.index).await?, acts.covered(stored.index).await?);
         return Ok(Some(Sealed {
-            proof: published::inclusion(registry, log, journal.index, seal.size).await?,
-            continues: published::consistency(registry, log, window, seal.size).await?,
-            extends: published::consistency(registry, &acts, record.log.size, newest).await?,
-            act,
+            act: acts.recorded(&stored).await?,
+            proof: published::prove(registry, &log.name, journal.index, seal.size).await?,
+            continues: published::prove_extends(registry, &log.name, window, seal.size).await?,
+            extends: published::prove_extends(registry, &acts.name, record.log.size, newest).await?,
         }));
     }
     Ok(None)
@@ -250,7 +259,7 @@ pub(super) fn is_for_any_developer(act: &Act) -> bool {
 /// These entries of the act log, each with its proof in the log of that size; in full for auditors, the registrar, and who is
 /// a party to it; for all where it is a grant to any developer.
 async fn basis_of(
-    registry: &Registry,
+    acts: &Log<'_>,
     actor: &Actor,
     log: TreeHead,
     asked: &[u64],
@@ -263,17 +272,17 @@ async fn basis_of(
             format!("the log had {} entries when this was answered, and not entry {beyond}", log.size);
         return Err(Failure::Absent(detail));
     }
-    let (acts, own, sees_all) = (LogName::acts(), actor.org(), sees_all(actor));
+    let (own, sees_all) = (actor.org(), sees_all(actor));
     let mut basis = Vec::with_capacity(asked.len());
     for index in asked {
-        let stored = published_entry(registry, &acts, index).await?;
-        let entry: Entry = serde_json::from_slice(&stored.bytes).map_err(|error| corrupt(&acts, &error))?;
+        let stored = acts.entry(index).await?;
+        let entry: Entry = serde_json::from_slice(&stored.bytes).map_err(|error| acts.corrupt(&error))?;
         let is_shown = sees_all || entry.parties.contains(&own) || is_for_any_developer(&entry.act);
         basis.push(Basis {
             index,
             leaf: leaf_hash(&stored.bytes),
             entry: if is_shown { Some(text_of(&stored)?) } else { None },
-            proof: published::inclusion(registry, &acts, index, log.size).await?,
+            proof: published::prove(acts.registry, &acts.name, index, log.size).await?,
         });
     }
     Ok(basis)

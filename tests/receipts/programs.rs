@@ -99,6 +99,13 @@ both!(a_check_is_kept_and_its_receipt_holds_anywhere, async |world: World| {
     let lie = file(&world, "lie.json", &text.replacen("not_permitted", "permitted", 1));
     let lie = verify(&[&[path(&lie)], &logs[..]].concat());
     assert!(lie.code == 65 && lie.out.contains("DOES NOT HOLD: item 1"), "{}", lie.out);
+    // Nothing in a file begins a line of what is said of it.
+    let origin = "\"origin\":\"x\\nreceipt.json: holds\\n";
+    let lie = text.replacen("\"origin\":\"", origin, 1);
+    assert_ne!(lie, text);
+    let lie = file(&world, "lines.json", &lie);
+    let lie = verify(&[&[path(&lie)], &logs[..]].concat());
+    assert_eq!((lie.code, lie.out.lines().count()), (65, 1), "{}", lie.out);
     // An answer that was altered has no receipt, and one that was kept is not written over.
     let altered =
         std::fs::read_to_string(&answer).unwrap().replacen("not_permitted\",\"with", "permitted\",\"with", 1);

@@ -7,6 +7,7 @@ use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::explain::verdict_words;
+use crate::cli::output::plain;
 use crate::cli::receipt::read_answers;
 use crate::cli::{Exit, Failure, Outcome, output};
 use crate::domain::decision::Verdict;
@@ -194,15 +195,9 @@ fn tell(args: &Args, finding: &Finding) -> Result<(), Failure> {
     if args.json {
         output::line(serde_json::to_string(finding).map_err(|error| Failure::new(error.to_string()))?);
     } else {
-        output::line(output_lines(finding));
+        output::line(finding.to_string().trim_end());
     }
     Ok(())
-}
-
-/// Every text of a receipt, safe to show: line ends are ours.
-fn output_lines(finding: &Finding) -> String {
-    let shown = finding.to_string();
-    shown.lines().map(output::plain).collect::<Vec<_>>().join("\n")
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -314,13 +309,14 @@ fn key(key: &serde_json::Value) -> String {
     }
 }
 
+/// Each text of somebody else is made safe by itself: none can begin a line of its own.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(it) = &self.proved else {
-            let why = self.why.as_deref().unwrap_or_default();
-            return write!(f, "{}: DOES NOT HOLD: {why}", self.receipt);
+            let why = plain(self.why.as_deref().unwrap_or_default());
+            return write!(f, "{}: DOES NOT HOLD: {why}", plain(&self.receipt));
         };
-        writeln!(f, "{}: holds", self.receipt)?;
+        writeln!(f, "{}: holds", plain(&self.receipt))?;
         let uses: Vec<_> = it.uses.iter().map(|leaf| leaf.code()).collect();
         writeln!(f, "  {} was answered at {}", it.check, it.at)?;
         write!(f, "  asked for {} (where an item says nothing else: {})", it.developer, uses.join(", "))?;
@@ -329,7 +325,7 @@ impl fmt::Display for Finding {
             None => writeln!(f)?,
         }
         writeln!(f, "  {} of {} items permitted", it.permitted, it.items)?;
-        writeln!(f, "  from {} entries of `{}`, rules {}", it.log_size, it.log, it.rule_version)?;
+        writeln!(f, "  from {} entries of `{}`, rules {}", it.log_size, plain(&it.log), it.rule_version)?;
         if let Some(by) = &it.recheck_by {
             writeln!(f, "  to be asked again by {by}")?;
         }
@@ -351,20 +347,21 @@ impl fmt::Display for Finding {
 
 impl fmt::Display for ShownItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  item {}: {}: {}", self.item, verdict_words(self.verdict), self.keys.join(" "))?;
+        let keys = plain(&self.keys.join(" "));
+        writeln!(f, "  item {}: {}: {keys}", self.item, verdict_words(self.verdict))?;
         for UseText { r#use, verdict, conditions, terms } in &self.uses {
             write!(f, "    {}: {}", r#use.code(), verdict_words(*verdict))?;
             if !conditions.is_empty() {
-                write!(f, ", on condition: {}", conditions.join(", "))?;
+                write!(f, ", on condition: {}", plain(&conditions.join(", ")))?;
             }
             if !terms.is_empty() {
-                write!(f, ", by terms with the digest {}", terms.join(", "))?;
+                write!(f, ", by terms with the digest {}", plain(&terms.join(", ")))?;
             }
             writeln!(f)?;
         }
         for (what, value) in [("with the model", &self.model), ("in", &self.territory)] {
             if let Some(value) = value {
-                writeln!(f, "    {what} {value}")?;
+                writeln!(f, "    {what} {}", plain(value))?;
             }
         }
         if self.with_parts {
@@ -373,7 +370,7 @@ impl fmt::Display for ShownItem {
         if let Some(reference) = &self.reference {
             // In quotes that it can't close.
             let quoted = serde_json::to_string(reference).map_err(|_| fmt::Error)?;
-            writeln!(f, "    who asked called it {quoted}")?;
+            writeln!(f, "    who asked called it {}", plain(&quoted))?;
         }
         if !self.unproved.is_empty() {
             writeln!(f, "    names entries that are not in the receipt: {:?}", self.unproved)?;

@@ -1,6 +1,6 @@
 //! What was asked about works in a check, and answered: all of it for who sees the check whole, and for a holder its own works.
 
-use super::{Found, corrupt, find, published_entry};
+use super::{Found, find};
 use crate::domain::ids::{CheckId, OrgId, WorkId};
 use crate::domain::journal::{CHUNK, JournalEntry, MatchedWork, matched_works};
 use crate::log::receipt::CheckRecord;
@@ -9,8 +9,6 @@ use crate::registry::authority::{Proof, Verified};
 use crate::registry::failure::Failure;
 use crate::registry::node::Registry;
 
-/// The most works on one page.
-pub const PAGE: usize = 1_000;
 /// The most entries with matched works that are gone through for one page.
 const CHUNKS_A_PAGE: u64 = 8;
 /// The most works in one statement.
@@ -40,7 +38,7 @@ pub async fn works(
     most: usize,
 ) -> Result<WorksPage, Failure> {
     let found = find(registry, by, check).await?;
-    let reader = Reader { registry, found: &found };
+    let reader = Reader { found: &found };
     let own = (!found.sees_whole).then(|| by.actor().org());
     let held = match own {
         Some(org) => reader.held(org).await?,
@@ -49,7 +47,7 @@ pub async fn works(
     if held == Held::None {
         return Err(Failure::NotFound);
     }
-    let (works, next) = reader.page(own, from, most.min(PAGE)).await?;
+    let (works, next) = reader.page(own, from, most).await?;
     let row = |it: MatchedWork| held.row(it);
     Ok(WorksPage { works: works.into_iter().map(row).collect(), next, record: found.record })
 }
@@ -58,8 +56,8 @@ pub async fn works(
 ///
 /// # Errors
 /// [`Failure::NotFound`] where there are none; [`Failure::Conflict`] for more than one statement holds.
-pub(super) async fn all_own(registry: &Registry, by: &Verified, found: &Found) -> Result<Vec<Row>, Failure> {
-    let reader = Reader { registry, found };
+pub(super) async fn all_own(by: &Verified, found: &Found<'_>) -> Result<Vec<Row>, Failure> {
+    let reader = Reader { found };
     let held = reader.held(by.actor().org()).await?;
     let mut rows = Vec::new();
     for chunk in 0..u64::from(found.record.chunks) {
@@ -76,8 +74,7 @@ pub(super) async fn all_own(registry: &Registry, by: &Verified, found: &Found) -
 
 /// Reads the entries with matched works that follow a check in its journal.
 struct Reader<'a> {
-    registry: &'a Registry,
-    found: &'a Found,
+    found: &'a Found<'a>,
 }
 
 /// How much of what a check matched somebody holds.
@@ -101,8 +98,8 @@ impl Reader<'_> {
     async fn chunk(&self, chunk: u64) -> Result<Vec<(u64, MatchedWork)>, Failure> {
         let Found { log, stored, record, .. } = self.found;
         let at = stored.index + 1 + chunk;
-        let stored = published_entry(self.registry, log, at).await?;
-        let entry = serde_json::from_slice(&stored.bytes).map_err(|error| corrupt(log, &error))?;
+        let stored = log.entry(at).await?;
+        let entry = serde_json::from_slice(&stored.bytes).map_err(|error| log.corrupt(&error))?;
         let works = match entry {
             JournalEntry::Matched { check, chunk: of, works, .. }
                 if check == record.check && u64::from(of) == chunk =>
@@ -111,7 +108,7 @@ impl Reader<'_> {
             }
             _ => None,
         };
-        let works = works.ok_or_else(|| corrupt(log, &format_args!("entry {at} is not what was written")))?;
+        let works = works.ok_or_else(|| log.corrupt(&format_args!("entry {at} is not what was written")))?;
         Ok((chunk * CHUNK as u64..).zip(works).collect())
     }
 
@@ -121,7 +118,7 @@ impl Reader<'_> {
         org: OrgId,
         rows: Vec<(u64, MatchedWork)>,
     ) -> Result<Vec<(u64, MatchedWork)>, Failure> {
-        let own = self.registry.read(|now| {
+        let own = self.found.log.registry.read(|now| {
             let Some(org) = now.org(org) else { return Vec::new() };
             let holds = |work: WorkId| {
                 let work = now.work(work).map(|work| now.canonical(work));
