@@ -17,6 +17,7 @@ mod demo;
 mod explain;
 mod export;
 mod import;
+mod keys;
 mod lock;
 mod log;
 mod logging;
@@ -113,6 +114,7 @@ enum Command {
     Compare(compare::Args),
     Receipt(receipt::Args),
     Admin(admin::Args),
+    Keys(keys::Args),
     Config(config::Args),
     Backup(backup::Args),
     Restore(restore::Args),
@@ -144,6 +146,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => on_runtime(explain::run(args)),
         Command::Compare(args) => on_runtime(compare::run(args)),
         Command::Receipt(args) => on_runtime(receipt::run(args)),
+        Command::Keys(args) => on_runtime(keys::run(args)),
         Command::Config(args) => config::run(&args),
         Command::Completions(args) => Ok(completions::run(&args)),
         Command::Backup(args) => on_runtime(backup::run(args)),

@@ -4,10 +4,12 @@
 //! `KYODAKU_KEY`, on the command line as `--set key=value`, and for the common ones as `--key value`. A key that is not
 //! known is refused wherever it stands, with the nearest one that is: a mistyped limit must not become the default.
 
+mod key;
 mod value;
 
 use std::path::{Path, PathBuf};
 
+pub use key::KeyText;
 pub use value::{
     Addresses, DatabaseUrl, Issuer, LogFormat, MailUrl, MaybeDatabase, MaybeListen, MaybeMoment, MaybePath,
     MaybeUrl, NodeName, Origin, Secret, Value, WebUrl, Witnesses,
@@ -173,6 +175,16 @@ settings! {
     database_url: DatabaseUrl => format!("sqlite:{}", data_dir.join("kyodaku.db").display());
     /// The database of the sandbox, in which integrations are tried with keys that begin with `kyo_test_`; without one there is none. Several nodes share one, which can't be embedded then.
     sandbox_url: MaybeDatabase => sandbox_beside(&database_url, &data_dir);
+    /// The file of the key that signs the act log, or from the environment alone the key itself (64 hexadecimal digits), as secret stores give it; `act-log.key` in the data folder when it is empty.
+    act_log_key: KeyText => "";
+    /// The same of the key that signs the journals of checks; `journal.key`.
+    journal_key: KeyText => "";
+    /// The same of the key that signs receipts; `receipts.key`.
+    receipt_key: KeyText => "";
+    /// The same of the key that signs access tokens; `token.key`.
+    token_key: KeyText => "";
+    /// The same of the key that seals the secrets of second factors; `sealing.key`.
+    sealing_key: KeyText => "";
     /// The address and port on which the server listens.
     listen: std::net::SocketAddr => "127.0.0.1:8080";
     /// The PEM file of the certificate with which the server speaks TLS, those up to its root after it; with `tls_key`, and in the clear when both are empty.
@@ -283,8 +295,36 @@ impl Config {
         Ok(config)
     }
 
+    /// The keys of the registry, each with the name of its setting.
+    pub fn signing_keys(&self) -> [(&'static str, &KeyText); 5] {
+        [
+            ("act_log_key", &self.act_log_key),
+            ("journal_key", &self.journal_key),
+            ("receipt_key", &self.receipt_key),
+            ("token_key", &self.token_key),
+            ("sealing_key", &self.sealing_key),
+        ]
+    }
+
+    /// Refuses a key itself where others could read it: among the arguments of a process, or in a file of settings.
+    fn agree_on_keys(&self) -> Result<(), ConfigError> {
+        for (key, text) in self.signing_keys() {
+            let place = self.source(key).unwrap_or(Source::Default);
+            if text.is_secret() && place != Source::Environment {
+                return Err(ConfigError::Value {
+                    key,
+                    place,
+                    text: text.show().trim_matches('"').to_owned(),
+                    why: "a key itself is taken from the environment alone: name its file here".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses settings that are right each by itself, and wrong together, or with this program.
     fn agree(&self) -> Result<(), ConfigError> {
+        self.agree_on_keys()?;
         if !cfg!(feature = "opentelemetry") && !self.otlp_endpoint.as_str().is_empty() {
             return Err(ConfigError::Value {
                 key: "otlp_endpoint",

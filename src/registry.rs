@@ -44,7 +44,7 @@
 //! | [`control`] | proofs that a host is an organization's own |
 //! | [`names`] | what people call things |
 //! | [`answer`], [`failure`] | what a command is answered |
-//! | [`keys`] | the signing keys, in files of the data folder |
+//! | [`keys`] | the signing keys: in files of the data folder, or where the settings say |
 
 pub mod accounts;
 pub mod answer;

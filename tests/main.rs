@@ -18,6 +18,7 @@ mod faults;
 mod floors;
 mod hostile;
 mod http;
+mod keys;
 mod log;
 mod logs;
 mod nodes;

@@ -7,9 +7,10 @@ use clap::Args;
 
 use super::Failure;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, KeyText};
 use crate::http::server::Limits;
 use crate::registry;
+use crate::registry::keys::{KeyName, KeySettings, KeySource, Seed};
 use crate::registry::sign_in::ProviderSettings;
 use crate::registry::witnesses::WitnessSettings;
 
@@ -96,7 +97,21 @@ pub(super) fn registry_settings(config: &Config) -> registry::Settings {
             public_url: config.public_url.to_string(),
         },
         four_eyes: config.four_eyes,
+        keys: keys(config),
     }
+}
+
+/// Where the keys are.
+fn keys(config: &Config) -> KeySettings {
+    let stated = config.signing_keys().into_iter().filter_map(|(setting, text)| {
+        let source = match text {
+            KeyText::None => return None,
+            KeyText::File(path) => KeySource::File(path.clone()),
+            KeyText::Given(bytes) => KeySource::Given(Seed::from(*bytes)),
+        };
+        Some((KeyName::of_setting(setting)?, source))
+    });
+    stated.collect()
 }
 
 /// The provider through which people may sign in too, if the settings name one.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::keys::KeyName;
 use super::node::Settings;
 use super::rebuild::{RebuildError, refuse_missing_file};
 use crate::clock::Clock;
@@ -23,7 +24,13 @@ pub use files::Named;
 pub use restore::{Restored, restore};
 
 /// The names of the signing keys in a data folder.
-pub const KEYS: [&str; 5] = ["act-log.key", "journal.key", "receipts.key", "token.key", "sealing.key"];
+pub const KEYS: [&str; 5] = [
+    KeyName::ActLog.file(),
+    KeyName::Journal.file(),
+    KeyName::Receipt.file(),
+    KeyName::Token.file(),
+    KeyName::Sealing.file(),
+];
 const DATABASE: &str = "registry.db";
 const MANIFEST: &str = "manifest.json";
 const FORM: u32 = 1;
@@ -104,10 +111,13 @@ pub async fn backup(
     let logs = copy_out(&db, &to.join(DATABASE)).await?;
     db.close().await;
     let mut named = vec![files::name(to, DATABASE)?];
-    for key in KEYS.into_iter().filter(|_| keys) {
-        let path = settings.data_dir.join(key);
+    for name in KeyName::ALL.into_iter().filter(|_| keys) {
+        let (key, path) = (name.file(), settings.data_dir.join(name.file()));
         // Those without which the logs can't go on must be there; others come with the first start of the program that has them.
-        if !["act-log.key", "journal.key"].contains(&key) && !path.exists() {
+        // What is kept elsewhere is backed up there.
+        let may_lack =
+            !matches!(name, KeyName::ActLog | KeyName::Journal) || settings.keys.is_elsewhere(name);
+        if may_lack && !path.exists() {
             continue;
         }
         let bytes = std::fs::read(&path).map_err(files::refuse(&path))?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::control::lookup::{Internet, Lookup};
 use super::credential::Realm;
 use super::journal::{Committer, Journal};
-use super::keys::{SigningKeyError, seed, signer};
+use super::keys::{KeyName, KeySettings, SigningKeyError};
 use super::metrics::Metrics;
 use super::published::{self, Publisher};
 use super::receipts;
@@ -50,6 +50,8 @@ pub struct Settings {
     pub mail: MailSettings,
     /// Whether in every organization a second person must approve what may open something.
     pub four_eyes: bool,
+    /// Where the keys are; in the data folder where nothing else is said.
+    pub keys: KeySettings,
 }
 
 /// How mail is sent.
@@ -167,10 +169,10 @@ impl Registry {
             return Err(OpenError::Node(settings.node));
         }
         make_folder(&settings.data_dir)?;
-        let log_signer = signer(&settings.data_dir.join("act-log.key"), &settings.origin)?;
+        let log_signer = settings.key(KeyName::ActLog).signer(&settings.origin)?;
         let journal_origin = format!("{}/checks/{}", settings.origin, settings.node);
-        let journal_signer = signer(&settings.data_dir.join("journal.key"), &journal_origin)?;
-        let receipts = ReceiptSigner::from_seed(&seed(&settings.data_dir.join("receipts.key"))?);
+        let journal_signer = settings.key(KeyName::Journal).signer(&journal_origin)?;
+        let receipts = ReceiptSigner::from_seed(&settings.key(KeyName::Receipt).seed()?);
         let desk = Desk::open(&settings, &clock)?;
         let db = Db::connect(&settings.database_url).await?;
         let high_water = HighWater::open(&settings.data_dir, &settings.node).await?;

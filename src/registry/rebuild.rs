@@ -11,7 +11,7 @@ mod logs;
 
 use std::path::{Path, PathBuf};
 
-use super::keys::existing_signer;
+use super::keys::KeyName;
 use super::node::Settings;
 use crate::clock::Clock;
 use crate::log::checkpoint::CheckpointSigner;
@@ -95,8 +95,8 @@ struct Ground {
 impl Ground {
     async fn open(settings: &Settings) -> Result<Self, RebuildError> {
         refuse_missing_file(&settings.database_url)?;
-        let act_signer = existing_signer(&settings.data_dir.join("act-log.key"), &settings.origin)?
-            .ok_or_else(|| {
+        let act_signer =
+            settings.key(KeyName::ActLog).existing_signer(&settings.origin)?.ok_or_else(|| {
                 RebuildError::Nothing(format!("`{}` holds no key", settings.data_dir.display()))
             })?;
         let db = Db::connect(&settings.database_url).await?;
@@ -108,7 +108,7 @@ impl Ground {
 }
 
 /// Opening a database makes it, which an examination must not.
-pub(super) fn refuse_missing_file(url: &str) -> Result<(), RebuildError> {
+pub fn refuse_missing_file(url: &str) -> Result<(), RebuildError> {
     let Some(path) = url.strip_prefix("sqlite:") else { return Ok(()) };
     let path = path.trim_start_matches("//");
     let path = path.split_once('?').map_or(path, |(path, _)| path);

@@ -14,6 +14,7 @@ use super::authority::{Actor, Roles, Scopes};
 use super::control::lookup::Nowhere;
 use super::credential::Realm;
 use super::failure::Failure;
+use super::keys::KeySettings;
 use super::mail::NOWHERE;
 use super::node::{MailSettings, OpenError, Registry, Settings};
 use super::sequencer::{Body, Once, Submission, SubmitError, Submitted};
@@ -32,6 +33,8 @@ pub async fn open(of: &Settings, database_url: &str, clock: Clock) -> Result<Reg
         data_dir: of.data_dir.join("sandbox"),
         origin: format!("{}/sandbox", of.origin),
         four_eyes: false,
+        // What it signs must never verify by a key of the real one.
+        keys: KeySettings::default(),
         mail: MailSettings { url: NOWHERE.to_owned(), ..of.mail.clone() },
         ..of.clone()
     };

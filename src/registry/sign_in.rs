@@ -38,7 +38,7 @@ use super::accounts::detached;
 use super::answer::moment;
 use super::authority::{Actor, CredentialId, Scope};
 use super::failure::Failure;
-use super::keys::{SigningKeyError, seed};
+use super::keys::{KeyName, SigningKeyError};
 use super::mail::{MailError, Mailer};
 use super::node::{Registry, Settings};
 use super::trail::{Event, Trail};
@@ -93,8 +93,8 @@ pub enum DeskError {
 
 impl Desk {
     pub(super) fn open(settings: &Settings, clock: &Clock) -> Result<Self, DeskError> {
-        let signing = seed(&settings.data_dir.join("token.key"))?;
-        let sealing = seed(&settings.data_dir.join("sealing.key"))?;
+        let signing = settings.key(KeyName::Token).seed()?;
+        let sealing = settings.key(KeyName::Sealing).seed()?;
         Ok(Self {
             passwords: Passwords::default(),
             tokens: Tokens::new(&settings.mail.public_url, &signing).ok_or(DeskError::Unusable)?,

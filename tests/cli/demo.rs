@@ -96,6 +96,7 @@ async fn on_record(folder: &Path) -> [usize; 4] {
         recheck_max_ms: 1_000,
         mail: MailSettings::folder(folder),
         four_eyes: false,
+        keys: kyodaku::registry::keys::KeySettings::default(),
     };
     let registry = Registry::open(settings, Clock::system()).await.unwrap();
     let counts = registry.read(|now| {

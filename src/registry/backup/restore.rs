@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{BackupError, DATABASE, FORM, KEYS, MANIFEST, Manifest, files};
 use crate::clock::Clock;
 use crate::log::merkle::TreeHead;
+use crate::registry::keys::KeyName;
 use crate::registry::node::{Settings, make_folder};
 use crate::registry::rebuild::examine;
 use crate::store::high_water::{self, HighWater};
@@ -58,7 +59,7 @@ async fn restore_by(
     for named in &manifest.files {
         files::fetch(named, from, staging)?;
     }
-    let keys_missing = stage_keys(staging, &settings.data_dir)?;
+    let keys_missing = stage_keys(staging, settings)?;
     let staged = Settings {
         database_url: format!("sqlite:{}", staging.join(DATABASE).display()),
         data_dir: staging.to_owned(),
@@ -97,9 +98,11 @@ fn read_manifest(from: &Path) -> Result<Manifest, BackupError> {
 
 /// Puts the keys that the data folder has beside those of the backup. Two keys of one name must be the same: which of
 /// two is the registry's own nobody here can know.
-fn stage_keys(staging: &Path, data: &Path) -> Result<Vec<&'static str>, BackupError> {
+fn stage_keys(staging: &Path, settings: &Settings) -> Result<Vec<&'static str>, BackupError> {
+    let data = &settings.data_dir;
     let mut missing = Vec::new();
-    for key in KEYS {
+    for name in KeyName::ALL {
+        let key = name.file();
         let (staged, own) = (staging.join(key), data.join(key));
         match (staged.exists(), own.exists()) {
             (true, true) => {
@@ -116,7 +119,8 @@ fn stage_keys(staging: &Path, data: &Path) -> Result<Vec<&'static str>, BackupEr
                 files::write(&staged, &bytes)?;
             }
             (true, false) => {}
-            (false, false) if key == "act-log.key" => {
+            (false, false) if settings.keys.is_elsewhere(name) => {}
+            (false, false) if name == KeyName::ActLog => {
                 return Err(BackupError::Refused(format!(
                     "the backup holds no signing keys: put `{key}` and the others into `{}` first",
                     data.display()

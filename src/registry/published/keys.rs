@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::log::checkpoint::{Checkpoint, VerifierKey};
-use crate::registry::keys::signer;
+use crate::registry::keys::KeyName;
 use crate::registry::node::{OpenError, Settings};
 use crate::store::heads::{ACTS, checks_log};
 use crate::store::log_keys::{self, LogKey};
@@ -24,7 +24,7 @@ pub(in crate::registry) async fn note_keys(
     let mut logs = vec![(ACTS.to_owned(), acts_key.clone()), (journal.clone(), journal_key.clone())];
     for (log, origin) in heads::page(db, "", MOST).await? {
         if log != ACTS && log != journal {
-            let key = signer(&settings.data_dir.join("journal.key"), &origin)?;
+            let key = settings.key(KeyName::Journal).signer(&origin)?;
             logs.push((log, key.verifier_key().clone()));
         }
     }

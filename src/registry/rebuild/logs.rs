@@ -12,7 +12,7 @@ use crate::log::checkpoint::{Checkpoint, CheckpointError, VerifierKey};
 use crate::log::digest::salted;
 use crate::log::merkle::{Hash, leaf_hash};
 use crate::log::tile::{TileBuilder, TileRef};
-use crate::registry::keys::existing_signer;
+use crate::registry::keys::KeyName;
 use crate::store::entries::{self, StoredEntry};
 use crate::store::heads::{self, ACTS, Head};
 use crate::store::payloads::{self, Payload};
@@ -164,8 +164,8 @@ fn key_of(ground: &Ground, head: &Head) -> Result<(Option<VerifierKey>, bool), S
     if head.log == ACTS {
         return Ok((Some(ground.act_signer.verifier_key().clone()), true));
     }
-    let path = ground.settings.data_dir.join("journal.key");
-    let signer = existing_signer(&path, &head.origin).map_err(|error| Stop::Error(error.into()))?;
+    let signer = ground.settings.key(KeyName::Journal).existing_signer(&head.origin);
+    let signer = signer.map_err(|error| Stop::Error(error.into()))?;
     let own = head.log == heads::checks_log(&ground.settings.node);
     Ok((signer.map(|signer| signer.verifier_key().clone()), own))
 }

@@ -1,0 +1,160 @@
+//! Where each key is: in the data folder, in a file elsewhere, or in the environment.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::{SigningKeyError, of_seed, read, seed};
+use crate::log::checkpoint::CheckpointSigner;
+use crate::registry::node::Settings;
+
+/// The keys that a registry has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyName {
+    /// It signs checkpoints of the act log.
+    ActLog,
+    /// It signs checkpoints of the journals.
+    Journal,
+    /// It signs receipts.
+    Receipt,
+    /// It signs access tokens.
+    Token,
+    /// It seals secrets that are stored, and signs nothing.
+    Sealing,
+}
+
+impl KeyName {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::ActLog, Self::Journal, Self::Receipt, Self::Token, Self::Sealing];
+
+    /// The name of its file in the data folder.
+    pub const fn file(self) -> &'static str {
+        match self {
+            Self::ActLog => "act-log.key",
+            Self::Journal => "journal.key",
+            Self::Receipt => "receipts.key",
+            Self::Token => "token.key",
+            Self::Sealing => "sealing.key",
+        }
+    }
+
+    /// The setting that says where else it is.
+    pub const fn setting(self) -> &'static str {
+        match self {
+            Self::ActLog => "act_log_key",
+            Self::Journal => "journal_key",
+            Self::Receipt => "receipt_key",
+            Self::Token => "token_key",
+            Self::Sealing => "sealing_key",
+        }
+    }
+
+    /// The key of which a setting speaks.
+    pub fn of_setting(setting: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|name| name.setting() == setting)
+    }
+}
+
+/// The 32 secret bytes of a key. They show themselves nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Seed([u8; 32]);
+
+impl From<[u8; 32]> for Seed {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed(…)")
+    }
+}
+
+/// Where a key is that is not in the data folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// In this file.
+    File(PathBuf),
+    /// It was given itself.
+    Given(Seed),
+}
+
+/// Where the keys are that are not in the data folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeySettings(Vec<(KeyName, KeySource)>);
+
+impl FromIterator<(KeyName, KeySource)> for KeySettings {
+    fn from_iter<I: IntoIterator<Item = (KeyName, KeySource)>>(stated: I) -> Self {
+        Self(stated.into_iter().collect())
+    }
+}
+
+impl KeySettings {
+    /// Whether a key is not in the data folder.
+    pub fn is_elsewhere(&self, name: KeyName) -> bool {
+        self.of(name).is_some()
+    }
+
+    fn of(&self, name: KeyName) -> Option<&KeySource> {
+        self.0.iter().find(|(stated, _)| *stated == name).map(|(_, source)| source)
+    }
+}
+
+/// The place of one key.
+#[derive(Clone, Debug)]
+pub struct Place {
+    name: KeyName,
+    source: Option<KeySource>,
+    in_folder: PathBuf,
+}
+
+impl Settings {
+    /// Where a key is.
+    pub fn key(&self, name: KeyName) -> Place {
+        let source = self.keys.of(name).cloned();
+        Place { name, source, in_folder: self.data_dir.join(name.file()) }
+    }
+}
+
+impl Place {
+    /// How the key is called where it is not in the data folder. Its path is not shown: a secret may stand where one belongs.
+    fn elsewhere(&self) -> String {
+        format!("the file that the setting `{}` names", self.name.setting())
+    }
+
+    /// The seed. In the data folder one is made when there is none.
+    pub fn seed(&self) -> Result<[u8; 32], SigningKeyError> {
+        match &self.source {
+            None => seed(&self.in_folder),
+            Some(_) => self.existing()?.ok_or_else(|| SigningKeyError::Missing(self.elsewhere())),
+        }
+    }
+
+    /// The seed, if there is one.
+    pub fn existing(&self) -> Result<Option<[u8; 32]>, SigningKeyError> {
+        match &self.source {
+            None => read(&self.in_folder, &super::called(&self.in_folder)),
+            Some(KeySource::File(path)) => read(path, &self.elsewhere()),
+            Some(KeySource::Given(Seed(bytes))) => Ok(Some(*bytes)),
+        }
+    }
+
+    /// The signer of a log with this key.
+    pub fn signer(&self, origin: &str) -> Result<CheckpointSigner, SigningKeyError> {
+        of_seed(&self.seed()?, origin)
+    }
+
+    /// As [`Place::signer`], but none when there is no key.
+    pub fn existing_signer(&self, origin: &str) -> Result<Option<CheckpointSigner>, SigningKeyError> {
+        self.existing()?.map(|seed| of_seed(&seed, origin)).transpose()
+    }
+
+    /// Where it is, in words.
+    pub const fn words(&self) -> &'static str {
+        match self.source {
+            None => "data folder",
+            Some(KeySource::File(_)) => "file",
+            Some(KeySource::Given(_)) => "environment",
+        }
+    }
+}
