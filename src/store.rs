@@ -50,6 +50,7 @@ pub mod sessions;
 pub mod sign_ins;
 pub mod sql;
 pub mod tiles;
+pub mod token_keys;
 pub mod tokens;
 pub mod witnessed;
 

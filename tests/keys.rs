@@ -1,14 +1,23 @@
 //! The keys of the registry: where they are, who may read them, and that no output ever shows one.
 
+mod mended;
 mod places;
+mod rotating;
+mod tokens;
 
 use std::path::Path;
 
+use kyodaku::http::{App, routes, server};
+use kyodaku::registry::Registry;
+use kyodaku::registry::authority::{Registrar, Scope};
+use kyodaku::registry::credential::{Credential, Secret};
 use kyodaku::registry::keys::KeyName;
 use serde_json::Value;
 
 use crate::cli::{Said, kyodaku, said};
 use crate::world::World;
+use crate::world::actors::Stage;
+use crate::world::client::Client;
 
 const ORIGIN: &str = "kyodaku.example/log";
 
@@ -47,4 +56,43 @@ fn must_not_tell(said: &Said, secrets: &[String]) {
             "a secret is told"
         );
     }
+}
+
+/// The keys that are rotated, as the command calls them.
+const SIGNING: [(KeyName, &str); 4] = [
+    (KeyName::ActLog, "act-log"),
+    (KeyName::Journal, "journal"),
+    (KeyName::Receipt, "receipt"),
+    (KeyName::Token, "token"),
+];
+
+/// The proof that this key is one of the registrar's.
+pub(crate) async fn proof(registry: &Registry, key: &str) -> Registrar {
+    let secret = Secret::read(key).expect("a key");
+    let actor = registry.authenticate(&Credential::Key(secret)).await.unwrap().expect("it is live");
+    Registrar::prove(&actor, Scope::Register).unwrap()
+}
+
+/// The node `a` started again: it reads its files anew. Whoever had a key has it still.
+async fn again(world: &World, before: Stage) -> Stage {
+    let Stage { registrar, second, .. } = before;
+    let registry = Registry::open(world.settings("a"), world.clock.clone()).await.expect("the node opens");
+    let router = routes::router(&App::new(registry.clone()), routes::table());
+    let nobody = Client::new(router.clone());
+    let [registrar, second] = [registrar, second].map(|mut actor| {
+        actor.client = nobody.with_key(&actor.key);
+        actor
+    });
+    Stage { registry, router, nobody, registrar, second }
+}
+
+/// Serves a stage, and gives its address.
+async fn served(stage: &Stage) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = stage.router.clone();
+    tokio::spawn(async move {
+        server::serve(listener, router, server::Limits::default(), std::future::pending()).await;
+    });
+    url
 }

@@ -18,7 +18,7 @@ mod faults;
 mod floors;
 mod hostile;
 mod http;
-mod keys;
+pub(crate) mod keys;
 mod log;
 mod logs;
 mod nodes;

@@ -400,7 +400,7 @@ const NOW_MS: i64 = 1_761_523_200_000;
 fn issued() -> &'static (Tokens, [String; 2]) {
     static ISSUED: OnceLock<(Tokens, [String; 2])> = OnceLock::new();
     ISSUED.get_or_init(|| {
-        let tokens = Tokens::new("https://fuzz.example", &[7; 32]).expect("a key");
+        let tokens = Tokens::new("https://fuzz.example", &[7; 32], None).expect("a key");
         let clock = Clock::manual(NOW_MS);
         let org: OrgId = Id::new(clock.new_uuid());
         let bearers = [

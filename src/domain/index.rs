@@ -14,6 +14,7 @@ mod lists;
 mod names;
 mod of_work;
 pub mod records;
+mod rotations;
 mod shared;
 mod standing;
 mod texts;
@@ -29,6 +30,7 @@ pub use arena::Ix;
 pub use as_of::{AsOf, KeyMatch};
 pub use bindings::Bindings;
 pub use fold::FoldError;
+pub use rotations::Rotation;
 pub use shared::Shared;
 
 use super::ids::{
@@ -65,6 +67,7 @@ macro_rules! index {
             registry: Option<OrgId>,
             rules: Vec<(u64, u32)>,
             second_person: Vec<(u64, bool)>,
+            rotations: Vec<Rotation>,
             $($(#[$doc])* pub $field: $type,)*
         }
 
@@ -76,6 +79,7 @@ macro_rules! index {
             had_registry: bool,
             rules: usize,
             second_person: usize,
+            rotations: usize,
             $($field: $mark,)*
         }
 
@@ -88,6 +92,7 @@ macro_rules! index {
                     had_registry: self.registry.is_some(),
                     rules: self.rules.len(),
                     second_person: self.second_person.len(),
+                    rotations: self.rotations.len(),
                     $($field: self.$field.mark(),)*
                 }
             }
@@ -101,6 +106,7 @@ macro_rules! index {
                 }
                 self.rules.truncate(to.rules);
                 self.second_person.truncate(to.second_person);
+                self.rotations.truncate(to.rotations);
                 $(self.$field.undo_to(to.$field);)*
             }
 

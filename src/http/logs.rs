@@ -22,7 +22,7 @@ use crate::log::merkle::{Hash, MAX_SIZE};
 use crate::log::tile::TilePath;
 use crate::registry::answer::moment;
 use crate::registry::authority::Auditor;
-use crate::registry::published::{self, LogName, LogView, Which};
+use crate::registry::published::{self, KeyState, KeyView, LogName, LogView, Which};
 
 mod entries;
 
@@ -99,14 +99,22 @@ struct Signer {
     verifier_key: String,
     first_size: u64,
     first: String,
+    state: KeyState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<String>,
 }
 
 impl From<LogView> for PublicLog {
     fn from(view: LogView) -> Self {
-        let key = |key: crate::store::log_keys::LogKey| Signer {
+        let key = |KeyView { key, state, end }: KeyView| Signer {
             verifier_key: key.verifier_key,
             first_size: key.first_size,
             first: moment(key.first_ms),
+            state,
+            last_size: end.as_ref().map(|end| end.last_size),
+            last: end.map(|end| moment(end.last_ms)),
         };
         Self {
             prefix: format!("/logs/{}", view.log),

@@ -147,7 +147,7 @@ async fn metadata(State(app): State<App>) -> Result<Reply, Problem> {
 
 /// `GET /oauth/jwks`.
 async fn keys(State(app): State<App>) -> Result<Reply, Problem> {
-    Reply::ok(&KeySet { keys: oauth::signing_keys(app.registry()) })
+    Reply::ok(&KeySet { keys: oauth::signing_keys(app.registry()).await? })
 }
 
 /// `POST /oauth/token`.

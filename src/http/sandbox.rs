@@ -28,7 +28,7 @@ pub const MARK: HeaderName = HeaderName::from_static("kyodaku-sandbox");
 pub fn faces(app: &App) -> Router {
     let live = router(app, table());
     let Some(sandbox) = app.sandbox() else { return live };
-    let signers = oauth::signing_keys(sandbox.registry());
+    let signers = oauth::own_keys(sandbox.registry());
     let mark = SetResponseHeaderLayer::overriding(MARK, HeaderValue::from_static("true"));
     let unkept = SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let sandbox = router(sandbox, table()).layer(mark).layer(unkept);

@@ -24,12 +24,17 @@ pub use files::Named;
 pub use restore::{Restored, restore};
 
 /// The names of the signing keys in a data folder.
-pub const KEYS: [&str; 5] = [
+pub const KEYS: [&str; 9] = [
     KeyName::ActLog.file(),
     KeyName::Journal.file(),
     KeyName::Receipt.file(),
     KeyName::Token.file(),
     KeyName::Sealing.file(),
+    // Those that are prepared.
+    KeyName::ActLog.next_file(),
+    KeyName::Journal.next_file(),
+    KeyName::Receipt.next_file(),
+    KeyName::Token.next_file(),
 ];
 const DATABASE: &str = "registry.db";
 const MANIFEST: &str = "manifest.json";
@@ -111,12 +116,12 @@ pub async fn backup(
     let logs = copy_out(&db, &to.join(DATABASE)).await?;
     db.close().await;
     let mut named = vec![files::name(to, DATABASE)?];
-    for name in KeyName::ALL.into_iter().filter(|_| keys) {
-        let (key, path) = (name.file(), settings.data_dir.join(name.file()));
+    for key in KEYS.into_iter().filter(|_| keys) {
+        let path = settings.data_dir.join(key);
         // Those without which the logs can't go on must be there; others come with the first start of the program that has them.
         // What is kept elsewhere is backed up there.
-        let may_lack =
-            !matches!(name, KeyName::ActLog | KeyName::Journal) || settings.keys.is_elsewhere(name);
+        let must_be = |name: &KeyName| name.file() == key && !settings.keys.is_elsewhere(*name);
+        let may_lack = ![KeyName::ActLog, KeyName::Journal].iter().any(must_be);
         if may_lack && !path.exists() {
             continue;
         }

@@ -63,13 +63,14 @@ pub fn changes(index: &Index, at: u64, entry: &Entry, payload: Option<&Payload>)
     let mut changes = of_act(at, entry, payload);
     changes.extend(new_holders(index, at, &entry.act));
     let works = index.works_of(&entry.act);
-    // The seals of a journal are found by its name.
-    let journal = match &entry.act {
-        Act::JournalSealed(act) => Some(act.journal.clone()),
-        _ => None,
+    // The seals of a journal are found by its name, and the end and the beginning of a key by the key.
+    let named = match &entry.act {
+        Act::JournalSealed(act) => vec![act.journal.clone()],
+        Act::KeyRotated(act) => vec![act.old.clone(), act.new.clone()],
+        _ => Vec::new(),
     };
     let parties = entry.parties.iter().map(ToString::to_string);
-    let subjects = works.iter().map(ToString::to_string).chain(parties).chain(journal);
+    let subjects = works.iter().map(ToString::to_string).chain(parties).chain(named);
     changes.extend(subjects.map(|subject| {
         Change::History(HistoryLine {
             subject,

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::checks::{Check, CheckError, Checked, ItemAnswer, decide_all};
+use super::keys::LogSigner;
 use super::shared::SharedIndex;
 use crate::clock::{self, Clock, stopwatch};
 use crate::domain::decision::Verdict;
@@ -24,6 +25,7 @@ use crate::log::merkle::{Hash, TreeHead};
 use crate::log::proof::ItemTree;
 use crate::store::checks::{self, StoredCheck};
 use crate::store::heads::{self, checks_log};
+use crate::store::log_keys::{self, KeyEnd};
 use crate::store::{Db, StoreError, append};
 
 /// The most checks that wait; more are told to come back.
@@ -46,7 +48,7 @@ pub struct Journal(mpsc::Sender<Job>);
 pub(super) struct Committer {
     pub(super) db: Db,
     pub(super) shared: Arc<SharedIndex>,
-    pub(super) signer: CheckpointSigner,
+    pub(super) signer: LogSigner,
     pub(super) clock: Clock,
     pub(super) node: String,
     pub(super) recheck_max_ms: i64,
@@ -129,7 +131,8 @@ impl Committer {
         let mut tx = self.db.begin().await?;
         let log = checks_log(&self.node);
         let (published, now_ms) = (self.shared.head(), self.clock.now_ms());
-        let found = heads::lock_or_create_beside(&mut tx, &log, heads::ACTS, &self.signer, now_ms);
+        let (signer, _) = self.signing(published.size)?;
+        let found = heads::lock_or_create_beside(&mut tx, &log, heads::ACTS, &signer, now_ms);
         let (journal, acts) = found.await?;
         self.shared.catch_up_to(&self.db, published, acts).await?;
         let head = self.shared.head();
@@ -157,12 +160,25 @@ impl Committer {
                 Err(error) => Err(error),
             });
         }
-        // One signature a window. Nothing to write is no reason to fail those who get an error of their own.
-        append(&mut tx, &journal, &bytes, &self.signer, moment_ms.max(journal.at_ms)).await?;
+        // One signature a window, by the key that holds at the size from which it was answered. Nothing to write is no reason to
+        // fail those who get an error of their own.
+        let (signer, ended) = self.signing(head.size)?;
+        append(&mut tx, &journal, &bytes, &signer, moment_ms.max(journal.at_ms)).await?;
+        if let Some(verifier_key) = ended.filter(|_| !bytes.is_empty()) {
+            let (log, last_size, last_ms) = (log.clone(), journal.size(), moment_ms);
+            log_keys::put_end(&mut tx, &KeyEnd { log, verifier_key, last_size, last_ms }).await?;
+        }
         let noted: Vec<StoredCheck> = answers.iter().flatten().map(|checked| checked.noted(&log)).collect();
         checks::put(&mut tx, &noted).await?;
         tx.commit().await?;
         Ok(answers)
+    }
+
+    /// Who signs what is answered from so many entries of the act log, and which key gave way to it.
+    fn signing(&self, size: u64) -> Result<(CheckpointSigner, Option<String>), CheckError> {
+        let index = self.shared.read();
+        let signing = self.signer.at(index.as_of(size)).map_err(StoreError::from)?;
+        Ok((signing.signer.clone(), signing.ended.map(ToString::to_string)))
     }
 
     fn write_down(

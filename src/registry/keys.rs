@@ -3,6 +3,8 @@
 
 mod list;
 mod place;
+mod rotate;
+mod signing;
 
 use std::io::Write;
 use std::path::Path;
@@ -14,6 +16,9 @@ use crate::log::checkpoint::{CheckpointSigner, Cosigner, KeyError};
 
 pub use list::{KeyState, ListedKey, list};
 pub use place::{KeyName, KeySettings, KeySource, Place, Seed};
+pub use rotate::{Prepared, Rotated, prepare, rotate};
+pub use signing::{KeyGone, MendError};
+pub(super) use signing::{Keys, LogSigner, Pair, ReceiptSigners, end_of, public_of};
 
 /// Why a signing key can't be used.
 #[derive(Debug, thiserror::Error)]

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use super::control::lookup::{Internet, Lookup};
 use super::credential::Realm;
+use super::failure::Failure;
 use super::journal::{Committer, Journal};
-use super::keys::{KeyName, KeySettings, SigningKeyError};
+use super::keys::{KeySettings, Keys, LogSigner, MendError, ReceiptSigners, SigningKeyError};
 use super::metrics::Metrics;
 use super::published::{self, Publisher};
 use super::receipts;
 use super::sequencer::{Body, Sequencer, Submission, SubmitError, Submitted};
 use super::shared::{FollowError, SharedIndex};
-use super::sign_in::{Desk, DeskError};
+use super::sign_in::token::Tokens;
+use super::sign_in::{Desk, DeskError, token_keys};
 use super::snapshot;
 use super::together::Together;
 use super::trail::Trail;
@@ -22,10 +24,9 @@ use crate::clock::{Clock, stopwatch};
 use crate::domain::act::{LogOpened, RulesActivated};
 use crate::domain::decide::KNOWN_RULES;
 use crate::domain::ids::{KeyId, OrgId};
-use crate::domain::index::AsOf;
-use crate::log::checkpoint::CheckpointSigner;
+use crate::domain::index::{AsOf, Rotation};
 use crate::log::merkle::TreeHead;
-use crate::log::receipt::signed::ReceiptSigner;
+use crate::log::receipt::signed::Statement;
 use crate::store::heads::Head;
 use crate::store::high_water::HighWater;
 use crate::store::{Db, StoreError, heads};
@@ -99,6 +100,20 @@ pub enum OpenError {
     /// The signing keys.
     #[error(transparent)]
     Key(#[from] SigningKeyError),
+    /// A file with another key than the log is signed by.
+    #[error(
+        "the log `{log}` is signed by another key than the one in `{file}`: put the right key there; a key is replaced by \
+             `kyodaku keys`, and if it is lost, `docs/operating.md` says what to do"
+    )]
+    StrangeKey {
+        /// The file.
+        file: &'static str,
+        /// The log.
+        log: String,
+    },
+    /// Keys that were switched half.
+    #[error(transparent)]
+    Mend(#[from] MendError),
     /// Signing in.
     #[error(transparent)]
     Desk(#[from] DeskError),
@@ -147,13 +162,13 @@ struct Inner {
     /// When the use of a key was last noted by this process, by the key's id.
     noted: Mutex<HashMap<KeyId, i64>>,
     journal: Journal,
-    log_signer: CheckpointSigner,
+    log_signer: LogSigner,
     lookup: OnceLock<Arc<dyn Lookup>>,
     desk: Desk,
     trail: Trail,
     metrics: Arc<Metrics>,
     publisher: Publisher,
-    receipts: ReceiptSigner,
+    receipts: ReceiptSigners,
 }
 
 impl Registry {
@@ -169,24 +184,29 @@ impl Registry {
             return Err(OpenError::Node(settings.node));
         }
         make_folder(&settings.data_dir)?;
-        let log_signer = settings.key(KeyName::ActLog).signer(&settings.origin)?;
-        let journal_origin = format!("{}/checks/{}", settings.origin, settings.node);
-        let journal_signer = settings.key(KeyName::Journal).signer(&journal_origin)?;
-        let receipts = ReceiptSigner::from_seed(&settings.key(KeyName::Receipt).seed()?);
-        let desk = Desk::open(&settings, &clock)?;
+        // Whatever is wrong with a file is told before the database is looked at.
+        let found = Keys::read(&settings)?;
         let db = Db::connect(&settings.database_url).await?;
         let high_water = HighWater::open(&settings.data_dir, &settings.node).await?;
         high_water.check(&db).await?;
         refuse_other_origin(&db, &settings.origin).await?;
-        let own_keys = [log_signer.verifier_key(), journal_signer.verifier_key()];
-        published::note_keys(&db, &settings, own_keys, &clock).await?;
-        receipts::note_key(&db, &receipts, &clock).await?;
+        let [log_signer, journal_signer] = found.log_signers(&settings)?;
+        published::note_keys(&db, &settings, [&log_signer, &journal_signer], &clock).await?;
+        receipts::note_keys(&db, &ReceiptSigners::of(&found.receipt), &clock).await?;
+        token_keys::note(&db, &found.token, &clock).await?;
         let publisher = Publisher::new(HighWater::open(&settings.data_dir, &settings.node).await?);
         let shared = Arc::new(match snapshot::load(&settings.data_dir, &db).await? {
             Some((index, frontier)) => SharedIndex::resume(high_water, index, frontier),
             None => SharedIndex::new(high_water),
         });
         shared.read_up(&db).await?;
+        let found = found.mended(&settings, &shared)?;
+        let ended: Vec<_> =
+            shared.read().as_of(shared.published()).rotations().map(Rotation::ended).collect();
+        published::note_ends(&db, &settings.node, &ended).await?;
+        let [log_signer, journal_signer] = found.log_signers(&settings)?;
+        let receipts = ReceiptSigners::of(&found.receipt);
+        let desk = Desk::open(&settings, &found.token, &clock)?;
         let (acts, four_eyes) = (log_signer.clone(), settings.four_eyes);
         let sequencer = Sequencer::start(db.clone(), Arc::clone(&shared), acts, clock.clone(), four_eyes);
         let journal = Journal::start(Committer {
@@ -322,9 +342,21 @@ impl Registry {
         &self.0.publisher
     }
 
-    /// The key that signs receipts.
-    pub(super) fn receipts(&self) -> &ReceiptSigner {
-        &self.0.receipts
+    /// The signed form of a statement, by the key that signs now.
+    pub(super) fn sign_receipt(&self, typ: &str, statement: &Statement) -> Result<String, Failure> {
+        let index = self.0.shared.read();
+        let signer = self.0.receipts.at(index.as_of(self.0.shared.published()));
+        let signed = signer.map_err(|gone| gone.to_string()).and_then(|signer| {
+            signer.sign(typ, statement).map_err(|error| format!("the receipt can't be signed: {error}"))
+        });
+        signed.map_err(Failure::Unavailable)
+    }
+
+    /// Access tokens, by the keys that hold now.
+    pub(super) fn tokens(&self) -> &Tokens {
+        let tokens = self.0.desk.tokens();
+        tokens.follow(self.0.shared.read().as_of(self.0.shared.published()));
+        tokens
     }
 
     /// Whether the log has reached this size. What was acknowledged before the call is seen, on every node.
@@ -423,7 +455,9 @@ impl Registry {
 
     /// The public key that verifies the act log's checkpoints, in the form of C2SP signed-note.
     pub fn verifier_key(&self) -> String {
-        self.0.log_signer.verifier_key().to_string()
+        let index = self.0.shared.read();
+        let signing = self.0.log_signer.at(index.as_of(self.0.shared.published()));
+        signing.map_or(self.0.log_signer.key(), |signing| signing.signer.verifier_key()).to_string()
     }
 
     /// The party that stands for the installation.

@@ -199,7 +199,7 @@ pub async fn issue(registry: &Registry, client: &Client, scope: Option<&str>) ->
     }
     let bearer = Bearer::Client(client.key, scopes.to_stored());
     let until_s = client.live.key.expires_ms.map_or(i64::MAX, |until_ms| until_ms.div_euclid(1_000));
-    let token = registry.desk().tokens().issue(registry.clock(), &bearer, client.org, until_s);
+    let token = registry.tokens().issue(registry.clock(), &bearer, client.org, until_s);
     let (access_token, good) =
         token.ok_or_else(|| Failure::Unavailable("no token can be signed".to_owned()))?;
     Ok(Issued {
@@ -229,7 +229,7 @@ fn narrowed(givable: Scopes, scope: &str) -> Result<Scopes, Refusal> {
 /// [`Refusal::UnauthorizedClient`] for another client's token.
 pub async fn revoke(registry: &Registry, client: &Client, token: &str) -> Result<(), Refusal> {
     // Whatever this node's clock says of its time: by another's it may be good.
-    let Some(good) = registry.desk().tokens().read_untimed(token) else { return Ok(()) };
+    let Some(good) = registry.tokens().read_untimed(token) else { return Ok(()) };
     if !matches!(&good.bearer, Bearer::Client(key, _) if *key == client.key) {
         return Err(Refusal::UnauthorizedClient);
     }
@@ -240,14 +240,14 @@ pub async fn revoke(registry: &Registry, client: &Client, token: &str) -> Result
         tx.commit().await
     })
     .await?;
-    registry.desk().tokens().forget(token);
+    registry.tokens().forget(token);
     Ok(())
 }
 
 /// What a token is, for a client of the same organization. Another's is as good as none.
 pub async fn introspect(registry: &Registry, client: &Client, token: &str) -> Result<Introspection, Refusal> {
     let none = Introspection { active: false, token: None };
-    let tokens = registry.desk().tokens();
+    let tokens = registry.tokens();
     let Some(good) = tokens.read(token, registry.clock().now_ms()) else { return Ok(none) };
     let credential = super::credential::Credential::Token(token.to_owned());
     let known = registry.authenticate(&credential).await.map_err(Failure::from)?;
@@ -276,14 +276,20 @@ fn described(good: Good, scopes: Scopes, issuer: &str) -> Described {
     }
 }
 
-/// The keys that verify access tokens.
-pub fn signing_keys(registry: &Registry) -> Vec<Jwk> {
-    vec![registry.desk().tokens().jwk()]
+/// The keys with which this node signs access tokens, or will.
+pub fn own_keys(registry: &Registry) -> Vec<Jwk> {
+    registry.tokens().jwks(&[], registry.clock().now_ms())
+}
+
+/// The keys that verify access tokens: those that sign, that will, and that signed one that is not over yet.
+pub async fn signing_keys(registry: &Registry) -> Result<Vec<Jwk>, Failure> {
+    let noted = super::sign_in::token_keys::prepared(registry).await?;
+    Ok(registry.tokens().jwks(&noted, registry.clock().now_ms()))
 }
 
 /// Who issues access tokens: the URL at which this registry is reached.
 pub fn issuer(registry: &Registry) -> &str {
-    registry.desk().tokens().issuer()
+    registry.tokens().issuer()
 }
 
 #[cfg(test)]

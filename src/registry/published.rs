@@ -19,14 +19,15 @@ use crate::log::proof::{
 use crate::log::tile::{TILE_WIDTH, TileRef, TileSet, encode_bundle};
 use crate::store::entries::StoredEntry;
 use crate::store::heads::{ACTS, checks_log};
-use crate::store::log_keys::{self, LogKey};
+use crate::store::log_keys::{self, KeyEnd, LogKey};
 use crate::store::tiles::{self, StoredCheckpoint};
 use crate::store::{StoreError, catalogue, cosignatures, entries, heads};
 
 mod keys;
 mod publisher;
 
-pub(super) use keys::note_keys;
+pub use keys::KeyState;
+pub(super) use keys::{note_ends, note_keys};
 pub(super) use publisher::Publisher;
 
 /// How the public name of a journal begins; the node's name follows.
@@ -110,8 +111,32 @@ pub struct LogView {
     pub origin: String,
     /// What is published of it.
     pub head: TreeHead,
-    /// The keys that sign it and that ever did, the oldest first.
-    pub keys: Vec<LogKey>,
+    /// The keys that sign it, that ever did, and that will, the oldest first.
+    pub keys: Vec<KeyView>,
+}
+
+/// A key of a log.
+#[derive(Clone, Debug)]
+pub struct KeyView {
+    /// The key.
+    pub key: LogKey,
+    /// What it is doing.
+    pub state: KeyState,
+    /// Where it ended, if another signed after it.
+    pub end: Option<KeyEnd>,
+}
+
+/// The keys of a log, as this node's act log says what they do.
+async fn keys_of(registry: &Registry, log: &LogName) -> Result<Vec<KeyView>, Failure> {
+    let keys = log_keys::of_log(registry.db(), log.stored()).await?;
+    let ends = log_keys::ends(registry.db(), log.stored()).await?;
+    let index = registry.shared().read();
+    let now = index.as_of(registry.shared().published());
+    let view = |(place, key): (usize, LogKey)| {
+        let end = ends.iter().find(|end| end.verifier_key == key.verifier_key).cloned();
+        KeyView { state: keys::state_of(now, log.is_acts(), &key, place == 0), key, end }
+    };
+    Ok(keys.into_iter().enumerate().map(view).collect())
 }
 
 /// What is published of a log: everything that was acknowledged before the call.
@@ -137,7 +162,7 @@ pub async fn logs(registry: &Registry, after: Option<&LogName>, rows: u32) -> Re
         let log = LogName(log.clone());
         let head = if log.is_acts() { Some(registry.tree().await?) } else { journals.next().flatten() };
         let Some(head) = head else { continue };
-        let keys = log_keys::of_log(db, log.stored()).await?;
+        let keys = keys_of(registry, &log).await?;
         views.push(LogView { log, origin: origin.clone(), head, keys });
     }
     Ok(views)

@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use super::keys::KeyName;
 use super::node::Settings;
 use crate::clock::Clock;
-use crate::log::checkpoint::CheckpointSigner;
 use crate::store::heads::{self, ACTS};
 use crate::store::high_water::HighWater;
 use crate::store::{Db, StoreError, archive, catalogue};
@@ -89,21 +88,19 @@ pub enum RebuildError {
 struct Ground {
     db: Db,
     settings: Settings,
-    act_signer: CheckpointSigner,
 }
 
 impl Ground {
     async fn open(settings: &Settings) -> Result<Self, RebuildError> {
         refuse_missing_file(&settings.database_url)?;
-        let act_signer =
-            settings.key(KeyName::ActLog).existing_signer(&settings.origin)?.ok_or_else(|| {
-                RebuildError::Nothing(format!("`{}` holds no key", settings.data_dir.display()))
-            })?;
+        if settings.key(KeyName::ActLog).existing()?.is_none() {
+            return Err(RebuildError::Nothing(format!("`{}` holds no key", settings.data_dir.display())));
+        }
         let db = Db::connect(&settings.database_url).await?;
         if heads::read_tree(&db, ACTS).await?.is_none_or(|head| head.size == 0) {
             return Err(RebuildError::Nothing("the database holds no log".to_owned()));
         }
-        Ok(Self { db, settings: settings.clone(), act_signer })
+        Ok(Self { db, settings: settings.clone() })
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::authority::{Actor, Proof, Roles, Scope, Verified};
 use super::failure::Failure;
+use super::keys::ReceiptSigners;
 use super::node::Registry;
 use super::published::{self, LogName};
 use crate::clock::Clock;
@@ -31,7 +32,15 @@ pub const MAX_BASIS: usize = 100;
 /// How many seals after an answer are looked at: the first or the second holds it.
 const SEALS: u32 = 8;
 
-/// Notes the key with which this node signs receipts, where it is not noted yet.
+/// Notes the keys with which this node signs receipts, or will, where they are not noted yet.
+pub(super) async fn note_keys(db: &Db, signers: &ReceiptSigners, clock: &Clock) -> Result<(), StoreError> {
+    for signer in [Some(&signers.current), signers.next.as_ref()].into_iter().flatten() {
+        note_key(db, signer, clock).await?;
+    }
+    Ok(())
+}
+
+/// Notes a key, where it is not noted yet.
 pub(super) async fn note_key(db: &Db, signer: &ReceiptSigner, clock: &Clock) -> Result<(), StoreError> {
     if receipt_keys::all(db).await?.iter().any(|key| key.kid == signer.kid()) {
         return Ok(());
@@ -166,7 +175,7 @@ pub async fn statement(registry: &Registry, by: &Verified, check: CheckId) -> Re
         entry: works.is_none().then_some(entry),
         works,
     };
-    registry.receipts().sign(typ, &statement).map_err(|error| log.corrupt(&error))
+    registry.sign_receipt(typ, &statement)
 }
 
 fn read(entry: &str) -> Result<CheckRecord, Failure> {

@@ -14,6 +14,7 @@ use self::pending::Pending;
 use super::accounts::{self, AccountChange};
 use super::catalogue::{self, Change};
 use super::four_eyes;
+use super::keys::LogSigner;
 use super::orders::Unchanged;
 use super::shared::{FollowError, SharedIndex, Writer};
 use crate::clock::{self, Clock, NOT_BELIEVED};
@@ -25,10 +26,10 @@ use crate::domain::ids::{OrgId, PersonId};
 use crate::domain::key::Sha256;
 use crate::domain::payload::Payload;
 use crate::log::canonical::to_canonical;
-use crate::log::checkpoint::CheckpointSigner;
 use crate::log::digest::salted;
 use crate::store::catalogue::last_entry;
 use crate::store::heads::Head;
+use crate::store::log_keys::{self, KeyEnd};
 use crate::store::{Db, StoreError, Tx, append, heads, idempotency, payloads};
 
 /// The most commands that wait; more are told to come back.
@@ -179,10 +180,10 @@ impl Sequencer {
     /// Starts the task.
     ///
     /// With `four_eyes`, in every organization a second person must approve what may open something.
-    pub fn start(
+    pub(super) fn start(
         db: Db,
         shared: Arc<SharedIndex>,
-        signer: CheckpointSigner,
+        signer: LogSigner,
         clock: Clock,
         four_eyes: bool,
     ) -> Self {
@@ -208,7 +209,7 @@ impl Sequencer {
 struct Worker {
     db: Db,
     shared: Arc<SharedIndex>,
-    signer: CheckpointSigner,
+    signer: LogSigner,
     clock: Clock,
     four_eyes: bool,
 }
@@ -246,7 +247,8 @@ impl Worker {
     /// at the next look.
     async fn batch(&self, submissions: &[&Submission]) -> Result<Vec<Answer>, BatchError> {
         let mut tx = self.db.begin().await?;
-        let head = heads::lock_or_create(&mut tx, heads::ACTS, &self.signer, self.clock.now_ms()).await?;
+        let head = heads::lock_or_create(&mut tx, heads::ACTS, self.signer.first(), self.clock.now_ms());
+        let head = head.await?;
         let mut writer = self.shared.permit().await;
         self.shared.follow_locked(&self.db, &mut writer, head.tree()).await?;
         self.record_all(tx, &head, &mut writer, submissions).await
@@ -276,7 +278,17 @@ impl Worker {
             return Ok(answers);
         }
         pending.write(&mut tx).await?;
-        let next = append(&mut tx, head, &bytes, &self.signer, at_ms).await?;
+        // The acts of this batch too: what says that a key gave way is signed by the one that follows.
+        let (signer, ended) = {
+            let index = self.shared.read();
+            let signing = self.signer.at(index.latest()).map_err(StoreError::from)?;
+            (signing.signer.clone(), signing.ended.map(ToString::to_string))
+        };
+        let next = append(&mut tx, head, &bytes, &signer, at_ms).await?;
+        if let Some(verifier_key) = ended {
+            let (log, last_size) = (heads::ACTS.to_owned(), head.size());
+            log_keys::put_end(&mut tx, &KeyEnd { log, verifier_key, last_size, last_ms: at_ms }).await?;
+        }
         tx.commit().await?;
         // From here on it is recorded. A mark that can't be raised keeps it unpublished, and the answer unknown.
         self.shared.publish(writer, next.frontier, folded).await?;

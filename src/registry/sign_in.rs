@@ -19,6 +19,7 @@ mod secret;
 pub mod single;
 mod throttle;
 pub mod token;
+pub(super) mod token_keys;
 
 use std::net::IpAddr;
 use std::sync::OnceLock;
@@ -38,7 +39,7 @@ use super::accounts::detached;
 use super::answer::moment;
 use super::authority::{Actor, CredentialId, Scope};
 use super::failure::Failure;
-use super::keys::{KeyName, SigningKeyError};
+use super::keys::{KeyName, Pair, SigningKeyError};
 use super::mail::{MailError, Mailer};
 use super::node::{Registry, Settings};
 use super::trail::{Event, Trail};
@@ -92,12 +93,12 @@ pub enum DeskError {
 }
 
 impl Desk {
-    pub(super) fn open(settings: &Settings, clock: &Clock) -> Result<Self, DeskError> {
-        let signing = settings.key(KeyName::Token).seed()?;
+    pub(super) fn open(settings: &Settings, signing: &Pair, clock: &Clock) -> Result<Self, DeskError> {
         let sealing = settings.key(KeyName::Sealing).seed()?;
         Ok(Self {
             passwords: Passwords::default(),
-            tokens: Tokens::new(&settings.mail.public_url, &signing).ok_or(DeskError::Unusable)?,
+            tokens: Tokens::new(&settings.mail.public_url, &signing.current, signing.next.as_ref())
+                .ok_or(DeskError::Unusable)?,
             throttle: Throttle::new(clock),
             sealer: Sealer::new(&sealing),
             mailer: Mailer::open(&settings.mail.url, &settings.mail.sender)?,
@@ -307,7 +308,7 @@ fn tell(
     let person: PersonId = person.parse().map_err(|_| corrupt("person", person))?;
     let organization: OrgId = org.parse().map_err(|_| corrupt("organization", org))?;
     let bearer = Bearer::Session(session, person);
-    let token = registry.desk().tokens.issue(registry.clock(), &bearer, organization, i64::MAX);
+    let token = registry.tokens().issue(registry.clock(), &bearer, organization, i64::MAX);
     Ok(SignedIn {
         session,
         person,

@@ -7,6 +7,9 @@ use super::sql::texts;
 texts! {
     PUT = "INSERT INTO log_keys (log, verifier_key, first_size, first_ms) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (log, verifier_key) DO NOTHING";
+    PUT_END = "INSERT INTO log_key_ends (log, verifier_key, last_size, last_ms) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (log, verifier_key) DO NOTHING";
+    ENDS = "SELECT log, verifier_key, last_size, last_ms FROM log_key_ends WHERE log = $1 ORDER BY last_size, verifier_key";
     OF_LOG = "SELECT log, verifier_key, first_size, first_ms FROM log_keys WHERE log = $1 ORDER BY first_size, first_ms, verifier_key";
 }
 
@@ -23,6 +26,19 @@ pub struct LogKey {
     pub first_ms: i64,
 }
 
+/// Where a public key of a log ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyEnd {
+    /// The log's name in the database.
+    pub log: String,
+    /// The key.
+    pub verifier_key: String,
+    /// How many entries the log had when another key signed alone for the first time: this one signs nothing larger.
+    pub last_size: u64,
+    /// When that was.
+    pub last_ms: i64,
+}
+
 /// Notes a key, for ever. One that is noted already keeps when it was first.
 pub async fn put(tx: &mut Tx, key: &LogKey) -> Result<(), StoreError> {
     let size = to_db(key.first_size)?;
@@ -35,6 +51,31 @@ pub async fn put(tx: &mut Tx, key: &LogKey) -> Result<(), StoreError> {
         .await
         .map(drop))?;
     Ok(())
+}
+
+/// Notes, for ever, that a key signs nothing of more than so many entries, since this moment. What was noted first stays.
+pub async fn put_end(tx: &mut Tx, end: &KeyEnd) -> Result<(), StoreError> {
+    let size = to_db(end.last_size)?;
+    on_tx!(tx, conn => sqlx::query(PUT_END)
+        .bind(&end.log)
+        .bind(&end.verifier_key)
+        .bind(size)
+        .bind(end.last_ms)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+/// Where keys of a log ended.
+pub async fn ends(db: &Db, log: &str) -> Result<Vec<KeyEnd>, StoreError> {
+    let rows: Vec<(String, String, i64, i64)> =
+        on_db!(db, pool => sqlx::query_as(ENDS).bind(log).fetch_all(pool).await)?;
+    rows.into_iter()
+        .map(|(log, verifier_key, size, last_ms)| {
+            Ok(KeyEnd { log, verifier_key, last_size: from_db(size)?, last_ms })
+        })
+        .collect()
 }
 
 /// The keys of a log, the oldest first.

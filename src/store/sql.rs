@@ -114,6 +114,7 @@ pub const ALL: &[(&str, Texts)] = &[
     ("sessions", super::sessions::TEXTS),
     ("sign_ins", super::sign_ins::TEXTS),
     ("tiles", super::tiles::TEXTS),
+    ("token_keys", super::token_keys::TEXTS),
     ("tokens", super::tokens::TEXTS),
     ("witnessed", super::witnessed::TEXTS),
 ];

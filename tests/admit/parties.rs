@@ -261,6 +261,12 @@ fn rules_go_upwards_keys_rotate_and_journals_are_sealed_within_bounds() {
         stage.no(&registrar, key("a+1+A", bad), &[("out_of_bounds", "/new")]);
     }
     stage.no(&registrar, key("a+1+A", "a+1+A"), &[("itself", "/new")]);
+    // A key ends once, and none that was ever used comes back.
+    stage.ok(&registrar, key("a+1+A", "a+2+B"));
+    stage.no(&registrar, key("a+1+A", "a+3+C"), &[("already", "/old")]);
+    stage.no(&registrar, key("a+2+B", "a+1+A"), &[("already", "/new")]);
+    stage.no(&registrar, key("a+9+Z", "a+2+B"), &[("already", "/new")]);
+    stage.ok(&registrar, key("a+2+B", "a+3+C"));
     let seal = |journal: &str, size| JournalSealed { journal: journal.into(), size, root: digest() };
     stage.no(&installation, seal("", 0), &[("out_of_bounds", "/journal"), ("out_of_bounds", "/size")]);
     stage.no(&installation, seal("a", (1 << 53) + 1), &[("out_of_bounds", "/size")]);

@@ -7,7 +7,7 @@ use data_encoding::BASE64;
 use kyodaku::log::checkpoint::VerifierKey;
 use kyodaku::log::merkle::Hash;
 use kyodaku::log::proof::ProofFile;
-use kyodaku::registry::keys::signer;
+use kyodaku::registry::keys::{self, KeyName, signer};
 use kyodaku::store::high_water::HighWater;
 use kyodaku::store::{append, heads};
 use serde_json::Value;
@@ -303,12 +303,16 @@ both!(an_older_key_stays_published_when_another_one_signs, async |world: World| 
     let registry = kyodaku::registry::Registry::open(world.settings("b"), world.clock.clone()).await.unwrap();
     drop(registry);
     assert_eq!(scene.told("/logs").await["items"][0]["keys"].as_array().unwrap().len(), 1, "the same key");
-    std::fs::write(world.settings("a").data_dir.join("act-log.key"), format!("{}\n", "5a".repeat(32)))
-        .unwrap();
+    let settings = world.settings("a");
+    keys::prepare(&settings, scene.stage.registry.db(), &world.clock, KeyName::ActLog).await.unwrap();
     let registry = kyodaku::registry::Registry::open(world.settings("c"), world.clock.clone()).await.unwrap();
+    let by = crate::keys::proof(&registry, &scene.stage.registrar.key).await;
+    keys::rotate(&registry, &by, KeyName::ActLog).await.unwrap();
     let after = registry.verifier_key();
     let keys = scene.told("/logs").await["items"][0]["keys"].clone();
     assert_eq!(keys[0]["verifier_key"], before);
     assert_eq!(keys[0]["first_size"], 0);
     assert_eq!((&keys[1]["verifier_key"], &keys[1]["first_size"]), (&Value::from(after), &Value::from(size)));
+    assert_eq!((&keys[0]["state"], &keys[0]["last_size"]), (&Value::from("retired"), &Value::from(size)));
+    assert_eq!((&keys[1]["state"], &keys[1]["last_size"]), (&Value::from("current"), &Value::Null));
 });

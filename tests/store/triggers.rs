@@ -1,6 +1,6 @@
 //! What is only ever added to refuses everything else, also to somebody with the database's password.
 
-use kyodaku::store::log_keys::{self, LogKey};
+use kyodaku::store::log_keys::{self, KeyEnd, LogKey};
 use kyodaku::store::payloads::{self, Payload};
 use kyodaku::store::{Engine, StoreError};
 
@@ -29,6 +29,8 @@ const FORBIDDEN: &[&str] = &[
     "UPDATE payloads SET idx = idx + 1",
     "UPDATE log_keys SET first_size = 1",
     "DELETE FROM log_keys",
+    "UPDATE log_key_ends SET last_size = 9",
+    "DELETE FROM log_key_ends",
 ];
 
 const FORBIDDEN_ON_SQLITE: &[&str] = &[
@@ -55,6 +57,8 @@ both!(the_tables_refuse_to_rewrite_history, async |world: World| {
     let verifier_key = signer().verifier_key().to_string();
     let key = LogKey { log: "acts".to_owned(), verifier_key, first_size: 0, first_ms: START_MS };
     log_keys::put(&mut tx, &key).await.unwrap();
+    let LogKey { log, verifier_key, .. } = key;
+    log_keys::put_end(&mut tx, &KeyEnd { log, verifier_key, last_size: 3, last_ms: START_MS }).await.unwrap();
     tx.commit().await.unwrap();
     let own = match world.engine {
         Engine::Sqlite => FORBIDDEN_ON_SQLITE,

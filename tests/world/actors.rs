@@ -153,7 +153,12 @@ impl Stage {
 
     /// A verified auditor.
     pub(crate) async fn auditor(&self) -> Actor {
-        self.verified("Tadashi Audit", &["auditor"]).await
+        self.auditor_named("Tadashi Audit").await
+    }
+
+    /// As [`Stage::auditor`], under another name.
+    pub(crate) async fn auditor_named(&self, name: &str) -> Actor {
+        self.verified(name, &["auditor"]).await
     }
 
     /// A verified organization with every role that one can have, unrelated to everybody else.

@@ -2,9 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+/// Two that install the same at once would break each other's folder.
+static ONE: Mutex<()> = Mutex::new(());
 
 /// Installs this version of a package, once, and gives the folder of its programs, `python` among them.
 pub(crate) fn installed(package: &str, version: &str) -> PathBuf {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{package}-{version}"));
     let programs = folder.join("bin");
     let python = programs.join("python");

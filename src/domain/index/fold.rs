@@ -11,7 +11,7 @@ mod works;
 pub(in crate::domain) use works::iscc_class;
 
 use super::records::{At, NEVER, Org, OrgRef, Record, RecordOf};
-use super::{Index, Ix, RecordKind};
+use super::{Index, Ix, RecordKind, Rotation};
 use crate::domain::act::Act;
 use crate::domain::decide::KNOWN_RULES;
 use crate::domain::entry::{ENTRY_VERSION, Entry};
@@ -129,9 +129,12 @@ impl Index {
                 self.rules.push((step.at, act.version));
                 Ok(())
             }
-            Act::KeyRotated(_) | Act::JournalSealed(_) | Act::PayloadErased(_) | Act::OfferAccepted(_) => {
+            Act::KeyRotated(act) => {
+                let (at, at_ms) = (step.at, step.entry.at_ms);
+                self.rotations.push(Rotation { at, at_ms, act: act.clone() });
                 Ok(())
             }
+            Act::JournalSealed(_) | Act::PayloadErased(_) | Act::OfferAccepted(_) => Ok(()),
             Act::OrgRegistered(_)
             | Act::OrgVerified(_)
             | Act::OrgSuspended(_)

@@ -152,6 +152,8 @@ impl FromStr for VerifierKey {
 pub struct CheckpointSigner {
     key: SigningKey,
     verifier: VerifierKey,
+    /// The key that will sign alone some day, and signs too until then.
+    next: Option<Box<CheckpointSigner>>,
 }
 
 impl CheckpointSigner {
@@ -159,7 +161,18 @@ impl CheckpointSigner {
     pub fn from_seed(origin: &str, seed: &[u8; 32]) -> Result<Self, KeyError> {
         let key = SigningKey::from_bytes(seed);
         let verifier = VerifierKey::new(origin, key.verifying_key().as_bytes())?;
-        Ok(Self { key, verifier })
+        Ok(Self { key, verifier, next: None })
+    }
+
+    /// The same with another key of the log beside it: both sign, the first first.
+    ///
+    /// # Errors
+    /// When the other key is of another log.
+    pub fn beside(self, next: Self) -> Result<Self, CheckpointError> {
+        if next.origin() != self.origin() {
+            return Err(CheckpointError::Origin);
+        }
+        Ok(Self { next: Some(Box::new(next)), ..self })
     }
 
     /// The log's origin: the key's name.
@@ -182,7 +195,11 @@ impl CheckpointSigner {
         }
         let text = checkpoint.to_text()?;
         let signature = self.key.sign(text.as_bytes()).to_bytes();
-        let note = note::write(&text, self.origin(), self.verifier.id(), &signature);
+        let mut note = note::write(&text, self.origin(), self.verifier.id(), &signature);
+        if let Some(next) = &self.next {
+            let signature = next.key.sign(text.as_bytes()).to_bytes();
+            note.push_str(&note::line(next.origin(), next.verifier.id(), &signature));
+        }
         if note.len() > MAX_NOTE_BYTES {
             return Err(CheckpointError::Malformed("it is longer than 1,000,000 bytes"));
         }

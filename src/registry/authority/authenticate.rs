@@ -92,7 +92,7 @@ impl Registry {
 
     async fn find_token(&self, token: &str) -> Result<Option<(Found, TreeHead)>, StoreError> {
         let now_ms = self.clock().now_ms();
-        let Some(good) = self.desk().tokens().read(token, now_ms) else { return Ok(None) };
+        let Some(good) = self.tokens().read(token, now_ms) else { return Ok(None) };
         match good.bearer {
             Bearer::Session(session, person) => {
                 let Some(found) = self.find_session(session, person, now_ms).await? else { return Ok(None) };

@@ -101,8 +101,9 @@ fn read_manifest(from: &Path) -> Result<Manifest, BackupError> {
 fn stage_keys(staging: &Path, settings: &Settings) -> Result<Vec<&'static str>, BackupError> {
     let data = &settings.data_dir;
     let mut missing = Vec::new();
-    for name in KeyName::ALL {
-        let key = name.file();
+    for key in KEYS {
+        // None for one that is prepared, without which everything goes on.
+        let name = KeyName::ALL.into_iter().find(|name| name.file() == key);
         let (staged, own) = (staging.join(key), data.join(key));
         match (staged.exists(), own.exists()) {
             (true, true) => {
@@ -119,8 +120,8 @@ fn stage_keys(staging: &Path, settings: &Settings) -> Result<Vec<&'static str>, 
                 files::write(&staged, &bytes)?;
             }
             (true, false) => {}
-            (false, false) if settings.keys.is_elsewhere(name) => {}
-            (false, false) if name == KeyName::ActLog => {
+            (false, false) if name.is_none_or(|name| settings.keys.is_elsewhere(name)) => {}
+            (false, false) if name == Some(KeyName::ActLog) => {
                 return Err(BackupError::Refused(format!(
                     "the backup holds no signing keys: put `{key}` and the others into `{}` first",
                     data.display()

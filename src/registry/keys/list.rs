@@ -2,14 +2,16 @@
 
 use serde::Serialize;
 
-use super::{KeyName, Place};
-use crate::log::checkpoint::VerifierKey;
-use crate::log::receipt::signed::ReceiptSigner;
+use super::rotate::other_key;
+use super::{KeyName, LogSigner, Place, public_of};
+use crate::domain::act::{Act, KeyRotated};
+use crate::domain::entry::Entry;
+use crate::log::receipt::signed::key_id;
 use crate::registry::answer::moment;
 use crate::registry::node::{OpenError, Settings};
-use crate::registry::sign_in::token::Tokens;
+use crate::store::catalogue::log::about;
 use crate::store::heads::{ACTS, checks_log};
-use crate::store::{Db, heads, log_keys, receipt_keys};
+use crate::store::{Db, StoreError, heads, log_keys, receipt_keys, token_keys};
 
 /// The most logs that are looked at.
 const MOST: u32 = 10_000;
@@ -20,6 +22,8 @@ const MOST: u32 = 10_000;
 pub enum KeyState {
     /// It signs now.
     Signs,
+    /// It will sign, and does so already beside that of today where it is ready.
+    Next,
     /// It signs nothing any more, and verifies what it signed.
     Published,
 }
@@ -42,82 +46,155 @@ pub struct ListedKey {
     /// How many entries its log had then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_size: Option<u64>,
+    /// The entry of the act log that ended it, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<u64>,
+    /// When that was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
     /// Where its secret is, if it is here: `data folder`, `file` or `environment`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<&'static str>,
 }
 
+/// The public halves that are here of one key.
+struct Here {
+    place: Place,
+    current: Option<[u8; 32]>,
+    next: Option<[u8; 32]>,
+}
+
+impl Here {
+    fn of(settings: &Settings, name: KeyName) -> Result<Self, OpenError> {
+        let place = settings.key(name);
+        let (current, next) = (place.existing()?, place.next()?);
+        let public = |seed: Option<[u8; 32]>| seed.map(|seed| public_of(&seed));
+        Ok(Self { current: public(current), next: public(next), place })
+    }
+
+    /// What the key of these bytes does, which the act log has ended or not, and where its secret is.
+    fn state(
+        &self,
+        public: Option<[u8; 32]>,
+        ended: bool,
+        follows: bool,
+    ) -> (KeyState, Option<&'static str>) {
+        let (is_current, is_next) =
+            (public.is_some() && public == self.current, public.is_some() && public == self.next);
+        let secret = if is_current { Some(self.place.words()) } else { is_next.then_some("data folder") };
+        let state = match (is_current, is_next) {
+            _ if ended => KeyState::Published,
+            (true, _) => KeyState::Signs,
+            (_, true) if follows => KeyState::Signs,
+            (_, true) => KeyState::Next,
+            _ => KeyState::Published,
+        };
+        (state, secret)
+    }
+}
+
 /// All keys of the registry with these settings, by use, the oldest of each first. Nothing is made.
 pub async fn list(settings: &Settings, db: &Db) -> Result<Vec<ListedKey>, OpenError> {
-    let mut listed = of_log(settings, db, ACTS, &settings.origin).await?;
+    let mut listed = of_log(settings, db, KeyName::ActLog, ACTS, &settings.origin).await?;
     let own = checks_log(&settings.node);
     let mut journals = vec![(own.clone(), format!("{}/{own}", settings.origin))];
     let others = heads::page(db, "", MOST).await?;
     journals.extend(others.into_iter().filter(|(log, _)| *log != ACTS && *log != own));
     for (log, origin) in journals {
-        listed.extend(of_log(settings, db, &log, &origin).await?);
+        listed.extend(of_log(settings, db, KeyName::Journal, &log, &origin).await?);
     }
-    listed.extend(of_receipts(settings, db).await?);
-    let place = settings.key(KeyName::Token);
-    let kid = |seed: [u8; 32]| Some(Tokens::new("", &seed)?.jwk().kid()?.to_owned());
-    listed.extend(place.existing()?.and_then(kid).map(|kid| bare("token", kid, &place)));
+    let receipts = receipt_keys::all(db).await?.into_iter().map(|key| (key.public, key.first_ms)).collect();
+    listed.extend(of_other(settings, db, KeyName::Receipt, receipts).await?);
+    let tokens = token_keys::all(db).await?.into_iter().map(|key| (key.public, key.first_ms)).collect();
+    listed.extend(of_other(settings, db, KeyName::Token, tokens).await?);
     Ok(listed)
 }
 
-/// A key that is here and that nobody has noted yet.
-fn bare(r#use: &'static str, key: String, place: &Place) -> ListedKey {
-    let secret = Some(place.words());
-    ListedKey { r#use, state: KeyState::Signs, key, log: None, since: None, first_size: None, secret }
+/// Which act ended this key, and which one began it.
+async fn story(db: &Db, key: &str) -> Result<(Option<(u64, i64)>, bool), StoreError> {
+    let (mut ended, mut begun) = (None, false);
+    for stored in about(db, [key, ""], "key.rotated", 0..i64::MAX.unsigned_abs(), 10).await? {
+        let corrupt = |error| StoreError::Corrupt(format!("entry {} can't be read: {error}", stored.index));
+        let entry: Entry = serde_json::from_slice(&stored.bytes).map_err(corrupt)?;
+        let Act::KeyRotated(KeyRotated { old, new, .. }) = entry.act else { continue };
+        if old == key {
+            ended = Some((stored.index, entry.at_ms));
+        }
+        begun |= new == key;
+    }
+    Ok((ended, begun))
 }
 
-async fn of_log(settings: &Settings, db: &Db, log: &str, origin: &str) -> Result<Vec<ListedKey>, OpenError> {
-    let (name, r#use) =
-        if log == ACTS { (KeyName::ActLog, "act_log") } else { (KeyName::Journal, "journal") };
-    let place = settings.key(name);
-    let own = place.existing_signer(origin)?.map(|signer| signer.verifier_key().clone());
-    let is_own = |key: &str| own.as_ref().map(VerifierKey::to_string).as_deref() == Some(key);
-    let noted = log_keys::of_log(db, log).await?;
-    let mut listed: Vec<ListedKey> = Vec::with_capacity(noted.len() + 1);
-    for key in noted {
-        let signs = is_own(&key.verifier_key);
+async fn of_log(
+    settings: &Settings,
+    db: &Db,
+    name: KeyName,
+    log: &str,
+    origin: &str,
+) -> Result<Vec<ListedKey>, OpenError> {
+    let here = Here::of(settings, name)?;
+    let r#use = if name == KeyName::ActLog { "act_log" } else { "journal" };
+    let mut listed: Vec<ListedKey> = Vec::new();
+    for key in log_keys::of_log(db, log).await? {
+        let public = key.verifier_key.parse::<crate::log::checkpoint::VerifierKey>().ok();
+        let (ended, begun) = story(db, &key.verifier_key).await?;
+        let (state, secret) = here.state(public.map(|public| *public.public_bytes()), ended.is_some(), begun);
         listed.push(ListedKey {
             r#use,
-            state: if signs { KeyState::Signs } else { KeyState::Published },
+            state,
             key: key.verifier_key,
             log: Some(log.to_owned()),
             since: Some(moment(key.first_ms)),
             first_size: Some(key.first_size),
-            secret: signs.then(|| place.words()),
+            ended_by: ended.map(|(at, _)| at),
+            until: ended.map(|(_, at_ms)| moment(at_ms)),
+            secret,
         });
     }
-    if let Some(own) = own
-        && listed.iter().all(|key| key.state != KeyState::Signs)
+    if listed.is_empty()
+        && let Some(pair) = settings.key(name).existing_pair()?
     {
-        listed.push(ListedKey { log: Some(log.to_owned()), ..bare(r#use, own.to_string(), &place) });
+        let key = LogSigner::of(name, &pair, origin)?.key().to_string();
+        listed.push(bare(r#use, key, Some(log.to_owned()), here.place.words()));
     }
     Ok(listed)
 }
 
-async fn of_receipts(settings: &Settings, db: &Db) -> Result<Vec<ListedKey>, OpenError> {
-    let place = settings.key(KeyName::Receipt);
-    let own = place.existing()?.map(|seed| ReceiptSigner::from_seed(&seed).kid().to_owned());
+/// A key that is here and that nobody has noted yet.
+fn bare(r#use: &'static str, key: String, log: Option<String>, secret: &'static str) -> ListedKey {
+    let (state, secret) = (KeyState::Signs, Some(secret));
+    ListedKey { r#use, state, key, log, since: None, first_size: None, ended_by: None, until: None, secret }
+}
+
+/// The keys that sign no log: of receipts and of tokens.
+async fn of_other(
+    settings: &Settings,
+    db: &Db,
+    name: KeyName,
+    noted: Vec<([u8; 32], i64)>,
+) -> Result<Vec<ListedKey>, OpenError> {
+    let here = Here::of(settings, name)?;
+    let r#use = if name == KeyName::Receipt { "receipt" } else { "token" };
     let mut listed = Vec::new();
-    for key in receipt_keys::all(db).await? {
-        let signs = own.as_ref() == Some(&key.kid);
+    for (public, first_ms) in noted {
+        let (ended, begun) = story(db, &other_key(settings, name, &public)?).await?;
+        let (state, secret) = here.state(Some(public), ended.is_some(), begun);
         listed.push(ListedKey {
-            r#use: "receipt",
-            state: if signs { KeyState::Signs } else { KeyState::Published },
-            key: key.kid,
+            r#use,
+            state,
+            key: key_id(&public),
             log: None,
-            since: Some(moment(key.first_ms)),
+            since: Some(moment(first_ms)),
             first_size: None,
-            secret: signs.then(|| place.words()),
+            ended_by: ended.map(|(at, _)| at),
+            until: ended.map(|(_, at_ms)| moment(at_ms)),
+            secret,
         });
     }
-    if let Some(own) = own
-        && listed.iter().all(|key| key.state != KeyState::Signs)
+    if listed.is_empty()
+        && let Some(public) = here.current
     {
-        listed.push(bare("receipt", own, &place));
+        listed.push(bare(r#use, key_id(&public), None, here.place.words()));
     }
     Ok(listed)
 }

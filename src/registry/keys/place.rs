@@ -1,9 +1,11 @@
 //! Where each key is: in the data folder, in a file elsewhere, or in the environment.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::signing::Pair;
 use super::{SigningKeyError, of_seed, read, seed};
+use crate::domain::act::SigningKeyUse;
 use crate::log::checkpoint::CheckpointSigner;
 use crate::registry::node::Settings;
 
@@ -45,6 +47,28 @@ impl KeyName {
             Self::Receipt => "receipt_key",
             Self::Token => "token_key",
             Self::Sealing => "sealing_key",
+        }
+    }
+
+    /// The name in the data folder of the key that comes after it.
+    pub const fn next_file(self) -> &'static str {
+        match self {
+            Self::ActLog => "act-log.next.key",
+            Self::Journal => "journal.next.key",
+            Self::Receipt => "receipts.next.key",
+            Self::Token => "token.next.key",
+            Self::Sealing => "sealing.next.key",
+        }
+    }
+
+    /// What it signs, as acts call it.
+    pub const fn signing_use(self) -> Option<SigningKeyUse> {
+        match self {
+            Self::ActLog => Some(SigningKeyUse::ActLog),
+            Self::Journal => Some(SigningKeyUse::Journal),
+            Self::Receipt => Some(SigningKeyUse::Receipt),
+            Self::Token => Some(SigningKeyUse::Token),
+            Self::Sealing => None,
         }
     }
 
@@ -106,13 +130,15 @@ pub struct Place {
     name: KeyName,
     source: Option<KeySource>,
     in_folder: PathBuf,
+    next: PathBuf,
 }
 
 impl Settings {
     /// Where a key is.
     pub fn key(&self, name: KeyName) -> Place {
         let source = self.keys.of(name).cloned();
-        Place { name, source, in_folder: self.data_dir.join(name.file()) }
+        let (in_folder, next) = (self.data_dir.join(name.file()), self.data_dir.join(name.next_file()));
+        Place { name, source, in_folder, next }
     }
 }
 
@@ -147,6 +173,52 @@ impl Place {
     /// As [`Place::signer`], but none when there is no key.
     pub fn existing_signer(&self, origin: &str) -> Result<Option<CheckpointSigner>, SigningKeyError> {
         self.existing()?.map(|seed| of_seed(&seed, origin)).transpose()
+    }
+
+    /// The key that comes after it, if it is prepared. It is in the data folder, wherever that of today is.
+    pub(in crate::registry) fn next(&self) -> Result<Option<[u8; 32]>, SigningKeyError> {
+        read(&self.next, &super::called(&self.next))
+    }
+
+    /// The key of today, which is made where there is none, and the next one.
+    pub(in crate::registry) fn pair(&self) -> Result<Pair, SigningKeyError> {
+        let current = self.seed()?;
+        // Where the switch was made and the file is still there, or the secret store has the new one already.
+        let next = self.next()?.filter(|next| *next != current);
+        Ok(Pair { current, next })
+    }
+
+    /// As [`Place::pair`], but none when there is no key.
+    pub(in crate::registry) fn existing_pair(&self) -> Result<Option<Pair>, SigningKeyError> {
+        let Some(current) = self.existing()? else { return Ok(None) };
+        Ok(Some(Pair { current, next: self.next()?.filter(|next| *next != current) }))
+    }
+
+    /// Makes the next key if there is none.
+    pub(in crate::registry) fn prepare(&self) -> Result<[u8; 32], SigningKeyError> {
+        seed(&self.next)
+    }
+
+    /// Puts the next key in the place of that of today, which is gone then; after a power cut either the one or the other is there.
+    /// Where it is not in the data folder, nothing is done: both stay where they are.
+    pub(in crate::registry) fn switch(&self) -> Result<(), SigningKeyError> {
+        if self.source.is_some() {
+            return Ok(());
+        }
+        let refuse = |source| SigningKeyError::File { place: super::called(&self.next), source };
+        std::fs::rename(&self.next, &self.in_folder).map_err(refuse)?;
+        let folder = self.in_folder.parent().unwrap_or(Path::new("."));
+        std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(refuse)
+    }
+
+    /// Which key.
+    pub const fn name(&self) -> KeyName {
+        self.name
+    }
+
+    /// The file of the next key.
+    pub fn next_path(&self) -> &Path {
+        &self.next
     }
 
     /// Where it is, in words.

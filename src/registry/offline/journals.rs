@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::finding::{Finding, Kind};
-use super::replay::Seal;
+use super::replay::{KeyEnded, Seal};
 use super::told::ToldLog;
 use super::{Piece, Source, Unreadable};
 use crate::domain::ids::CheckId;
@@ -25,6 +25,8 @@ pub(super) struct Acts {
     pub(super) index: Index,
     /// What it sealed, by the origin of the journal.
     pub(super) seals: BTreeMap<String, Vec<Seal>>,
+    /// Which keys it ended.
+    pub(super) ended: Vec<KeyEnded>,
 }
 
 impl Acts {
@@ -60,6 +62,12 @@ impl<'a> Checks<'a> {
     /// An entry could not be read: what was due may have been in it.
     pub(super) fn skip(&mut self) {
         self.due = None;
+    }
+
+    /// The keys that the act log had ended when the last check was answered.
+    pub(super) fn ended(&self) -> impl Iterator<Item = &'a str> {
+        let size = self.last_size;
+        self.acts.ended.iter().filter(move |ended| ended.entry < size).map(|ended| ended.key.as_str())
     }
 
     /// Whether there is an act log that is as it was signed.

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::finding::{Finding, Kind};
-use super::told::ToldLog;
+use super::told::{ToldKey, ToldLog};
 use crate::log::checkpoint::{
     Checkpoint, CheckpointError, CosignerKey, KeyError, VerifierKey, claimed, parse_size,
 };
@@ -33,11 +33,44 @@ impl GivenKey {
     }
 }
 
+/// A key that is trusted, for sizes above `since` and up to `until`.
+struct Trusted {
+    key: VerifierKey,
+    since: u64,
+    until: Option<u64>,
+}
+
+/// A key, and what is told of it.
+struct Known<'a> {
+    key: VerifierKey,
+    since: u64,
+    told: Option<&'a ToldKey>,
+    /// Whether whoever vouches for it said since when it signs.
+    is_stated: bool,
+}
+
+impl Known<'_> {
+    fn state(&self) -> Option<&str> {
+        self.told.and_then(|told| told.state.as_deref())
+    }
+
+    /// Up to which size it signs, where `later` came after it: where a later one was said to begin; as it is told; and where
+    /// it is not told of both what they do, up to where the next one begins.
+    fn until(&self, later: &[Self]) -> Option<u64> {
+        let later = || later.iter().filter(|key| key.since > self.since);
+        let stated = later().find(|key| key.is_stated).map(|key| key.since);
+        let told = self.told.and_then(|told| told.last_size);
+        let is_untold =
+            |key: &&Self| key.state().is_none() || self.state().is_none() && key.state() != Some("next");
+        stated.or(told).or_else(|| later().find(is_untold).map(|key| key.since))
+    }
+}
+
 /// The keys of one log that are trusted.
 pub(super) struct Keys {
     origin: String,
-    /// With the size after which each signs, the oldest first.
-    trusted: Vec<(VerifierKey, u64)>,
+    /// The oldest first.
+    trusted: Vec<Trusted>,
     /// Whether nobody but the log itself tells of them.
     pub(super) are_self_told: bool,
 }
@@ -45,29 +78,44 @@ pub(super) struct Keys {
 impl Keys {
     /// Those that were given for this log; where none was, those that it tells of itself.
     pub(super) fn of(told: &ToldLog, given: &[GivenKey]) -> Self {
-        let since =
-            |key: &VerifierKey| told.keys().into_iter().find(|(it, _)| it == key).map(|(_, since)| since);
+        let told_of = |key: &VerifierKey| {
+            let is_it = |told: &&ToldKey| told.verifier_key.parse::<VerifierKey>().as_ref() == Ok(key);
+            told.keys.iter().find(is_it)
+        };
         let given = given.iter().filter(|it| it.name() == told.origin);
-        let mut keys: Vec<_> = given
-            .map(|it| (it.key.clone(), it.first_size.or_else(|| since(&it.key)).unwrap_or_default()))
+        let mut keys: Vec<Known<'_>> = given
+            .map(|it| {
+                let told = told_of(&it.key);
+                let since = it.first_size.or(told.map(|told| told.first_size)).unwrap_or_default();
+                Known { key: it.key.clone(), since, told, is_stated: it.first_size.is_some() }
+            })
             .collect();
         let are_self_told = keys.is_empty();
         if are_self_told {
-            keys = told.keys();
+            let known = |(key, since): (VerifierKey, u64)| {
+                let told = told_of(&key);
+                Known { key, since, told, is_stated: false }
+            };
+            keys = told.keys().into_iter().map(known).collect();
         }
-        keys.sort_by_key(|(_, since)| *since);
-        Self { origin: told.origin.clone(), trusted: keys, are_self_told }
+        keys.sort_by_key(|key| key.since);
+        let trusted = (0..keys.len()).filter_map(|place| {
+            let (known, later) = keys.get(place..)?.split_first()?;
+            Some(Trusted { key: known.key.clone(), since: known.since, until: known.until(later) })
+        });
+        Self { origin: told.origin.clone(), trusted: trusted.collect(), are_self_told }
+    }
+
+    /// The act log says that this key signs nothing of more than so many entries.
+    pub(super) fn end(&mut self, key: &str, size: u64) {
+        for trusted in self.trusted.iter_mut().filter(|trusted| trusted.key.to_string() == key) {
+            trusted.until = Some(trusted.until.map_or(size, |until| until.min(size)));
+        }
     }
 
     /// Whether there is none at all.
     pub(super) fn is_empty(&self) -> bool {
         self.trusted.is_empty()
-    }
-
-    /// The size after which the key that stands at `size` signs.
-    fn standing_since(&self, size: u64) -> u64 {
-        let before = self.trusted.iter().rev().map(|(_, since)| *since).find(|since| *since < size);
-        before.or_else(|| self.trusted.first().map(|(_, since)| *since)).unwrap_or_default()
     }
 
     /// The checkpoint that a note claims to be, and what is wrong with it.
@@ -86,11 +134,12 @@ impl Keys {
             return None;
         }
         let (size, mut signed, mut is_good) = (checkpoint.size, None, false);
-        let stands = self.standing_since(size);
-        for (key, since) in &self.trusted {
-            match Checkpoint::parse_and_verify(note, key) {
-                Ok(_) if *since == stands => is_good = true,
-                Ok(_) => signed = Some((key, *since)),
+        let first = self.trusted.first().map(|trusted| trusted.since);
+        for trusted in &self.trusted {
+            let was_ready = trusted.since < size || first == Some(trusted.since);
+            match Checkpoint::parse_and_verify(note, &trusted.key) {
+                Ok(_) if was_ready && trusted.until.is_none_or(|until| size <= until) => is_good = true,
+                Ok(_) => signed = Some((trusted, was_ready)),
                 Err(CheckpointError::Unsigned) => {}
                 Err(error) => {
                     return Some(Finding::new(
@@ -109,13 +158,14 @@ impl Keys {
                     format!("the checkpoint of size {size} bears no signature by a key that is trusted");
                 Finding::new(Kind::UnknownKey, what)
             }
-            Some((key, since)) if since < stands => {
+            Some((Trusted { key, until, .. }, true)) => {
+                let until = until.unwrap_or_default();
                 let what = format!(
-                    "the checkpoint of size {size} is signed by `{key}`, which gave way to another key at size {stands}"
+                    "the checkpoint of size {size} is signed by `{key}`, which gave way to another key at size {until}"
                 );
                 Finding::new(Kind::RetiredKey, what)
             }
-            Some((key, since)) => {
+            Some((Trusted { key, since, .. }, false)) => {
                 let what = format!(
                     "the checkpoint of size {size} is signed by `{key}`, which signs what is larger than {since}"
                 );

@@ -32,6 +32,15 @@ pub(super) struct Replay {
     stopped: Option<u64>,
     seals: BTreeMap<String, Vec<Seal>>,
     replayed: u64,
+    /// Which keys ended, and with which entry.
+    ended: Vec<KeyEnded>,
+}
+
+/// A key that the act log ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeyEnded {
+    pub(super) entry: u64,
+    pub(super) key: String,
 }
 
 impl Replay {
@@ -44,7 +53,13 @@ impl Replay {
             stopped: None,
             seals: BTreeMap::new(),
             replayed: 0,
+            ended: Vec::new(),
         }
+    }
+
+    /// Which keys were ended by what was read so far.
+    pub(super) fn ended(&self) -> &[KeyEnded] {
+        &self.ended
     }
 
     /// The entry at `at` can't be read: what follows it can't be judged.
@@ -62,9 +77,9 @@ impl Replay {
         self.replayed
     }
 
-    /// The index, and the seals by the origin of their journal.
-    pub(super) fn into_parts(self) -> (Index, BTreeMap<String, Vec<Seal>>) {
-        (self.index, self.seals)
+    /// The index, the seals by the origin of their journal, and the keys that ended.
+    pub(super) fn into_parts(self) -> (Index, BTreeMap<String, Vec<Seal>>, Vec<KeyEnded>) {
+        (self.index, self.seals, self.ended)
     }
 
     /// Reads an entry as it was hashed, and gives what does not hold of it.
@@ -94,6 +109,7 @@ impl Replay {
                 let what = format!("the act opens the log `{}`, and not `{}`", opened.origin, self.origin);
                 findings.push(Finding::new(Kind::Origin, what));
             }
+            Act::KeyRotated(rotated) => self.ended.push(KeyEnded { entry: at, key: rotated.old }),
             Act::JournalSealed(sealed) => {
                 let seal = Seal { entry: at, size: sealed.size, root: Hash(sealed.root.0) };
                 findings.extend(self.seal(sealed.journal, seal));

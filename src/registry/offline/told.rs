@@ -23,6 +23,15 @@ pub struct ToldKey {
     pub first_size: u64,
     /// When that was.
     pub first: String,
+    /// What it is doing: `next`, `current` or `retired`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// How many entries the log had when another key signed alone for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_size: Option<u64>,
+    /// When that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
 }
 
 /// A log as it is told of, in its form on the wire.

@@ -46,6 +46,8 @@ pub(super) struct Walk<'a, S> {
     sealed: usize,
     history: History,
     reader: Reader<'a>,
+    /// How many keys the act log had ended, as far as it was read.
+    ended: usize,
     from_entries: bool,
     /// Whether every tile so far is what it should be.
     is_whole: bool,
@@ -87,6 +89,7 @@ impl<'a, S: Source> Walk<'a, S> {
             sealed: 0,
             history: History::default(),
             reader,
+            ended: 0,
             from_entries,
             is_whole: true,
         };
@@ -239,6 +242,7 @@ impl<'a, S: Source> Walk<'a, S> {
             }
         }
         self.at_signed(u64::MAX, false).await?;
+        self.newest_again();
         if is_reached && let Some(signed) = self.signed_head() {
             self.judge(signed, Piece::Newest);
         }
@@ -263,6 +267,16 @@ impl<'a, S: Source> Walk<'a, S> {
         }
         let is_good = self.is_whole && is_reached && self.signed_head() == Some(self.tree.head());
         Ok(self.report(is_good))
+    }
+
+    /// The newest checkpoint was believed before it was known which keys the act log had ended.
+    fn newest_again(&mut self) {
+        let Some(Ok((_, Some(fault)))) = self.note.as_ref().map(|note| self.keys.examine(note)) else {
+            return;
+        };
+        if self.newest.take().is_some() {
+            self.find(fault.in_file(&Piece::Newest));
+        }
     }
 
     /// Counts the witnesses of the newest checkpoint.
@@ -308,9 +322,9 @@ impl<'a, S: Source> Walk<'a, S> {
                 if let Some(at) = replay.stopped() {
                     self.unverified.push(format!("the acts from entry {at} on: they could not be replayed"));
                 }
-                let (index, seals) = replay.into_parts();
+                let (index, seals, ended) = replay.into_parts();
                 report.rules = Some(index.latest().rule_version());
-                Some(Acts { head, index, seals })
+                Some(Acts { head, index, seals, ended })
             }
             Reader::Checks(checks) => {
                 report.replayed = checks.read;

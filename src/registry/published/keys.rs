@@ -1,45 +1,57 @@
-//! The public keys of the logs, noted when a node opens.
+//! The public keys of the logs, noted when a node opens; and which of them sign.
 
 use crate::clock::Clock;
+use crate::domain::act::SigningKeyUse;
+use crate::domain::index::AsOf;
 use crate::log::checkpoint::{Checkpoint, VerifierKey};
-use crate::registry::keys::KeyName;
+use crate::registry::keys::{KeyName, LogSigner, end_of};
 use crate::registry::node::{OpenError, Settings};
 use crate::store::heads::{ACTS, checks_log};
-use crate::store::log_keys::{self, LogKey};
+use crate::store::log_keys::{self, KeyEnd, LogKey};
 use crate::store::{Db, StoreError, heads, tiles};
 
 /// How many logs are looked at: every one that there can be, one for each name that a node ever had.
 const MOST: u32 = 10_000;
 
-/// Notes the keys with which this node signs, and those of logs in the database that the same files sign, where they are
-/// not noted yet.
+/// Notes the keys with which this node signs or will sign, and those of logs in the database that the same files sign, where they
+/// are not noted yet.
+///
+/// # Errors
+/// [`OpenError::StrangeKey`] where a log of this node was signed by others before, and by none of these: a key is replaced by
+/// an act, and not by a file.
 pub(in crate::registry) async fn note_keys(
     db: &Db,
     settings: &Settings,
-    own: [&VerifierKey; 2],
+    own: [&LogSigner; 2],
     clock: &Clock,
 ) -> Result<(), OpenError> {
     let journal = checks_log(&settings.node);
-    let [acts_key, journal_key] = own;
-    let mut logs = vec![(ACTS.to_owned(), acts_key.clone()), (journal.clone(), journal_key.clone())];
-    for (log, origin) in heads::page(db, "", MOST).await? {
-        if log != ACTS && log != journal {
-            let key = settings.key(KeyName::Journal).signer(&origin)?;
-            logs.push((log, key.verifier_key().clone()));
+    let mut news = Vec::new();
+    let [acts_signer, journal_signer] = own;
+    let own = [(ACTS, acts_signer, KeyName::ActLog), (journal.as_str(), journal_signer, KeyName::Journal)];
+    for (log, signer, name) in own {
+        let noted = log_keys::of_log(db, log).await?;
+        let is_noted = |key: &VerifierKey| noted.iter().any(|noted| noted.verifier_key == key.to_string());
+        if !noted.is_empty() && !is_noted(signer.key()) {
+            return Err(OpenError::StrangeKey { file: name.file(), log: log.to_owned() });
+        }
+        for key in signer.keys().filter(|key| !is_noted(key)) {
+            let (first_size, first_ms) = since(db, log, key, clock).await?;
+            news.push(LogKey { log: log.to_owned(), verifier_key: key.to_string(), first_size, first_ms });
         }
     }
-    let mut news = Vec::new();
-    for (log, key) in logs {
-        let verifier_key = key.to_string();
-        let noted = log_keys::of_log(db, &log).await?;
-        if noted.iter().any(|noted| noted.verifier_key == verifier_key) {
+    for (log, origin) in heads::page(db, "", MOST).await? {
+        if log == ACTS || log == journal {
             continue;
         }
-        let is_own = log == ACTS || log == journal;
-        let (first_size, first_ms) = since(db, &log, &key, clock).await?;
+        let key = settings.key(KeyName::Journal).signer(&origin)?.verifier_key().clone();
+        let verifier_key = key.to_string();
+        let noted = log_keys::of_log(db, &log).await?;
         // Of another node's journal it is known only that the same file signed it from its beginning.
-        if is_own || first_size == 0 {
-            news.push(LogKey { log, verifier_key, first_size, first_ms });
+        if noted.iter().all(|noted| noted.verifier_key != verifier_key)
+            && let (0, first_ms) = since(db, &log, &key, clock).await?
+        {
+            news.push(LogKey { log, verifier_key, first_size: 0, first_ms });
         }
     }
     if news.is_empty() {
@@ -64,4 +76,65 @@ async fn since(db: &Db, log: &str, key: &VerifierKey, clock: &Clock) -> Result<(
             (size, clock.now_ms())
         }
     })
+}
+
+/// Notes where keys of the act log and of this node's journal ended that are noted no end of: nothing was signed since by one
+/// that the act log had ended, or it would have been noted then.
+pub(in crate::registry) async fn note_ends(
+    db: &Db,
+    node: &str,
+    now: &[(String, u64, i64)],
+) -> Result<(), StoreError> {
+    let journal = checks_log(node);
+    let mut news = Vec::new();
+    for log in [ACTS, journal.as_str()] {
+        let ends = log_keys::ends(db, log).await?;
+        let size = heads::read_tree(db, log).await?.map_or(0, |head| head.size);
+        for key in log_keys::of_log(db, log).await? {
+            let Some((_, at, at_ms)) = now.iter().find(|(old, ..)| *old == key.verifier_key) else {
+                continue;
+            };
+            if ends.iter().any(|end| end.verifier_key == key.verifier_key) {
+                continue;
+            }
+            let last_size = if log == ACTS { *at } else { size };
+            let (log, verifier_key) = (log.to_owned(), key.verifier_key);
+            news.push(KeyEnd { log, verifier_key, last_size, last_ms: *at_ms });
+        }
+    }
+    if news.is_empty() {
+        return Ok(());
+    }
+    let mut tx = db.begin().await?;
+    for end in &news {
+        log_keys::put_end(&mut tx, end).await?;
+    }
+    tx.commit().await
+}
+
+/// What a key is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyState {
+    /// It will sign alone, and signs beside the one of today wherever it is ready.
+    Next,
+    /// It signs.
+    Current,
+    /// It gave way to another, and signs nothing any more.
+    Retired,
+}
+
+/// What a key of a log is doing: `is_first` is that of its first entries.
+pub(super) fn state_of(now: AsOf<'_>, is_acts: bool, key: &LogKey, is_first: bool) -> KeyState {
+    let of = if is_acts { SigningKeyUse::ActLog } else { SigningKeyUse::Journal };
+    let public = key.verifier_key.parse::<VerifierKey>().ok();
+    let ended = now.end_of_key(&key.verifier_key).is_some()
+        || public.is_some_and(|public| end_of(now, of, public.public_bytes()).is_some());
+    if ended {
+        KeyState::Retired
+    } else if is_first || now.beginning_of_key(&key.verifier_key).is_some() {
+        KeyState::Current
+    } else {
+        KeyState::Next
+    }
 }

@@ -1,6 +1,6 @@
 //! Every log computed anew from its entries.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use futures_util::StreamExt;
@@ -8,13 +8,14 @@ use futures_util::StreamExt;
 use super::{Finding, Ground, RebuildError, Report, checks};
 use crate::domain::act::Act;
 use crate::domain::entry::Entry;
-use crate::log::checkpoint::{Checkpoint, CheckpointError, VerifierKey};
+use crate::log::checkpoint::{Checkpoint, CheckpointError, VerifierKey, verify_by_any};
 use crate::log::digest::salted;
 use crate::log::merkle::{Hash, leaf_hash};
 use crate::log::tile::{TileBuilder, TileRef};
-use crate::registry::keys::KeyName;
+use crate::registry::keys::{KeyName, LogSigner, SigningKeyError};
 use crate::store::entries::{self, StoredEntry};
 use crate::store::heads::{self, ACTS, Head};
+use crate::store::log_keys;
 use crate::store::payloads::{self, Payload};
 use crate::store::tiles::{self, StoredCheckpoint};
 use crate::store::{Db, StoreError};
@@ -60,8 +61,13 @@ struct Seal {
 struct Walk<'a> {
     db: &'a Db,
     head: Head,
-    key: Option<VerifierKey>,
-    /// Whether a checkpoint without a signature by `key` is a fault: it is not where another node has its own key.
+    /// Those of this data folder, of today and tomorrow.
+    keys: Vec<VerifierKey>,
+    /// Those that the database names besides. They count where an act ended them.
+    elder: Vec<VerifierKey>,
+    /// Those of them that signed something.
+    used: BTreeSet<String>,
+    /// Whether a checkpoint without a signature by a known key is a fault: it is not where another node has its own key.
     must_sign: bool,
     tree: TileBuilder,
     due: Option<StoredCheckpoint>,
@@ -69,6 +75,8 @@ struct Walk<'a> {
     foreign: bool,
     last_ms: i64,
     seals: HashMap<String, Vec<Seal>>,
+    /// The keys that the act log ended.
+    ended: BTreeSet<String>,
     /// How many checks the journal tells of.
     checks_told: u64,
     /// Where the table of checks parts from the journal.
@@ -84,12 +92,12 @@ pub(super) async fn examine(
     let logs = heads::list(&ground.db).await?;
     let total: u64 = logs.iter().map(|(_, head)| head.size).sum();
     let mut done = 0;
-    let (mut seals, mut told) = (HashMap::new(), 0);
+    let (mut seals, mut ended, mut told) = (HashMap::new(), BTreeSet::new(), 0);
     let noted = crate::store::checks::count(&ground.db).await?;
     // The act log is the first by name, so the seals are known when the journals come.
     for (log, listed) in logs {
         let before = done;
-        let walked = walk(ground, &log, report, &|read| progress(before + read, total)).await;
+        let walked = walk(ground, &log, &ended, report, &|read| progress(before + read, total)).await;
         match walked {
             Ok(walk) => {
                 let origin = walk.head.origin.clone();
@@ -97,7 +105,7 @@ pub(super) async fn examine(
                 report.catalogue_differs.extend(walk.checks_differ);
                 told += walk.checks_told;
                 if log == ACTS {
-                    seals = walk.seals;
+                    (seals, ended) = (walk.seals, walk.ended);
                 } else if let Err(what) = sealed(&ground.db, &walk.head, seals.remove(&origin)).await? {
                     report.logs_differ.push(Finding { place: format!("log `{log}`"), what });
                 }
@@ -125,17 +133,23 @@ pub(super) async fn examine(
 async fn walk<'a>(
     ground: &'a Ground,
     log: &str,
+    ended: &BTreeSet<String>,
     report: &mut Report,
     progress: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<Walk<'a>, Stop> {
     let head = heads::read(&ground.db, log).await?;
     let head = head.ok_or_else(|| Stop::Found("its head is gone".to_owned()))?;
-    let (key, must_sign) = key_of(ground, &head)?;
+    let (keys, must_sign) = keys_of(ground, &head)?;
+    let noted = log_keys::of_log(&ground.db, log).await?;
+    let elder = noted.iter().filter_map(|noted| noted.verifier_key.parse().ok());
+    let elder = elder.filter(|key| !keys.contains(key)).collect();
     let due = tiles::checkpoint_covering(&ground.db, log, 0).await?;
     let mut walk = Walk {
         db: &ground.db,
         head,
-        key,
+        keys,
+        elder,
+        used: BTreeSet::new(),
         must_sign,
         tree: TileBuilder::new(),
         due,
@@ -143,6 +157,7 @@ async fn walk<'a>(
         foreign: false,
         last_ms: i64::MIN,
         seals: HashMap::new(),
+        ended: ended.clone(),
         checks_told: 0,
         checks_differ: None,
     };
@@ -153,21 +168,21 @@ async fn walk<'a>(
         progress(walk.tree.size());
     }
     walk.end()?;
-    if walk.foreign || walk.key.is_none() {
+    if walk.foreign || walk.keys.is_empty() {
         report.unverified.push(format!("the signatures of log `{log}`: its key is not in this data folder"));
     }
     Ok(walk)
 }
 
-/// The key that signs a log, and whether nobody else may.
-fn key_of(ground: &Ground, head: &Head) -> Result<(Option<VerifierKey>, bool), Stop> {
-    if head.log == ACTS {
-        return Ok((Some(ground.act_signer.verifier_key().clone()), true));
-    }
-    let signer = ground.settings.key(KeyName::Journal).existing_signer(&head.origin);
-    let signer = signer.map_err(|error| Stop::Error(error.into()))?;
-    let own = head.log == heads::checks_log(&ground.settings.node);
-    Ok((signer.map(|signer| signer.verifier_key().clone()), own))
+/// The keys that sign a log, and whether nobody else may.
+fn keys_of(ground: &Ground, head: &Head) -> Result<(Vec<VerifierKey>, bool), Stop> {
+    let is_acts = head.log == ACTS;
+    let name = if is_acts { KeyName::ActLog } else { KeyName::Journal };
+    let refuse = |error: SigningKeyError| Stop::Error(error.into());
+    let pair = ground.settings.key(name).existing_pair().map_err(refuse)?;
+    let signer = pair.map(|pair| LogSigner::of(name, &pair, &head.origin)).transpose().map_err(refuse)?;
+    let keys = signer.iter().flat_map(LogSigner::keys).cloned().collect();
+    Ok((keys, is_acts || head.log == heads::checks_log(&ground.settings.node)))
 }
 
 impl Walk<'_> {
@@ -228,9 +243,21 @@ impl Walk<'_> {
 
     /// Verifies a signed note of the tree as it is now.
     fn verify(&mut self, note: &str) -> Result<(), Stop> {
-        let Some(key) = &self.key else { return Ok(()) };
+        if self.keys.is_empty() {
+            return Ok(());
+        }
         let size = self.tree.size();
-        match Checkpoint::parse_and_verify(note.as_bytes(), key) {
+        let mut verified = verify_by_any(note.as_bytes(), &self.keys);
+        if verified == Err(CheckpointError::Unsigned) {
+            for key in &self.elder {
+                verified = Checkpoint::parse_and_verify(note.as_bytes(), key);
+                if verified != Err(CheckpointError::Unsigned) {
+                    self.used.insert(key.to_string());
+                    break;
+                }
+            }
+        }
+        match verified {
             Ok(checkpoint) if checkpoint.head() == self.tree.head() => self.checkpoints += 1,
             Ok(checkpoint) => {
                 return Err(Stop::Found(format!(
@@ -253,7 +280,18 @@ impl Walk<'_> {
             )));
         }
         let note = self.head.checkpoint.clone();
-        self.verify(&note)
+        self.verify(&note)?;
+        // Whoever writes to the database can name any key; who writes to the log must sign it.
+        match self.used.iter().find(|key| !self.ended.contains(*key)) {
+            Some(key) if self.must_sign => Err(Stop::Found(format!(
+                "checkpoints are signed by `{key}`, which is not the key of this data folder, and which no act ended"
+            ))),
+            Some(_) => {
+                self.foreign = true;
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 
     /// What only the act log has: typed entries, payloads and seals.
@@ -284,9 +322,15 @@ impl Walk<'_> {
                     return Err(Stop::Found(format!("entry {at} has no payload, and one is stored")));
                 }
             }
-            if let Act::JournalSealed(seal) = entry.act {
-                let seals = self.seals.entry(seal.journal).or_default();
-                seals.push(Seal { entry: at, size: seal.size, root: Hash(seal.root.0) });
+            match entry.act {
+                Act::JournalSealed(seal) => {
+                    let seals = self.seals.entry(seal.journal).or_default();
+                    seals.push(Seal { entry: at, size: seal.size, root: Hash(seal.root.0) });
+                }
+                Act::KeyRotated(rotated) => {
+                    self.ended.insert(rotated.old);
+                }
+                _ => {}
             }
         }
         Ok(())

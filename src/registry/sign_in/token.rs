@@ -4,7 +4,7 @@
 //! database with each request, so that the end counts at once, on every node. What is remembered is only that a signature is good.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
@@ -12,8 +12,11 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
+use crate::domain::act::SigningKeyUse;
 use crate::domain::ids::{KeyId, OrgId, PersonId, SessionId};
+use crate::domain::index::{AsOf, Rotation};
 use crate::domain::key::Sha256;
+use crate::log::checkpoint::VerifierKey;
 use crate::registry::oauth::jwk::Jwk;
 
 /// How long an access token is good, in seconds.
@@ -71,37 +74,132 @@ pub struct Good {
     pub exp_s: i64,
 }
 
+/// A key that signs.
+struct Signer {
+    encoding: EncodingKey,
+    public: [u8; 32],
+    kid: String,
+}
+
+impl Signer {
+    fn of(seed: &[u8; 32]) -> Option<Self> {
+        let key = SigningKey::from_bytes(seed);
+        let public = key.verifying_key().to_bytes();
+        let encoding = EncodingKey::from_ed_der(key.to_pkcs8_der().ok()?.as_bytes());
+        Some(Self { encoding, public, kid: kid_of(&public)? })
+    }
+}
+
+/// The name of a key in headers.
+pub(super) fn kid_of(public: &[u8; 32]) -> Option<String> {
+    Some(data_encoding::HEXLOWER.encode(Sha256::of(public).0.get(..8)?))
+}
+
+/// A key that verifies.
+struct Verifier {
+    kid: String,
+    public: [u8; 32],
+    decoding: DecodingKey,
+    /// When it gave way to another, in seconds since 1970.
+    ended_s: Option<i64>,
+}
+
+impl Verifier {
+    fn of(public: [u8; 32], ended_ms: Option<i64>) -> Option<Self> {
+        let (decoding, ended_s) =
+            (DecodingKey::from_ed_der(&public), ended_ms.map(|ms| ms.div_euclid(1_000)));
+        Some(Self { kid: kid_of(&public)?, public, decoding, ended_s })
+    }
+
+    /// Whether it says anything at all now. What it signed lives as long as any token, and no longer.
+    fn counts(&self, now_s: i64) -> bool {
+        self.ended_s.is_none_or(|ended_s| now_s < ended_s.saturating_add(LIFE_S))
+    }
+}
+
+/// Which keys hold, as the act log says.
+#[derive(Default)]
+struct Ways {
+    /// How many rotations there were when this was made.
+    rotations: usize,
+    /// Whether the key of today gave way to the next one.
+    is_next: bool,
+    verifiers: Vec<Verifier>,
+}
+
 /// Makes and reads access tokens.
 pub struct Tokens {
-    encoding: EncodingKey,
-    decoding: DecodingKey,
-    public: [u8; 32],
+    current: Signer,
+    next: Option<Signer>,
     issuer: String,
-    key_id: String,
-    /// By SHA-256 of the token: verifying a signature takes longer than everything else about a small request.
-    known: Mutex<HashMap<[u8; 32], Claims>>,
+    ways: RwLock<Ways>,
+    /// By SHA-256 of the token, with the name of its key: verifying a signature takes longer than everything else about a small
+    /// request.
+    known: Mutex<HashMap<[u8; 32], (Claims, String)>>,
 }
 
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tokens").field("key_id", &self.key_id).finish_non_exhaustive()
+        f.debug_struct("Tokens").field("kid", &self.current.kid).finish_non_exhaustive()
     }
 }
 
 impl Tokens {
-    /// Tokens of the registry that is reached at this URL, signed with the key of this seed. `None` if the key can't be encoded,
-    /// which no seed causes.
-    pub fn new(issuer: &str, seed: &[u8; 32]) -> Option<Self> {
-        let key = SigningKey::from_bytes(seed);
-        let public = key.verifying_key().to_bytes();
-        Some(Self {
-            encoding: EncodingKey::from_ed_der(key.to_pkcs8_der().ok()?.as_bytes()),
-            decoding: DecodingKey::from_ed_der(&public),
-            public,
+    /// Tokens of the registry that is reached at this URL, signed with the key of this seed until it gives way to the next one.
+    /// `None` if a key can't be encoded, which no seed causes.
+    pub fn new(issuer: &str, seed: &[u8; 32], next: Option<&[u8; 32]>) -> Option<Self> {
+        let current = Signer::of(seed)?;
+        let next = match next {
+            Some(next) => Some(Signer::of(next)?),
+            None => None,
+        };
+        let tokens = Self {
+            current,
+            next,
             issuer: issuer.to_owned(),
-            key_id: data_encoding::HEXLOWER.encode(Sha256::of(&public).0.get(..8)?),
+            ways: RwLock::default(),
             known: Mutex::default(),
-        })
+        };
+        tokens.turn(&[]);
+        Some(tokens)
+    }
+
+    /// Takes up what the act log says of the keys.
+    pub fn follow(&self, now: AsOf<'_>) {
+        let rotations = now.rotations_of(SigningKeyUse::Token);
+        if rotations.clone().count() == self.ways().rotations {
+            return;
+        }
+        let rotations: Vec<_> = rotations.collect();
+        self.turn(&rotations);
+    }
+
+    fn turn(&self, rotations: &[&Rotation]) {
+        let public = |key: &str| Some(*key.parse::<VerifierKey>().ok()?.public_bytes());
+        let ended = |rotation: &&Rotation| Some((public(&rotation.act.old)?, rotation.at_ms));
+        let ended: Vec<([u8; 32], i64)> = rotations.iter().filter_map(ended).collect();
+        let end_of = |key: &[u8; 32]| ended.iter().find(|(old, _)| old == key).map(|(_, at_ms)| *at_ms);
+        let own = [Some(&self.current), self.next.as_ref()].into_iter().flatten().map(|key| key.public);
+        let mut keys: Vec<[u8; 32]> = own.collect();
+        keys.extend(ended.iter().map(|(old, _)| *old).filter(|old| !keys.contains(old)).collect::<Vec<_>>());
+        let verifiers = keys.into_iter().filter_map(|key| Verifier::of(key, end_of(&key))).collect();
+        let is_next = end_of(&self.current.public).is_some();
+        *self.ways.write().unwrap_or_else(PoisonError::into_inner) =
+            Ways { rotations: rotations.len(), is_next, verifiers };
+    }
+
+    fn ways(&self) -> RwLockReadGuard<'_, Ways> {
+        self.ways.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The key that signs; none where that of today gave way to one that is not here.
+    fn signer(&self) -> Option<&Signer> {
+        if self.ways().is_next { self.next.as_ref() } else { Some(&self.current) }
+    }
+
+    /// The public half of the key that signs, or did last.
+    pub fn public(&self) -> [u8; 32] {
+        self.signer().unwrap_or(&self.current).public
     }
 
     /// Who issues them: the URL at which the registry is reached.
@@ -109,9 +207,18 @@ impl Tokens {
         &self.issuer
     }
 
-    /// The key that verifies them.
-    pub fn jwk(&self) -> Jwk {
-        Jwk::signing(&self.public, &self.key_id)
+    /// The keys that verify them, that signs first; with those that others prepared.
+    pub fn jwks(&self, prepared: &[[u8; 32]], now_ms: i64) -> Vec<Jwk> {
+        let ways = self.ways();
+        let mut keys: Vec<&Verifier> = ways.verifiers.iter().collect();
+        keys.sort_by_key(|key| key.ended_s.is_some());
+        let now_s = now_ms.div_euclid(1_000);
+        let own = keys.iter().filter(|key| key.counts(now_s)).map(|key| Jwk::signing(&key.public, &key.kid));
+        let mut jwks: Vec<Jwk> = own.collect();
+        for public in prepared.iter().filter(|public| keys.iter().all(|key| key.public != **public)) {
+            jwks.extend(kid_of(public).map(|kid| Jwk::signing(public, &kid)));
+        }
+        jwks
     }
 
     /// A token, until `exp_s` at the latest. `None` if it can't be signed.
@@ -135,8 +242,9 @@ impl Tokens {
         };
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYP.to_owned());
-        header.kid = Some(self.key_id.clone());
-        let token = jsonwebtoken::encode(&header, &claims, &self.encoding).ok()?;
+        let signer = self.signer()?;
+        header.kid = Some(signer.kid.clone());
+        let token = jsonwebtoken::encode(&header, &claims, &signer.encoding).ok()?;
         Some((token, claims.good()?))
     }
 
@@ -147,12 +255,13 @@ impl Tokens {
         }
         let digest = Sha256::of(text.as_bytes()).0;
         let known = self.known().get(&digest).cloned();
-        let claims = match known {
-            Some(claims) => claims,
+        let (claims, kid) = match known {
+            Some(known) => known,
             None => self.verify(text)?,
         };
         let now_s = now_ms.div_euclid(1_000);
-        if now_s >= claims.exp || claims.nbf > now_s.saturating_add(SKEW_S) {
+        let is_over = now_s >= claims.exp || claims.nbf > now_s.saturating_add(SKEW_S);
+        if is_over || !self.is_by_a_key_that_counts(&claims, &kid, now_s) {
             self.known().remove(&digest);
             return None;
         }
@@ -161,13 +270,23 @@ impl Tokens {
         if known.len() >= MAX_KNOWN {
             known.clear();
         }
-        known.insert(digest, claims);
+        known.insert(digest, (claims, kid));
         Some(good)
+    }
+
+    /// Whether the key of this name counts now, and did when the token was issued: a thief's clock is his own.
+    fn is_by_a_key_that_counts(&self, claims: &Claims, kid: &str, now_s: i64) -> bool {
+        let ways = self.ways();
+        let key = ways.verifiers.iter().find(|key| key.kid == kid);
+        key.is_some_and(|key| {
+            let was_in_time = key.ended_s.is_none_or(|ended_s| claims.iat <= ended_s.saturating_add(SKEW_S));
+            key.counts(now_s) && was_in_time
+        })
     }
 
     /// What a token of this registry says, whether or not its time is now.
     pub fn read_untimed(&self, text: &str) -> Option<Good> {
-        if text.len() > MAX_CHARS { None } else { self.verify(text)?.good() }
+        if text.len() > MAX_CHARS { None } else { self.verify(text)?.0.good() }
     }
 
     /// Forgets a token that was revoked.
@@ -175,19 +294,19 @@ impl Tokens {
         self.known().remove(&Sha256::of(text.as_bytes()).0);
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<[u8; 32], Claims>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<[u8; 32], (Claims, String)>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn verify(&self, text: &str) -> Option<Claims> {
+    fn verify(&self, text: &str) -> Option<(Claims, String)> {
         let header = jsonwebtoken::decode_header(text).ok()?;
-        let is_ours = header.typ.as_deref() == Some(TYP)
-            && header.crit.is_none()
-            && header.kid.as_deref() == Some(self.key_id.as_str());
-        if !is_ours {
+        if header.typ.as_deref() != Some(TYP) || header.crit.is_some() {
             return None;
         }
-        Some(jsonwebtoken::decode::<Claims>(text, &self.decoding, &self.validation()).ok()?.claims)
+        let ways = self.ways();
+        let key = ways.verifiers.iter().find(|key| header.kid.as_deref() == Some(key.kid.as_str()))?;
+        let read = jsonwebtoken::decode::<Claims>(text, &key.decoding, &self.validation()).ok()?;
+        Some((read.claims, key.kid.clone()))
     }
 
     fn validation(&self) -> Validation {
@@ -226,7 +345,7 @@ mod tests {
     const NOW_MS: i64 = 1_761_523_200_000;
 
     fn tokens() -> Tokens {
-        Tokens::new("https://kyodaku.example", &[7; 32]).unwrap()
+        Tokens::new("https://kyodaku.example", &[7; 32], None).unwrap()
     }
 
     fn session() -> Bearer {
@@ -267,7 +386,7 @@ mod tests {
             assert_eq!(bearer(&token, NOW_MS + 600_000), None);
             assert_eq!(bearer(&token, NOW_MS - 5_000), same);
             assert_eq!(bearer(&token, NOW_MS - 6_000), None);
-            let other = |issuer, seed| Tokens::new(issuer, &[seed; 32]).unwrap().read(&token, NOW_MS);
+            let other = |issuer, seed| Tokens::new(issuer, &[seed; 32], None).unwrap().read(&token, NOW_MS);
             assert_eq!(other("https://kyodaku.example", 8), None);
             assert_eq!(other("https://other.example", 7), None);
             assert_eq!(forged(&of, |_, _| {}), same);

@@ -51,6 +51,10 @@ texts! {
         $3, $4, $5, $6, $7, $8)";
     READ_RECEIPT_KEYS = "SELECT kid, public, first_ms FROM receipt_keys ORDER BY kid";
     WRITE_RECEIPT_KEYS = "INSERT INTO receipt_keys (kid, public, first_ms) VALUES ($1, $2, $3)";
+    READ_LOG_KEY_ENDS = "SELECT log, verifier_key, last_size, last_ms FROM log_key_ends ORDER BY log, verifier_key";
+    WRITE_LOG_KEY_ENDS = "INSERT INTO log_key_ends (log, verifier_key, last_size, last_ms) VALUES ($1, $2, $3, $4)";
+    READ_TOKEN_KEYS = "SELECT kid, public, first_ms FROM token_keys ORDER BY kid";
+    WRITE_TOKEN_KEYS = "INSERT INTO token_keys (kid, public, first_ms) VALUES ($1, $2, $3)";
     READ_PAYLOADS = "SELECT idx, salt, body, erased_ms FROM payloads ORDER BY idx";
     WRITE_PAYLOADS = "INSERT INTO payloads (idx, salt, body, erased_ms) VALUES ($1, $2, $3, $4)";
     READ_IDEMPOTENCY = "SELECT org, key, operation, body_digest, status, response, at_ms FROM idempotency ORDER BY org, \
@@ -152,6 +156,8 @@ pub const TABLES: &[Table] = &[
     table("witnessed", "tibti", READ_WITNESSED, WRITE_WITNESSED),
     table("checks", "ttittiii", READ_CHECKS, WRITE_CHECKS),
     table("receipt_keys", "tbi", READ_RECEIPT_KEYS, WRITE_RECEIPT_KEYS),
+    table("log_key_ends", "ttii", READ_LOG_KEY_ENDS, WRITE_LOG_KEY_ENDS),
+    table("token_keys", "tbi", READ_TOKEN_KEYS, WRITE_TOKEN_KEYS),
     table("payloads", "ibti", READ_PAYLOADS, WRITE_PAYLOADS),
     table("idempotency", "tttbiti", READ_IDEMPOTENCY, WRITE_IDEMPOTENCY),
     table("catalog_works", "tttttttiii", READ_CATALOG_WORKS, WRITE_CATALOG_WORKS),

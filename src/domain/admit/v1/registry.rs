@@ -5,6 +5,7 @@ use super::limits;
 use crate::domain::act::{Act, JournalSealed, KeyRotated};
 use crate::domain::admit::code;
 use crate::domain::decide::KNOWN_RULES;
+use crate::domain::index::Rotation;
 
 pub(super) fn admit(check: &mut Check<'_>, act: &Act) {
     match act {
@@ -54,6 +55,16 @@ fn rotate(check: &mut Check<'_>, act: &KeyRotated) {
     }
     if act.old == act.new {
         check.refuse(code::ITSELF, "/new", "the new key is the old one: name another".to_owned());
+    }
+    if let Some(ended) = check.seen.end_of_key(&act.old) {
+        let detail = format!("entry {} has ended this key already", ended.at);
+        check.refuse(code::ALREADY, "/old", detail);
+    }
+    let before = |rotation: &&Rotation| rotation.act.old == act.new || rotation.act.new == act.new;
+    if let Some(used) = check.seen.rotations().find(before) {
+        let detail =
+            format!("this key was used before (entry {}), and none comes back: make another", used.at);
+        check.refuse(code::ALREADY, "/new", detail);
     }
 }
 

@@ -121,10 +121,29 @@ impl<S: Source> Walk<'_, S> {
     }
 
     async fn entry(&mut self, at: u64, bytes: &[u8]) -> Result<Vec<Finding>, Unreadable> {
-        match &mut self.reader {
-            Reader::Nobody => Ok(Vec::new()),
-            Reader::Acts(replay) => Ok(replay.entry(at, bytes)),
-            Reader::Checks(checks) => Ok(checks.entry(self.source, bytes).await?.into_iter().collect()),
+        let findings = match &mut self.reader {
+            Reader::Nobody => Vec::new(),
+            Reader::Acts(replay) => replay.entry(at, bytes),
+            Reader::Checks(checks) => checks.entry(self.source, bytes).await?.into_iter().collect(),
+        };
+        self.end_keys(at);
+        Ok(findings)
+    }
+
+    /// Takes up which keys the act log has ended: its own with the entry that says so, those of a journal with the first check
+    /// that was answered from it.
+    fn end_keys(&mut self, at: u64) {
+        let ended: Vec<String> = match &self.reader {
+            Reader::Nobody => return,
+            Reader::Acts(replay) => {
+                let new = replay.ended().get(self.ended..).unwrap_or_default();
+                new.iter().map(|ended| ended.key.clone()).collect()
+            }
+            Reader::Checks(checks) => checks.ended().skip(self.ended).map(str::to_owned).collect(),
+        };
+        self.ended += ended.len();
+        for key in ended {
+            self.keys.end(&key, at);
         }
     }
 }
