@@ -1,6 +1,7 @@
 //! The keys of the registry: where they are, who may read them, and that no output ever shows one.
 
 mod mended;
+mod origin;
 mod places;
 mod rotating;
 mod tokens;

@@ -235,7 +235,7 @@ fn believe(told: &ToldLog, note: &[u8]) -> Result<Checkpoint, Failure> {
     let checkpoint = checkpoint.map_err(|error| {
         Failure::contradiction(format!("a checkpoint of `{}` is not believed: {error}", told.log))
     })?;
-    if checkpoint.origin == told.origin {
+    if checkpoint.origin == told.name_at(checkpoint.size) {
         Ok(checkpoint)
     } else {
         Err(Failure::contradiction(format!("a checkpoint of `{}` is of another log", told.log)))

@@ -2,12 +2,14 @@
 
 use clap::Subcommand;
 
+use super::lock::Lock;
 use super::settings::{SettingsArgs, clock, registry_settings};
 use super::{Exit, Failure, Outcome, output};
 use crate::clock::Clock;
+use crate::config::{Origin, Value};
 use crate::registry::authority::{Registrar, Scope};
 use crate::registry::credential::{Credential, Secret};
-use crate::registry::keys::{self, KeyName, KeyState, ListedKey, Rotated};
+use crate::registry::keys::{self, Continued, KeyName, KeyState, ListedKey, Rotated};
 use crate::registry::rebuild::refuse_missing_file;
 use crate::registry::{Registry, Settings, SubmitError};
 use crate::store::Db;
@@ -24,6 +26,7 @@ enum Command {
     List(List),
     Prepare(Prepare),
     Rotate(Rotate),
+    NewOrigin(NewOrigin),
 }
 
 /// Which key.
@@ -76,6 +79,26 @@ struct Rotate {
     settings: SettingsArgs,
 }
 
+/// Let the log go on under another name and key: the way out when the key of the act log was lost or stolen
+///
+/// The same tree goes on; its first entry under the new name commits to the last checkpoint under the old one. Stop every server first,
+/// and read "The key of the act log is lost, or stolen" in `docs/operating.md`: others must be told.
+#[derive(Debug, clap::Args)]
+struct NewOrigin {
+    /// The new name, which the log never had: a URL without its scheme
+    #[arg(value_parser = origin)]
+    name: Origin,
+    /// Give up for ever what was published and is not in the database any more
+    #[arg(long)]
+    give_up: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+fn origin(text: &str) -> Result<Origin, String> {
+    Origin::read(text, &())
+}
+
 impl std::fmt::Debug for Rotate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Rotate").field("of", &self.of).finish_non_exhaustive()
@@ -99,6 +122,7 @@ pub(super) async fn run(args: Args) -> Outcome {
         Command::List(args) => list(args).await,
         Command::Prepare(args) => prepare(args).await,
         Command::Rotate(args) => rotate(args).await,
+        Command::NewOrigin(args) => new_origin(args).await,
     }
 }
 
@@ -159,6 +183,33 @@ async fn rotate(args: Rotate) -> Outcome {
         output::line(format_args!("{} gave way to {}", act.old, act.new));
     }
     output::say("it is recorded, and the old key is deleted here; start each node again");
+    Ok(Exit::Done)
+}
+
+async fn new_origin(args: NewOrigin) -> Outcome {
+    let config = args.settings.load()?;
+    let _lock = Lock::take(&config)?;
+    let (settings, clock) = (registry_settings(&config), clock(&config)?);
+    let db = database(&settings).await?;
+    let name = args.name.to_string();
+    let continued = keys::continue_log(&settings, &name, &db, &clock, args.give_up).await;
+    db.close().await;
+    let Continued { from, key, set_aside } = continued.map_err(refuse)?;
+    match from {
+        Some((from, head)) => {
+            output::line(format_args!("`{from}` ends with {} entries, root {}", head.size, head.root));
+        }
+        None => output::say("it went on before; what was left over is done"),
+    }
+    output::line(format_args!("`{name}` goes on, signed by {key}"));
+    if let Some(file) = set_aside {
+        output::warning(format_args!(
+            "what was published and is not here is given up; `{file}` says what that was"
+        ));
+    }
+    output::say(format_args!(
+        "set `origin` to `{name}` and give every node a `node` name that none has had; `docs/operating.md` says whom to tell"
+    ));
     Ok(Exit::Done)
 }
 

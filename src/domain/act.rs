@@ -175,4 +175,6 @@ acts! {
     KeyRotated = "key.rotated";
     /// A check journal is sealed into this log.
     JournalSealed = "journal.sealed";
+    /// The log goes on under another name and key.
+    LogContinued = "log.continued";
 }

@@ -68,6 +68,7 @@ macro_rules! index {
             rules: Vec<(u64, u32)>,
             second_person: Vec<(u64, bool)>,
             rotations: Vec<Rotation>,
+            origins: Vec<(u64, String)>,
             $($(#[$doc])* pub $field: $type,)*
         }
 
@@ -80,6 +81,7 @@ macro_rules! index {
             rules: usize,
             second_person: usize,
             rotations: usize,
+            origins: usize,
             $($field: $mark,)*
         }
 
@@ -93,6 +95,7 @@ macro_rules! index {
                     rules: self.rules.len(),
                     second_person: self.second_person.len(),
                     rotations: self.rotations.len(),
+                    origins: self.origins.len(),
                     $($field: self.$field.mark(),)*
                 }
             }
@@ -107,6 +110,7 @@ macro_rules! index {
                 self.rules.truncate(to.rules);
                 self.second_person.truncate(to.second_person);
                 self.rotations.truncate(to.rotations);
+                self.origins.truncate(to.origins);
                 $(self.$field.undo_to(to.$field);)*
             }
 

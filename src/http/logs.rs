@@ -22,7 +22,7 @@ use crate::log::merkle::{Hash, MAX_SIZE};
 use crate::log::tile::TilePath;
 use crate::registry::answer::moment;
 use crate::registry::authority::Auditor;
-use crate::registry::published::{self, KeyState, KeyView, LogName, LogView, Which};
+use crate::registry::published::{self, EarlierName, KeyState, KeyView, LogName, LogView, Which};
 
 mod entries;
 
@@ -92,6 +92,15 @@ struct PublicLog {
     size: u64,
     root: String,
     keys: Vec<Signer>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    continues: Vec<Earlier>,
+}
+
+#[derive(Serialize)]
+struct Earlier {
+    origin: String,
+    size: u64,
+    root: String,
 }
 
 #[derive(Serialize)]
@@ -123,7 +132,14 @@ impl From<LogView> for PublicLog {
             size: view.head.size,
             root: base64(&view.head.root),
             keys: view.keys.into_iter().map(key).collect(),
+            continues: view.continues.into_iter().map(Earlier::from).collect(),
         }
+    }
+}
+
+impl From<EarlierName> for Earlier {
+    fn from(name: EarlierName) -> Self {
+        Self { origin: name.origin, size: name.head.size, root: base64(&name.head.root) }
     }
 }
 

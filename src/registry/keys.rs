@@ -2,6 +2,7 @@
 //! settings say. No output ever shows one.
 
 mod list;
+mod origin;
 mod place;
 mod rotate;
 mod signing;
@@ -15,6 +16,7 @@ use crate::clock;
 use crate::log::checkpoint::{CheckpointSigner, Cosigner, KeyError};
 
 pub use list::{KeyState, ListedKey, list};
+pub use origin::{ContinueError, Continued, continue_log};
 pub use place::{KeyName, KeySettings, KeySource, Place, Seed};
 pub use rotate::{Prepared, Rotated, prepare, rotate};
 pub use signing::{KeyGone, MendError};

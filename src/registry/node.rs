@@ -111,6 +111,17 @@ pub enum OpenError {
         /// The log.
         log: String,
     },
+    /// The journal of this node is of the log under an earlier name.
+    #[error(
+        "the journal of the node `{node}` is `{found}`, of the log under an earlier name, and ended with it: give this node a \
+             name that none has had (the setting `node`)"
+    )]
+    Journal {
+        /// The node.
+        node: String,
+        /// Its journal.
+        found: String,
+    },
     /// Keys that were switched half.
     #[error(transparent)]
     Mend(#[from] MendError),
@@ -189,7 +200,7 @@ impl Registry {
         let db = Db::connect(&settings.database_url).await?;
         let high_water = HighWater::open(&settings.data_dir, &settings.node).await?;
         high_water.check(&db).await?;
-        refuse_other_origin(&db, &settings.origin).await?;
+        refuse_other_origin(&db, &settings).await?;
         let [log_signer, journal_signer] = found.log_signers(&settings)?;
         published::note_keys(&db, &settings, [&log_signer, &journal_signer], &clock).await?;
         receipts::note_keys(&db, &ReceiptSigners::of(&found.receipt), &clock).await?;
@@ -494,10 +505,19 @@ pub(super) fn make_folder(path: &Path) -> Result<(), OpenError> {
     folder.create(path).map_err(|source| OpenError::Folder { path: path.to_owned(), source })
 }
 
-async fn refuse_other_origin(db: &Db, expected: &str) -> Result<(), OpenError> {
+/// Refuses a log of another name, and a journal that belongs to the log under another name.
+async fn refuse_other_origin(db: &Db, settings: &Settings) -> Result<(), OpenError> {
+    let expected = &settings.origin;
     match heads::read(db, heads::ACTS).await? {
-        Some(head) if head.origin != expected => {
-            Err(OpenError::Origin { expected: expected.to_owned(), found: head.origin })
+        Some(head) if head.origin != *expected => {
+            return Err(OpenError::Origin { expected: expected.clone(), found: head.origin });
+        }
+        _ => {}
+    }
+    let log = heads::checks_log(&settings.node);
+    match heads::read(db, &log).await? {
+        Some(head) if head.origin != format!("{expected}/{log}") => {
+            Err(OpenError::Journal { node: settings.node.clone(), found: head.origin })
         }
         _ => Ok(()),
     }

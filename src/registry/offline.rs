@@ -35,7 +35,7 @@ use walk::Walk;
 pub use finding::{Finding, Findings, Kind};
 pub use folder::{Folder, INCOMPLETE, LIST};
 pub use keys::GivenKey;
-pub use told::{MAX_LIST_BYTES, MAX_LOGS, ToldKey, ToldLog, ToldPage, check_list, read_list};
+pub use told::{MAX_LIST_BYTES, MAX_LOGS, ToldEarlier, ToldKey, ToldLog, ToldPage, check_list, read_list};
 
 /// A file of a log, below the log's folder or prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -174,7 +174,7 @@ pub async fn verify<S: Source>(
     let logs = source.logs().await?;
     let mut report = Report { findings: Findings::keeping(asked.most), ..Report::default() };
     for given in &asked.keys {
-        if !logs.iter().any(|told| told.origin == given.name()) {
+        if !logs.iter().any(|told| told.has_name(given.name())) {
             let what = format!("a key of `{}` was given, and no log has that origin", given.name());
             report.findings.push(Finding::new(Kind::NoSuchLog, what));
         }

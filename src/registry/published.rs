@@ -27,7 +27,7 @@ mod keys;
 mod publisher;
 
 pub use keys::KeyState;
-pub(super) use keys::{note_ends, note_keys};
+pub(super) use keys::{first_named, note_ends, note_keys};
 pub(super) use publisher::Publisher;
 
 /// How the public name of a journal begins; the node's name follows.
@@ -113,6 +113,8 @@ pub struct LogView {
     pub head: TreeHead,
     /// The keys that sign it, that ever did, and that will, the oldest first.
     pub keys: Vec<KeyView>,
+    /// The names that it had before, the oldest first.
+    pub continues: Vec<EarlierName>,
 }
 
 /// A key of a log.
@@ -126,17 +128,43 @@ pub struct KeyView {
     pub end: Option<KeyEnd>,
 }
 
+/// The last checkpoint under an earlier name that is to be believed.
+#[derive(Clone, Debug)]
+pub struct EarlierName {
+    /// The name.
+    pub origin: String,
+    /// Size and root; the next entry is the act that says so.
+    pub head: TreeHead,
+}
+
+/// The earlier names of the act log, the oldest first.
+async fn earlier_names(registry: &Registry) -> Result<Vec<EarlierName>, Failure> {
+    let names: Vec<(u64, String)> = {
+        let index = registry.shared().read();
+        let now = index.as_of(registry.shared().published());
+        now.origins().map(|(at, origin)| (at, origin.to_owned())).collect()
+    };
+    let mut earlier = Vec::new();
+    for (before, after) in names.iter().zip(names.iter().skip(1)) {
+        let size = after.0;
+        let root = tiles::root_at(registry.db(), ACTS, size).await?;
+        earlier.push(EarlierName { origin: before.1.clone(), head: TreeHead { size, root } });
+    }
+    Ok(earlier)
+}
+
 /// The keys of a log, as this node's act log says what they do.
-async fn keys_of(registry: &Registry, log: &LogName) -> Result<Vec<KeyView>, Failure> {
+async fn keys_of(registry: &Registry, log: &LogName, origin: &str) -> Result<Vec<KeyView>, Failure> {
     let keys = log_keys::of_log(registry.db(), log.stored()).await?;
     let ends = log_keys::ends(registry.db(), log.stored()).await?;
     let index = registry.shared().read();
     let now = index.as_of(registry.shared().published());
-    let view = |(place, key): (usize, LogKey)| {
+    let first = first_named(&keys, origin);
+    let view = |key: LogKey| {
         let end = ends.iter().find(|end| end.verifier_key == key.verifier_key).cloned();
-        KeyView { state: keys::state_of(now, log.is_acts(), &key, place == 0), key, end }
+        KeyView { state: keys::state_of(now, log.is_acts(), &key, origin, first.as_deref()), key, end }
     };
-    Ok(keys.into_iter().enumerate().map(view).collect())
+    Ok(keys.into_iter().map(view).collect())
 }
 
 /// What is published of a log: everything that was acknowledged before the call.
@@ -162,8 +190,9 @@ pub async fn logs(registry: &Registry, after: Option<&LogName>, rows: u32) -> Re
         let log = LogName(log.clone());
         let head = if log.is_acts() { Some(registry.tree().await?) } else { journals.next().flatten() };
         let Some(head) = head else { continue };
-        let keys = keys_of(registry, &log).await?;
-        views.push(LogView { log, origin: origin.clone(), head, keys });
+        let keys = keys_of(registry, &log, origin).await?;
+        let continues = if log.is_acts() { earlier_names(registry).await? } else { Vec::new() };
+        views.push(LogView { log, origin: origin.clone(), head, keys, continues });
     }
     Ok(views)
 }

@@ -17,13 +17,14 @@ use crate::domain::act::Act;
 use crate::domain::entry::Entry;
 use crate::domain::ids::{CheckId, OrgId};
 use crate::domain::scope::Scope as AnyOr;
+use crate::log::checkpoint::claimed_origin;
 use crate::log::merkle::{TreeHead, leaf_hash};
 use crate::log::receipt::signed::{Place, ReceiptSigner, Statement, TYP, WORKS_TYP};
 use crate::log::receipt::{Basis, CheckRecord, RECEIPT_VERSION, Receipt, Recorded, Sealed};
 use crate::store::checks::{self, StoredCheck, Whose};
 use crate::store::entries::{self, StoredEntry};
 use crate::store::receipt_keys::{self, ReceiptKey};
-use crate::store::{Db, StoreError, catalogue, tiles};
+use crate::store::{Db, StoreError, catalogue, heads, tiles};
 
 pub use works::{WorksPage, works};
 
@@ -100,6 +101,8 @@ pub(super) fn sees_all(actor: &Actor) -> bool {
 struct Log<'a> {
     registry: &'a Registry,
     name: LogName,
+    /// The name of the key that signs it, as it is now.
+    origin: String,
     published: TreeHead,
 }
 
@@ -167,11 +170,11 @@ pub async fn statement(registry: &Registry, by: &Verified, check: CheckId) -> Re
     let Found { log, stored, record, .. } = found;
     let entry = RawValue::from_string(text_of(&stored)?).map_err(|error| log.corrupt(&error))?;
     let statement = Statement {
-        iss: registry.settings().origin.clone(),
+        iss: log.origin.rsplit_once("/checks/").map_or(log.origin.as_str(), |(acts, _)| acts).to_owned(),
         iat: record.at_ms.div_euclid(1_000),
         sub: record.developer,
         jti: check.to_string(),
-        journal: Place { origin: log.origin(), index: stored.index, leaf: leaf_hash(&stored.bytes) },
+        journal: Place { origin: log.origin.clone(), index: stored.index, leaf: leaf_hash(&stored.bytes) },
         entry: works.is_none().then_some(entry),
         works,
     };
@@ -190,17 +193,12 @@ fn text_of(stored: &StoredEntry) -> Result<String, Failure> {
 impl<'a> Log<'a> {
     async fn open(registry: &'a Registry, name: LogName) -> Result<Self, Failure> {
         let published = published::head(registry, &name).await?;
-        Ok(Self { registry, name, published })
+        let origin = heads::read(registry.db(), name.stored()).await?.ok_or(Failure::NotFound)?.origin;
+        Ok(Self { registry, name, origin, published })
     }
 
     fn corrupt(&self, why: &dyn std::fmt::Display) -> Failure {
         StoreError::Corrupt(format!("log `{}`: {why}", self.name)).into()
-    }
-
-    /// The name of the key that signs it.
-    fn origin(&self) -> String {
-        let origin = &self.registry.settings().origin;
-        if self.name.is_acts() { origin.clone() } else { format!("{origin}/{}", self.name.stored()) }
     }
 
     async fn entry(&self, index: u64) -> Result<StoredEntry, Failure> {
@@ -222,12 +220,15 @@ impl<'a> Log<'a> {
     /// An entry with its proof under the first checkpoint that covers it.
     async fn recorded(&self, stored: &StoredEntry) -> Result<Recorded, Failure> {
         let (index, size) = (stored.index, self.covered(stored.index).await?);
+        let checkpoint = published::cosigned_note(self.registry, &self.name, size).await?;
+        // It may have been signed under an earlier name of the log.
+        let origin = claimed_origin(checkpoint.as_bytes()).map_err(|error| self.corrupt(&error))?.to_owned();
         Ok(Recorded {
-            origin: self.origin(),
+            origin,
             index,
             entry: text_of(stored)?,
             proof: published::prove(self.registry, &self.name, index, size).await?,
-            checkpoint: published::cosigned_note(self.registry, &self.name, size).await?,
+            checkpoint,
         })
     }
 }
@@ -249,9 +250,14 @@ async fn sealed(
         if seal.size <= journal.index || seal.size > log.published.size {
             continue;
         }
+        let act = acts.recorded(&stored).await?;
+        // Under another name of the act log it is no part of what the keys of this receipt vouch for.
+        if !journal.origin.starts_with(&format!("{}/", act.origin)) {
+            return Ok(None);
+        }
         let (window, newest) = (log.covered(journal.index).await?, acts.covered(stored.index).await?);
         return Ok(Some(Sealed {
-            act: acts.recorded(&stored).await?,
+            act,
             proof: published::prove(registry, &log.name, journal.index, seal.size).await?,
             continues: published::prove_extends(registry, &log.name, window, seal.size).await?,
             extends: published::prove_extends(registry, &acts.name, record.log.size, newest).await?,

@@ -33,7 +33,21 @@ pub async fn append(
             signer.origin()
         )));
     }
-    let mut next = Head { at_ms, ..expected.clone() };
+    append_as(tx, expected, new, signer, at_ms).await
+}
+
+/// As [`append`], by whatever key: the log bears its name from then on.
+///
+/// # Errors
+/// As [`append`]; [`StoreError::AppendOnly`] for another log than that of acts under another name.
+pub async fn append_as(
+    tx: &mut Tx,
+    expected: &Head,
+    new: &[impl AsRef<[u8]>],
+    signer: &CheckpointSigner,
+    at_ms: i64,
+) -> Result<Head, StoreError> {
+    let mut next = Head { at_ms, origin: signer.origin().to_owned(), ..expected.clone() };
     let growths = tiles::grow(&mut next.frontier, new.iter().map(|entry| leaf_hash(entry.as_ref())));
     next.checkpoint = heads::sign(signer, next.tree())?;
     // The head first: whoever loses the race learns it before writing anything.

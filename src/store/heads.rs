@@ -29,7 +29,7 @@ texts! {
             FROM logs AS own LEFT JOIN logs AS other ON other.log = $2 WHERE own.log = $1 FOR UPDATE OF own";
     CREATE = "INSERT INTO logs (log, origin, size, root, frontier, at_ms, checkpoint) \
         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (log) DO NOTHING";
-    COMPARE_AND_SWAP = "UPDATE logs SET size = $1, root = $2, frontier = $3, at_ms = $4, checkpoint = $5 \
+    COMPARE_AND_SWAP = "UPDATE logs SET size = $1, root = $2, frontier = $3, at_ms = $4, checkpoint = $5, origin = $9 \
         WHERE log = $6 AND size = $7 AND root = $8";
 }
 
@@ -207,6 +207,7 @@ pub(super) async fn compare_and_swap(tx: &mut Tx, expected: &Head, next: &Head) 
         .bind(&next.log)
         .bind(before)
         .bind(root_before.as_ref())
+        .bind(&next.origin)
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;

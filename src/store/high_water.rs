@@ -52,6 +52,19 @@ impl HighWater {
         Ok(Self { folder: folder.to_owned(), file, marks })
     }
 
+    /// Sets the marks of `node` aside, because what they say is given up; gives the name of the file that keeps them.
+    ///
+    /// # Errors
+    /// [`StoreError::File`] when the file can't be renamed.
+    pub fn set_aside(folder: &Path, node: &str) -> Result<String, StoreError> {
+        let path = folder.join(format!("{FILE_NAME}.{node}"));
+        // Never over another one: each is evidence.
+        let name = (1_u32..).map(|number| format!("{FILE_NAME}.{node}.given-up-{number}"));
+        let name = name.into_iter().find(|name| !folder.join(name).exists()).unwrap_or_default();
+        std::fs::rename(&path, folder.join(&name)).map_err(|error| file_error(&path, error))?;
+        Ok(name)
+    }
+
     /// The mark of `log`.
     pub fn mark(&self, log: &str) -> Option<TreeHead> {
         self.marks.logs.get(log).copied()

@@ -10,6 +10,7 @@ texts! {
     PUT_END = "INSERT INTO log_key_ends (log, verifier_key, last_size, last_ms) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (log, verifier_key) DO NOTHING";
     ENDS = "SELECT log, verifier_key, last_size, last_ms FROM log_key_ends WHERE log = $1 ORDER BY last_size, verifier_key";
+    NAMED = "SELECT verifier_key FROM log_keys WHERE log = $1 AND verifier_key LIKE $2 ORDER BY verifier_key";
     OF_LOG = "SELECT log, verifier_key, first_size, first_ms FROM log_keys WHERE log = $1 ORDER BY first_size, first_ms, verifier_key";
 }
 
@@ -65,6 +66,16 @@ pub async fn put_end(tx: &mut Tx, end: &KeyEnd) -> Result<(), StoreError> {
         .await
         .map(drop))?;
     Ok(())
+}
+
+/// The keys of a log that bear this name.
+pub async fn named(tx: &mut Tx, log: &str, name: &str) -> Result<Vec<String>, StoreError> {
+    // What is found may be more: `_` and `%` may stand in a name.
+    let prefix = format!("{name}+");
+    let like = format!("{prefix}%");
+    let found: Vec<(String,)> =
+        on_tx!(tx, conn => sqlx::query_as(NAMED).bind(log).bind(&like).fetch_all(conn).await)?;
+    Ok(found.into_iter().map(|(key,)| key).filter(|key| key.starts_with(&prefix)).collect())
 }
 
 /// Where keys of a log ended.

@@ -271,6 +271,24 @@ fn rules_go_upwards_keys_rotate_and_journals_are_sealed_within_bounds() {
     stage.no(&installation, seal("", 0), &[("out_of_bounds", "/journal"), ("out_of_bounds", "/size")]);
     stage.no(&installation, seal("a", (1 << 53) + 1), &[("out_of_bounds", "/size")]);
     stage.ok(&installation, seal("a", 1 << 53));
+    // The log goes on under a name that it never had, right after what is committed to.
+    let go_on = |from: &str, origin: &str, size| LogContinued {
+        from: from.into(),
+        origin: origin.into(),
+        size,
+        root: digest(),
+    };
+    let size = stage.index.size();
+    stage.no(&installation, go_on("log.example/acts", "a b", size), &[("out_of_bounds", "/origin")]);
+    stage.no(&installation, go_on("log.example/acts", "log.example/acts", size), &[("already", "/origin")]);
+    stage.no(&installation, go_on("other.example", "log.example/2", size), &[("unknown", "/from")]);
+    for wrong in [size - 1, size + 1] {
+        let act = go_on("log.example/acts", "log.example/2", wrong);
+        stage.no(&installation, act, &[("out_of_bounds", "/size")]);
+    }
+    stage.ok(&installation, go_on("log.example/acts", "log.example/2", size));
+    let back = go_on("log.example/2", "log.example/acts", size + 1);
+    stage.no(&installation, back, &[("already", "/origin")]);
     let size = stage.index.size();
     stage.no(&registrar, PayloadErased { entry: size }, &[("unknown", "/entry")]);
     stage.ok(&registrar, PayloadErased { entry: size - 1 });

@@ -80,6 +80,9 @@ fn registry_scenes(cast: &mut Cast) {
     cast.scene(KeyRotated { key_use: SigningKeyUse::ActLog, old, new }, REGISTRAR);
     let journal = "log.example/checks/1".to_owned();
     cast.scene(JournalSealed { journal, size: 1, root: digest() }, &["installation"]);
+    let (from, origin) = ("log.example/acts".to_owned(), "log.example/acts-2".to_owned());
+    // Its size is told once all are there.
+    cast.scene(LogContinued { from, origin, size: 0, root: digest() }, &["installation"]);
     cast.scene(PayloadErased { entry: 3 }, REGISTRAR);
 }
 
@@ -329,6 +332,12 @@ pub(super) fn full() -> Cast {
     for scene in &mut cast.scenes {
         if let Act::RequestMade(act) = &mut scene.act {
             act.answer_by_ms += DAY_MS;
+        }
+    }
+    let size = cast.stage.index.size();
+    for scene in &mut cast.scenes {
+        if let Act::LogContinued(act) = &mut scene.act {
+            act.size = size;
         }
     }
     cast

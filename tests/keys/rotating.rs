@@ -21,7 +21,7 @@ use crate::world::{World, both};
 const SECOND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/verify_receipt.py");
 
 /// Runs a command that may ask a server of this process.
-async fn run_beside(mut command: std::process::Command) -> Said {
+pub(super) async fn run_beside(mut command: std::process::Command) -> Said {
     tokio::task::spawn_blocking(move || said(command.output().unwrap())).await.unwrap()
 }
 
@@ -33,12 +33,12 @@ async fn with_key(world: &World, words: &[&str], key: &str) -> Said {
 }
 
 /// The keys of the logs and what is told of them.
-async fn told(stage: &Stage) -> Value {
+pub(super) async fn told(stage: &Stage) -> Value {
     stage.nobody.get("/logs").await.json::<Value>()["items"].clone()
 }
 
 /// A check, and a path of its receipt.
-async fn asked(developer: &Actor) -> String {
+pub(super) async fn asked(developer: &Actor) -> String {
     let item = json!({ "keys": [{ "type": "id", "scheme": "story", "value": "nothing" }] });
     let body = json!({ "context": { "uses": ["train.finetune"] }, "items": [item] });
     let answer = developer.client.json("POST", "/v1/checks", &body, &[]).await;
@@ -51,7 +51,7 @@ fn seed(path: &Path) -> [u8; 32] {
     HEXLOWER.decode(text.trim_end().as_bytes()).unwrap().try_into().unwrap()
 }
 
-async fn newest(stage: &Stage, log: &str) -> Vec<u8> {
+pub(super) async fn newest(stage: &Stage, log: &str) -> Vec<u8> {
     stage.nobody.get(&format!("/logs/{log}/checkpoint")).await.body.to_vec()
 }
 
@@ -60,7 +60,7 @@ fn is_signed(note: &[u8], key: &str) -> bool {
 }
 
 /// The exported logs, verified with these keys: what the command said.
-async fn verified(folder: &Path, keys: &[String]) -> Said {
+pub(super) async fn verified(folder: &Path, keys: &[String]) -> Said {
     let mut command = kyodaku();
     command.args(["verify", "log"]).arg(folder).args(keys.iter().flat_map(|key| ["--log", key]));
     run_beside(command).await

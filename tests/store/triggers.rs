@@ -17,6 +17,7 @@ const FORBIDDEN: &[&str] = &[
     "UPDATE logs SET size = size - 1",
     "UPDATE logs SET root = frontier WHERE length(frontier) = 32",
     "UPDATE logs SET origin = 'other.example/acts'",
+    "UPDATE logs SET origin = 'other.example/acts', at_ms = at_ms + 1",
     "UPDATE logs SET log = 'other'",
     "UPDATE logs SET at_ms = at_ms - 1",
     "DELETE FROM logs",

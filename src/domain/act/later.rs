@@ -254,3 +254,18 @@ pub struct JournalSealed {
     /// Its root at that size.
     pub root: Sha256,
 }
+
+/// `log.continued`, by the installation: the key was lost or stolen, and the same log goes on under another name and key. It is the
+/// first entry under the new name, and commits to the last checkpoint under the old one that is to be believed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogContinued {
+    /// The old name.
+    pub from: String,
+    /// The new one.
+    pub origin: String,
+    /// How many entries the log had under the old name: this act is the next one.
+    pub size: u64,
+    /// Its root at that size.
+    pub root: Sha256,
+}

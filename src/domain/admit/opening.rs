@@ -1,14 +1,14 @@
 //! Before any rules are active: the log is opened, and the first rules are activated, by the installation.
 
 use super::{Refusal, code};
-use crate::domain::act::{Act, LogOpened};
+use crate::domain::act::Act;
 use crate::domain::command::Command;
 use crate::domain::decide::KNOWN_RULES;
 use crate::domain::ids::OrgId;
 use crate::domain::index::Index;
 
 /// The longest origin of a log, in bytes.
-const MAX_ORIGIN_BYTES: usize = 255;
+pub(super) const MAX_ORIGIN_BYTES: usize = 255;
 
 pub(super) fn admit(index: &Index, command: &Command, act: &Act) -> Result<Vec<OrgId>, Vec<Refusal>> {
     let mut refusals = Vec::new();
@@ -17,7 +17,7 @@ pub(super) fn admit(index: &Index, command: &Command, act: &Act) -> Result<Vec<O
     };
     let installation = match (act, index.registry()) {
         (Act::LogOpened(opened), None) => {
-            if !is_origin(opened) {
+            if !is_origin(&opened.origin) {
                 let detail = format!(
                     "the origin of a log is 1 to {MAX_ORIGIN_BYTES} visible ASCII characters without spaces or `+`"
                 );
@@ -56,8 +56,9 @@ pub(super) fn admit(index: &Index, command: &Command, act: &Act) -> Result<Vec<O
     if refusals.is_empty() { Ok(vec![command.party]) } else { Err(refusals) }
 }
 
-fn is_origin(opened: &LogOpened) -> bool {
+/// Whether it can name a log.
+pub(super) fn is_origin(origin: &str) -> bool {
     // A space or a plus sign would end the name in a signed note.
-    let visible = opened.origin.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'+');
-    visible && (1..=MAX_ORIGIN_BYTES).contains(&opened.origin.len())
+    let visible = origin.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'+');
+    visible && (1..=MAX_ORIGIN_BYTES).contains(&origin.len())
 }

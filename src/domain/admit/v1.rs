@@ -41,6 +41,7 @@ fn about(check: &mut Check<'_>, act: &Act) {
         | Act::RulesActivated(_)
         | Act::KeyRotated(_)
         | Act::JournalSealed(_)
+        | Act::LogContinued(_)
         | Act::PayloadErased(_) => registry::admit(check, act),
         Act::OrgRegistered(_)
         | Act::OrgVerified(_)

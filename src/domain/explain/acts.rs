@@ -86,6 +86,7 @@ const fn told(act: &Act) -> (&'static str, &'static str) {
         Act::PayloadErased(_) => ("記載を消去しました（証明には影響しません）", "erased a payload, which leaves every proof intact"),
         Act::KeyRotated(_) => ("署名の鍵を替えました", "replaced a signing key"),
         Act::JournalSealed(_) => ("照会の記録を封印しました", "sealed a journal of checks"),
+        Act::LogContinued(_) => ("記録簿を新しい名称と鍵で引き継ぎました", "continued the log under another name and key"),
     }
 }
 

@@ -116,6 +116,7 @@ impl Index {
         match &step.entry.act {
             Act::LogOpened(act) => {
                 self.registry = Some(act.registry);
+                self.origins.push((step.at, act.origin.clone()));
                 Ok(())
             }
             Act::SettingsChanged(act) => {
@@ -132,6 +133,10 @@ impl Index {
             Act::KeyRotated(act) => {
                 let (at, at_ms) = (step.at, step.entry.at_ms);
                 self.rotations.push(Rotation { at, at_ms, act: act.clone() });
+                Ok(())
+            }
+            Act::LogContinued(act) => {
+                self.origins.push((step.at, act.origin.clone()));
                 Ok(())
             }
             Act::JournalSealed(_) | Act::PayloadErased(_) | Act::OfferAccepted(_) => Ok(()),

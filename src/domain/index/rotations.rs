@@ -1,4 +1,4 @@
-//! Which keys of the registry gave way to which.
+//! Which keys of the registry gave way to which, and which names the log has had.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,12 @@ impl<'a> AsOf<'a> {
     /// Every rotation of keys of this use, the oldest first.
     pub fn rotations_of(self, of: SigningKeyUse) -> impl Iterator<Item = &'a Rotation> + Clone {
         self.rotations().filter(move |rotation| rotation.act.key_use == of)
+    }
+
+    /// The names that the log has had, the oldest first, each with the entry with which it began.
+    pub fn origins(self) -> impl Iterator<Item = (u64, &'a str)> + Clone {
+        let seen = self.index.origins.iter().filter(move |(at, _)| self.seen(*at));
+        seen.map(|(at, origin)| (*at, origin.as_str()))
     }
 
     /// How this key ended, if it did.

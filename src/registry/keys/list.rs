@@ -95,7 +95,9 @@ impl Here {
 
 /// All keys of the registry with these settings, by use, the oldest of each first. Nothing is made.
 pub async fn list(settings: &Settings, db: &Db) -> Result<Vec<ListedKey>, OpenError> {
-    let mut listed = of_log(settings, db, KeyName::ActLog, ACTS, &settings.origin).await?;
+    // The name that the log has, whatever the settings say.
+    let acts = heads::read(db, ACTS).await?.map_or_else(|| settings.origin.clone(), |head| head.origin);
+    let mut listed = of_log(settings, db, KeyName::ActLog, ACTS, &acts).await?;
     let own = checks_log(&settings.node);
     let mut journals = vec![(own.clone(), format!("{}/{own}", settings.origin))];
     let others = heads::page(db, "", MOST).await?;
@@ -138,7 +140,10 @@ async fn of_log(
     for key in log_keys::of_log(db, log).await? {
         let public = key.verifier_key.parse::<crate::log::checkpoint::VerifierKey>().ok();
         let (ended, begun) = story(db, &key.verifier_key).await?;
-        let (state, secret) = here.state(public.map(|public| *public.public_bytes()), ended.is_some(), begun);
+        // The name of the key is that of the log: one of an earlier name ended with it.
+        let is_earlier = public.as_ref().is_some_and(|public| public.name() != origin);
+        let is_over = ended.is_some() || is_earlier;
+        let (state, secret) = here.state(public.map(|public| *public.public_bytes()), is_over, begun);
         listed.push(ListedKey {
             r#use,
             state,

@@ -199,6 +199,16 @@ impl Place {
         seed(&self.next)
     }
 
+    /// Makes the next key, in the place of one that is there.
+    pub(in crate::registry) fn prepare_anew(&self) -> Result<[u8; 32], SigningKeyError> {
+        match std::fs::remove_file(&self.next) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(SigningKeyError::File { place: super::called(&self.next), source })
+            }
+            _ => self.prepare(),
+        }
+    }
+
     /// Puts the next key in the place of that of today, which is gone then; after a power cut either the one or the other is there.
     /// Where it is not in the data folder, nothing is done: both stay where they are.
     pub(in crate::registry) fn switch(&self) -> Result<(), SigningKeyError> {

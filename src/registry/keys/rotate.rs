@@ -15,6 +15,7 @@ use crate::log::receipt::signed::ReceiptSigner;
 use crate::registry::authority::{Registrar, submission};
 use crate::registry::failure::Failure;
 use crate::registry::node::{OpenError, Registry, Settings};
+use crate::registry::published::first_named;
 use crate::registry::sequencer::{Body, Recorded, SubmitError};
 use crate::registry::{receipts, sign_in};
 use crate::store::heads::{self, ACTS};
@@ -183,7 +184,7 @@ async fn of_logs(registry: &Registry, name: KeyName, pair: &Pair) -> Result<Vec<
     let mut acts = Vec::new();
     for (_, noted, signer) in &logs {
         let new = signer.keys().last().map(ToString::to_string);
-        let old = registry.read(|now| standing(now, noted)).await?;
+        let old = registry.read(|now| standing(now, noted, signer.origin())).await?;
         if let (Some(old), Some(new)) = (old, new)
             && old != new
         {
@@ -193,12 +194,13 @@ async fn of_logs(registry: &Registry, name: KeyName, pair: &Pair) -> Result<Vec<
     Ok(acts)
 }
 
-/// The key that stands: the first of a log begins with it, any other by an act.
-fn standing(now: AsOf<'_>, noted: &[LogKey]) -> Option<String> {
-    let began = |key: &LogKey| now.beginning_of_key(&key.verifier_key).is_some();
-    let mut keys = noted.iter().enumerate().filter(|(place, key)| *place == 0 || began(key));
-    let key = keys.find(|(_, key)| now.end_of_key(&key.verifier_key).is_none());
-    key.map(|(_, key)| key.verifier_key.clone())
+/// The key that stands: the first of a log under its name begins with it, any other by an act.
+fn standing(now: AsOf<'_>, noted: &[LogKey], origin: &str) -> Option<String> {
+    let first = first_named(noted, origin);
+    let began = |key: &str| first.as_deref() == Some(key) || now.beginning_of_key(key).is_some();
+    let mut keys = noted.iter().map(|key| key.verifier_key.as_str()).filter(|key| began(key));
+    keys.find(|key| key.starts_with(&format!("{origin}+")) && now.end_of_key(key).is_none())
+        .map(str::to_owned)
 }
 
 fn of_other(registry: &Registry, name: KeyName, pair: &Pair) -> Result<Vec<KeyRotated>, Failure> {

@@ -65,7 +65,7 @@ impl Past {
     pub async fn read<S: Source>(source: &S, origin: &str, head: TreeHead) -> Result<Self, LogError> {
         let other = |what: String| LogError::Other(what);
         let logs = source.logs().await?;
-        let told = logs.iter().find(|told| told.origin == origin);
+        let told = logs.iter().find(|told| told.has_name(origin));
         let told = told.ok_or_else(|| other(format!("there is no log `{origin}` here")))?;
         if told.size < head.size {
             let (found, needed) = (told.size, head.size);

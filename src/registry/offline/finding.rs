@@ -57,6 +57,8 @@ pub enum Kind {
     SealShrank,
     /// A seal is of another root than the journal has, or of another than the seal before it.
     SealContradicts,
+    /// The act with which the log went on under another name commits to another history, or to another name, than there was.
+    ContinuesOther,
     /// A seal is of more entries than the journal has.
     SealBeyond,
     /// A seal is of a journal that is not told of.

@@ -67,22 +67,22 @@ impl Known<'_> {
 }
 
 /// The keys of one log that are trusted.
-pub(super) struct Keys {
-    origin: String,
+pub(super) struct Keys<'a> {
+    told: &'a ToldLog,
     /// The oldest first.
     trusted: Vec<Trusted>,
     /// Whether nobody but the log itself tells of them.
     pub(super) are_self_told: bool,
 }
 
-impl Keys {
+impl<'a> Keys<'a> {
     /// Those that were given for this log; where none was, those that it tells of itself.
-    pub(super) fn of(told: &ToldLog, given: &[GivenKey]) -> Self {
+    pub(super) fn of(told: &'a ToldLog, given: &[GivenKey]) -> Self {
         let told_of = |key: &VerifierKey| {
             let is_it = |told: &&ToldKey| told.verifier_key.parse::<VerifierKey>().as_ref() == Ok(key);
             told.keys.iter().find(is_it)
         };
-        let given = given.iter().filter(|it| it.name() == told.origin);
+        let given = given.iter().filter(|it| told.has_name(it.name()));
         let mut keys: Vec<Known<'_>> = given
             .map(|it| {
                 let told = told_of(&it.key);
@@ -101,9 +101,12 @@ impl Keys {
         keys.sort_by_key(|key| key.since);
         let trusted = (0..keys.len()).filter_map(|place| {
             let (known, later) = keys.get(place..)?.split_first()?;
-            Some(Trusted { key: known.key.clone(), since: known.since, until: known.until(later) })
+            let earlier = told.continues.iter().find(|earlier| earlier.origin == known.key.name());
+            let ends = [known.until(later), earlier.map(|earlier| earlier.size)];
+            let until = ends.into_iter().flatten().min();
+            Some(Trusted { key: known.key.clone(), since: known.since, until })
         });
-        Self { origin: told.origin.clone(), trusted: trusted.collect(), are_self_told }
+        Self { told, trusted: trusted.collect(), are_self_told }
     }
 
     /// The act log says that this key signs nothing of more than so many entries.
@@ -126,15 +129,17 @@ impl Keys {
     }
 
     fn fault(&self, note: &[u8], checkpoint: &Checkpoint) -> Option<Finding> {
-        if checkpoint.origin != self.origin {
-            let what = format!("the checkpoint is of `{}`, and not of `{}`", checkpoint.origin, self.origin);
+        let origin = self.told.name_at(checkpoint.size);
+        if checkpoint.origin != origin {
+            let what = format!("the checkpoint is of `{}`, and not of `{origin}`", checkpoint.origin);
             return Some(Finding::new(Kind::Origin, what));
         }
         if self.trusted.is_empty() {
             return None;
         }
         let (size, mut signed, mut is_good) = (checkpoint.size, None, false);
-        let first = self.trusted.first().map(|trusted| trusted.since);
+        let first = self.trusted.iter().find(|trusted| trusted.key.name() == origin);
+        let first = first.map(|trusted| trusted.since);
         for trusted in &self.trusted {
             let was_ready = trusted.since < size || first == Some(trusted.since);
             match Checkpoint::parse_and_verify(note, &trusted.key) {

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::finding::{Finding, Kind};
+use super::told::ToldLog;
 use crate::domain::act::Act;
 use crate::domain::admit::admit;
 use crate::domain::command::Command;
@@ -24,8 +25,8 @@ pub(super) struct Seal {
 }
 
 /// The act log while it is read.
-pub(super) struct Replay {
-    origin: String,
+pub(super) struct Replay<'a> {
+    told: &'a ToldLog,
     index: Index,
     last_ms: i64,
     /// From which entry on nothing could be replayed.
@@ -34,6 +35,8 @@ pub(super) struct Replay {
     replayed: u64,
     /// Which keys ended, and with which entry.
     ended: Vec<KeyEnded>,
+    /// What it committed to where it went on under another name.
+    commitments: Vec<Seal>,
 }
 
 /// A key that the act log ended.
@@ -43,18 +46,24 @@ pub(super) struct KeyEnded {
     pub(super) key: String,
 }
 
-impl Replay {
-    /// One that has read nothing of the log of this origin.
-    pub(super) fn of(origin: &str) -> Self {
+impl<'a> Replay<'a> {
+    /// One that has read nothing of this log.
+    pub(super) fn of(told: &'a ToldLog) -> Self {
         Self {
-            origin: origin.to_owned(),
+            told,
             index: Index::new(),
             last_ms: i64::MIN,
             stopped: None,
             seals: BTreeMap::new(),
             replayed: 0,
             ended: Vec::new(),
+            commitments: Vec::new(),
         }
+    }
+
+    /// What was committed to by what was read since the last call.
+    pub(super) fn commitments(&mut self) -> Vec<Seal> {
+        std::mem::take(&mut self.commitments)
     }
 
     /// Which keys were ended by what was read so far.
@@ -105,9 +114,21 @@ impl Replay {
             self.judge(at, &entry, &mut findings);
         }
         match entry.act {
-            Act::LogOpened(opened) if opened.origin != self.origin => {
-                let what = format!("the act opens the log `{}`, and not `{}`", opened.origin, self.origin);
+            Act::LogOpened(opened) if opened.origin != self.told.name_at(at + 1) => {
+                let name = self.told.name_at(at + 1);
+                let what = format!("the act opens the log `{}`, and not `{name}`", opened.origin);
                 findings.push(Finding::new(Kind::Origin, what));
+            }
+            Act::LogContinued(act) => {
+                let told = (self.told.name_at(at), self.told.name_at(at + 1));
+                if (act.from.as_str(), act.origin.as_str()) != told || act.size != at {
+                    let what = format!(
+                        "the act says that `{}` goes on as `{}` after {} entries, and it is told of `{}` and `{}`",
+                        act.from, act.origin, act.size, told.0, told.1
+                    );
+                    findings.push(Finding::new(Kind::ContinuesOther, what));
+                }
+                self.commitments.push(Seal { entry: at, size: at, root: Hash(act.root.0) });
             }
             Act::KeyRotated(rotated) => self.ended.push(KeyEnded { entry: at, key: rotated.old }),
             Act::JournalSealed(sealed) => {

@@ -34,6 +34,17 @@ pub struct ToldKey {
     pub last: Option<String>,
 }
 
+/// An earlier name of a log, in its form on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldEarlier {
+    /// The name.
+    pub origin: String,
+    /// How many entries the last checkpoint under it has that is to be believed.
+    pub size: u64,
+    /// Its root, in base64.
+    pub root: String,
+}
+
 /// A log as it is told of, in its form on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToldLog {
@@ -49,6 +60,9 @@ pub struct ToldLog {
     pub root: String,
     /// The keys that sign it and that ever did, the oldest first.
     pub keys: Vec<ToldKey>,
+    /// The names that it had before, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub continues: Vec<ToldEarlier>,
 }
 
 /// A page of `GET /logs`, and the file `logs.json` of a folder.
@@ -61,18 +75,33 @@ pub struct ToldPage {
 }
 
 impl ToldLog {
+    /// Whether the log has this name, or had it.
+    pub fn has_name(&self, origin: &str) -> bool {
+        self.origin == origin || self.continues.iter().any(|earlier| earlier.origin == origin)
+    }
+
+    /// Its name where it has so many entries.
+    pub fn name_at(&self, size: u64) -> &str {
+        let earlier = self.continues.iter().find(|earlier| size <= earlier.size);
+        earlier.map_or(&self.origin, |earlier| &earlier.origin)
+    }
+
     /// What is wrong with what is told, if anything: keys of another log, sizes and roots that can't be.
     pub fn fault(&self) -> Option<String> {
         let root = BASE64.decode(self.root.as_bytes()).ok();
         if self.size > MAX_SIZE || root.is_none_or(|root| Hash::try_from(root.as_slice()).is_err()) {
             return Some("its size or root can't be".to_owned());
         }
+        let is_number = |earlier: &ToldEarlier| earlier.size <= MAX_SIZE;
+        if !self.continues.iter().all(is_number) || self.continues.len() > MAX_KEYS {
+            return Some("what is told of its earlier names can't be".to_owned());
+        }
         if self.keys.len() > MAX_KEYS {
             return Some(format!("it has more than {MAX_KEYS} keys"));
         }
         self.keys.iter().find_map(|told| match told.verifier_key.parse::<VerifierKey>() {
             Err(error) => Some(format!("`{}` is no key of it: {error}", told.verifier_key)),
-            Ok(key) if key.name() != self.origin => {
+            Ok(key) if !self.has_name(key.name()) => {
                 Some(format!("the key `{}` is not named after `{}`", told.verifier_key, self.origin))
             }
             Ok(_) => {

@@ -20,7 +20,7 @@ use history::History;
 enum Reader<'a> {
     /// Nobody: there are none, or they are hashed alone.
     Nobody,
-    Acts(Box<Replay>),
+    Acts(Box<Replay<'a>>),
     Checks(Checks<'a>),
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Walk<'a, S> {
     findings: &'a mut Findings,
     reports: &'a mut Vec<LogReport>,
     unverified: &'a mut Vec<String>,
-    keys: Keys,
+    keys: Keys<'a>,
     /// The newest checkpoint, if it is believed, and its note.
     newest: Option<Checkpoint>,
     note: Option<Vec<u8>>,
@@ -65,7 +65,7 @@ impl<'a, S: Source> Walk<'a, S> {
         let from_entries = source.has_entries(&told.log).await?;
         let reader = match from_entries && !asked.only_hashes {
             false => Reader::Nobody,
-            true if told.log == LogName::acts() => Reader::Acts(Box::new(Replay::of(&told.origin))),
+            true if told.log == LogName::acts() => Reader::Acts(Box::new(Replay::of(told))),
             true => Reader::Checks(Checks::beside(acts)),
         };
         let mut seals = acts.seals.get(&told.origin).cloned().unwrap_or_default();
@@ -225,11 +225,16 @@ impl<'a, S: Source> Walk<'a, S> {
         while let Some(seal) = self.seals.get(self.sealed).copied().filter(|seal| seal.size <= head.size) {
             self.sealed += 1;
             if seal.size == head.size && seal.root != head.root {
+                let (verb, kind) = if self.told.log == LogName::acts() {
+                    ("goes on from", Kind::ContinuesOther)
+                } else {
+                    ("seals", Kind::SealContradicts)
+                };
                 let what = format!(
-                    "entry {} of the act log seals {} entries with the root {}, and they have {}",
+                    "entry {} of the act log {verb} {} entries with the root {}, and they have {}",
                     seal.entry, seal.size, seal.root, head.root
                 );
-                self.find(Finding::new(Kind::SealContradicts, what));
+                self.find(Finding::new(kind, what));
             }
         }
     }

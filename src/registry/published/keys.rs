@@ -124,11 +124,27 @@ pub enum KeyState {
     Retired,
 }
 
-/// What a key of a log is doing: `is_first` is that of its first entries.
-pub(super) fn state_of(now: AsOf<'_>, is_acts: bool, key: &LogKey, is_first: bool) -> KeyState {
+/// The key with which a log began under this name.
+pub(in crate::registry) fn first_named(keys: &[LogKey], origin: &str) -> Option<String> {
+    let is_named =
+        |key: &&LogKey| key.verifier_key.strip_prefix(origin).is_some_and(|rest| rest.starts_with('+'));
+    keys.iter().find(is_named).map(|key| key.verifier_key.clone())
+}
+
+/// What a key of a log is doing that is called `origin`, and that began under this name with the key `first`.
+pub(super) fn state_of(
+    now: AsOf<'_>,
+    is_acts: bool,
+    key: &LogKey,
+    origin: &str,
+    first: Option<&str>,
+) -> KeyState {
     let of = if is_acts { SigningKeyUse::ActLog } else { SigningKeyUse::Journal };
     let public = key.verifier_key.parse::<VerifierKey>().ok();
-    let ended = now.end_of_key(&key.verifier_key).is_some()
+    let is_earlier = public.as_ref().is_some_and(|public| public.name() != origin);
+    let is_first = first == Some(key.verifier_key.as_str());
+    let ended = is_earlier
+        || now.end_of_key(&key.verifier_key).is_some()
         || public.is_some_and(|public| end_of(now, of, public.public_bytes()).is_some());
     if ended {
         KeyState::Retired

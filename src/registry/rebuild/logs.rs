@@ -6,7 +6,7 @@ use std::fmt;
 use futures_util::StreamExt;
 
 use super::{Finding, Ground, RebuildError, Report, checks};
-use crate::domain::act::Act;
+use crate::domain::act::{Act, LogContinued};
 use crate::domain::entry::Entry;
 use crate::log::checkpoint::{Checkpoint, CheckpointError, VerifierKey, verify_by_any};
 use crate::log::digest::salted;
@@ -294,6 +294,17 @@ impl Walk<'_> {
         }
     }
 
+    /// The log goes on under another name: it commits to what it was, and the keys of the old name have ended.
+    async fn continued(&mut self, at: u64, act: &LogContinued) -> Result<(), Stop> {
+        let root = tiles::root_at(self.db, &self.head.log, at).await?;
+        if act.size != at || act.root.0 != root.0 {
+            return Err(Stop::Found(format!("entry {at} commits to another history than the one before it")));
+        }
+        let old = self.elder.iter().filter(|key| key.name() == act.from);
+        self.ended.extend(old.map(ToString::to_string));
+        Ok(())
+    }
+
     /// What only the act log has: typed entries, payloads and seals.
     async fn acts(&mut self, page: &[StoredEntry]) -> Result<(), Stop> {
         let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(()) };
@@ -330,6 +341,7 @@ impl Walk<'_> {
                 Act::KeyRotated(rotated) => {
                     self.ended.insert(rotated.old);
                 }
+                Act::LogContinued(went_on) => self.continued(at, &went_on).await?,
                 _ => {}
             }
         }

@@ -2,8 +2,9 @@
 
 use super::check::Check;
 use super::limits;
-use crate::domain::act::{Act, JournalSealed, KeyRotated};
+use crate::domain::act::{Act, JournalSealed, KeyRotated, LogContinued};
 use crate::domain::admit::code;
+use crate::domain::admit::opening::{MAX_ORIGIN_BYTES, is_origin};
 use crate::domain::decide::KNOWN_RULES;
 use crate::domain::index::Rotation;
 
@@ -27,6 +28,7 @@ pub(super) fn admit(check: &mut Check<'_>, act: &Act) {
         }
         Act::KeyRotated(act) => rotate(check, act),
         Act::JournalSealed(act) => seal(check, act),
+        Act::LogContinued(act) => continued(check, act),
         Act::PayloadErased(act) => {
             check.registrar_only();
             entry(check, act.entry);
@@ -65,6 +67,29 @@ fn rotate(check: &mut Check<'_>, act: &KeyRotated) {
         let detail =
             format!("this key was used before (entry {}), and none comes back: make another", used.at);
         check.refuse(code::ALREADY, "/new", detail);
+    }
+}
+
+fn continued(check: &mut Check<'_>, act: &LogContinued) {
+    check.installation_only();
+    if !is_origin(&act.origin) {
+        let detail = format!(
+            "the origin of a log is 1 to {MAX_ORIGIN_BYTES} visible ASCII characters without spaces or `+`"
+        );
+        check.refuse(code::OUT_OF_BOUNDS, "/origin", detail);
+    }
+    if check.seen.origins().any(|(_, origin)| origin == act.origin) {
+        let detail = format!("the log had the name `{}` before: take another", act.origin);
+        check.refuse(code::ALREADY, "/origin", detail);
+    }
+    if check.seen.origins().last().is_none_or(|(_, origin)| origin != act.from) {
+        let detail = format!("`{}` is not the name of this log", act.from);
+        check.refuse(code::UNKNOWN, "/from", detail);
+    }
+    let size = check.index.size();
+    if act.size != size {
+        let detail = format!("the log has {size} entries, and this act is the next one: say so");
+        check.refuse(code::OUT_OF_BOUNDS, "/size", detail);
     }
 }
 

@@ -123,7 +123,12 @@ impl<S: Source> Walk<'_, S> {
     async fn entry(&mut self, at: u64, bytes: &[u8]) -> Result<Vec<Finding>, Unreadable> {
         let findings = match &mut self.reader {
             Reader::Nobody => Vec::new(),
-            Reader::Acts(replay) => replay.entry(at, bytes),
+            Reader::Acts(replay) => {
+                let findings = replay.entry(at, bytes);
+                // The tree has not come so far yet: it stops there.
+                self.seals.extend(replay.commitments());
+                findings
+            }
             Reader::Checks(checks) => checks.entry(self.source, bytes).await?.into_iter().collect(),
         };
         self.end_keys(at);
