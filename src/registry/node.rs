@@ -1,5 +1,7 @@
 //! One node: opening it, asking it, telling it.
 
+mod error;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -9,14 +11,14 @@ use super::control::lookup::{Internet, Lookup};
 use super::credential::Realm;
 use super::failure::Failure;
 use super::journal::{Committer, Journal};
-use super::keys::{KeySettings, Keys, LogSigner, MendError, ReceiptSigners, SigningKeyError};
+use super::keys::{KeySettings, Keys, LogSigner, ReceiptSigners};
 use super::metrics::Metrics;
 use super::published::{self, Publisher};
 use super::receipts;
 use super::sequencer::{Body, Sequencer, Submission, SubmitError, Submitted};
 use super::shared::{FollowError, SharedIndex};
 use super::sign_in::token::Tokens;
-use super::sign_in::{Desk, DeskError, token_keys};
+use super::sign_in::{Desk, token_keys};
 use super::snapshot;
 use super::together::Together;
 use super::trail::Trail;
@@ -30,6 +32,8 @@ use crate::log::receipt::signed::Statement;
 use crate::store::heads::Head;
 use crate::store::high_water::HighWater;
 use crate::store::{Db, StoreError, heads};
+
+pub use error::OpenError;
 
 /// The most keys whose last use is remembered; beyond that, it is forgotten and noted once more.
 const MAX_NOTED: usize = 10_000;
@@ -80,81 +84,6 @@ impl MailSettings {
             sender: "Kyodaku <kyodaku@localhost>".to_owned(),
             public_url: "http://127.0.0.1:8080".to_owned(),
         }
-    }
-}
-
-/// Why a node can't open.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The data folder.
-    #[error("the data folder `{path}` can't be used: {source}")]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The node's name, which stands in the names of files and of its journal.
-    #[error("`{0}` can't name a node: expected 1 to 32 lower-case letters, digits or `-`")]
-    Node(String),
-    /// The signing keys.
-    #[error(transparent)]
-    Key(#[from] SigningKeyError),
-    /// A file with another key than the log is signed by.
-    #[error(
-        "the log `{log}` is signed by another key than the one in `{file}`: put the right key there; a key is replaced by \
-             `kyodaku keys`, and if it is lost, `docs/operating.md` says what to do"
-    )]
-    StrangeKey {
-        /// The file.
-        file: &'static str,
-        /// The log.
-        log: String,
-    },
-    /// The journal of this node is of the log under an earlier name.
-    #[error(
-        "the journal of the node `{node}` is `{found}`, of the log under an earlier name, and ended with it: give this node a \
-             name that none has had (the setting `node`)"
-    )]
-    Journal {
-        /// The node.
-        node: String,
-        /// Its journal.
-        found: String,
-    },
-    /// Keys that were switched half.
-    #[error(transparent)]
-    Mend(#[from] MendError),
-    /// Signing in.
-    #[error(transparent)]
-    Desk(#[from] DeskError),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The log.
-    #[error(transparent)]
-    Follow(#[from] FollowError),
-    /// The first entries could not be written.
-    #[error("the log can't be begun: {0}")]
-    Begin(String),
-    /// The log bears another name.
-    #[error("the log in this database is `{found}`, and the settings say `{expected}`")]
-    Origin {
-        /// What the settings say.
-        expected: String,
-        /// What the log says.
-        found: String,
-    },
-}
-
-impl From<SubmitError> for OpenError {
-    fn from(error: SubmitError) -> Self {
-        Self::Begin(match error {
-            SubmitError::Refused(refusals) => {
-                refusals.into_iter().map(|refusal| refusal.detail).collect::<Vec<_>>().join("; ")
-            }
-            error => error.to_string(),
-        })
     }
 }
 
