@@ -6,6 +6,7 @@
 //! promised by POSIX and by a disk with a cache, and no less is taken away here.
 
 use std::collections::HashMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -347,6 +348,9 @@ pub(super) fn cut(events: &[Event], before: &Path, folder: &Path, line: usize, t
         }
     }
     for (path, inode) in names {
-        std::fs::write(to.join(path.file_name().unwrap()), disk.inodes[inode].survived()).unwrap();
+        let left = to.join(path.file_name().unwrap());
+        std::fs::write(&left, disk.inodes[inode].survived()).unwrap();
+        // The mode came with the name, and is not in what was recorded.
+        std::fs::set_permissions(&left, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 }

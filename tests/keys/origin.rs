@@ -10,6 +10,7 @@ use kyodaku::domain::key::Sha256;
 use kyodaku::http::{App, routes};
 use kyodaku::log::checkpoint::{Checkpoint, CheckpointSigner, Cosigner, VerifierKey};
 use kyodaku::log::merkle::TreeHead;
+use kyodaku::registry::keys::{self, KeyName};
 use kyodaku::registry::witness::Witness;
 use kyodaku::registry::{Body, OpenError, Registry, Settings, Submission};
 use kyodaku::store::{Db, entries};
@@ -54,7 +55,7 @@ async fn monitored(url: &str, folder: &Path, keys: &[&str]) -> crate::cli::Said 
 }
 
 /// Every key that is told of.
-fn keys(logs: &Value) -> Vec<String> {
+fn verifier_keys(logs: &Value) -> Vec<String> {
     let keys = logs.as_array().unwrap().iter().flat_map(|log| log["keys"].as_array().unwrap());
     keys.map(|key| key["verifier_key"].as_str().unwrap().to_owned()).collect()
 }
@@ -81,10 +82,19 @@ async fn goes_on(world: World, is_lost: bool) {
         async |stage: &Stage| format!("old 0\n\n{}", String::from_utf8(newest(stage, "acts").await).unwrap());
     witness(&old_key).await.add_checkpoint(request(&stage).await.as_bytes()).await.unwrap();
 
+    // One that was prepared lay beside it.
+    let prepared = if is_lost {
+        None
+    } else {
+        let (settings, db) = (world.settings("a"), stage.registry.db());
+        keys::prepare(&settings, db, &world.clock, KeyName::ActLog).await.unwrap();
+        Some(std::fs::read(settings.data_dir.join("act-log.next.key")).unwrap())
+    };
+
     // 1. Stop every server. 2. The key is gone, or somebody else has it.
     stage.registry.db().close().await;
     let file = world.settings("a").data_dir.join("act-log.key");
-    let stolen = kyodaku::registry::keys::signer(&file, ORIGIN).unwrap();
+    let stolen = keys::signer(&file, ORIGIN).unwrap();
     let (next, kept) = (file.with_extension("next.key"), file.with_extension("kept"));
     std::fs::copy(&file, &kept).unwrap();
     if is_lost {
@@ -94,6 +104,7 @@ async fn goes_on(world: World, is_lost: bool) {
     let went_on = said(program(&world, &["keys", "new-origin", NEW]).output().unwrap());
     assert_eq!(went_on.code, 0, "{}{}", went_on.out, went_on.err);
     assert!(went_on.out.contains(&format!("`{ORIGIN}` ends with {size} entries")), "{}", went_on.out);
+    assert_ne!(std::fs::read(&file).ok(), prepared, "whoever has the one may have the other");
     // Killed between the act and the file, it is run again.
     std::fs::rename(&file, &next).unwrap();
     if !is_lost {
@@ -123,7 +134,8 @@ async fn goes_on(world: World, is_lost: bool) {
     assert_eq!(logs[0]["origin"], NEW);
     assert_eq!(logs[0]["continues"], json!([{ "origin": ORIGIN, "size": size, "root": before[0]["root"] }]));
     let states: Vec<_> = logs[0]["keys"].as_array().unwrap().iter().map(|key| key["state"].clone()).collect();
-    assert_eq!(states, ["retired", "current"]);
+    let expected = if is_lost { &["retired", "current"][..] } else { &["retired", "retired", "current"] };
+    assert_eq!(states, expected);
     assert_eq!(logs[0]["keys"][0]["last_size"], json!(size));
     let entry = entries::read(stage.registry.db(), "acts", size..size + 1).await.unwrap();
     let entry: Entry = serde_json::from_slice(&entry[0].bytes).unwrap();
@@ -140,7 +152,7 @@ async fn goes_on(world: World, is_lost: bool) {
     let url = served(&stage).await;
     let behind = monitored(&url, &watched, &[&old_key]).await;
     assert!(behind.code == 1 && behind.out.contains("alarm signature"), "{}{}", behind.out, behind.err);
-    let new_key = logs[0]["keys"][1]["verifier_key"].as_str().unwrap();
+    let new_key = logs[0]["keys"].as_array().unwrap().last().unwrap()["verifier_key"].as_str().unwrap();
     let followed = monitored(&url, &watched, &[&old_key, new_key]).await;
     assert_eq!(followed.code, 0, "{}{}", followed.out, followed.err);
     // To a witness it is a log that it has not seen.
@@ -164,7 +176,7 @@ async fn all_holds(world: &World, stage: &Stage, url: &str, asked: &Asked) {
     let logs = told(stage).await;
     let folder = world.folder.path().join("exported");
     export(url, &asked.auditor.key, &folder).await;
-    for given in [keys(&logs), Vec::new()] {
+    for given in [verifier_keys(&logs), Vec::new()] {
         let good = verified(&folder, &given).await;
         assert_eq!(good.code, 0, "{}{}", good.out, good.err);
     }
@@ -175,7 +187,7 @@ async fn all_holds(world: &World, stage: &Stage, url: &str, asked: &Asked) {
         std::fs::write(&file, &answer.body).unwrap();
         let mut command = kyodaku();
         command.args(["verify", "receipt"]).arg(&file);
-        command.args(keys(&logs).iter().flat_map(|key| ["--log", key]));
+        command.args(verifier_keys(&logs).iter().flat_map(|key| ["--log", key]));
         let holds = run_beside(command).await;
         assert_eq!(holds.code, 0, "{path}: {}{}", holds.out, holds.err);
         assert_eq!(asked.developer.get(&format!("{path}.jws")).await.status, 200);
@@ -192,7 +204,7 @@ async fn the_old_key_is_void(world: &World, stage: &Stage, stolen: &CheckpointSi
         let file = folder.join("acts").join(place);
         let kept = std::fs::read(&file).unwrap();
         std::fs::write(&file, &lie).unwrap();
-        let bad = verified(&folder, &keys(&logs)).await;
+        let bad = verified(&folder, &verifier_keys(&logs)).await;
         assert!(bad.code == 65 && bad.out.contains("origin"), "{}{}", bad.out, bad.err);
         std::fs::write(&file, kept).unwrap();
     }
@@ -233,7 +245,7 @@ both!(what_was_published_and_is_lost_is_given_up_only_when_it_is_said, async |wo
     stage.developer("Later Labs").await;
     let folder = fresh.folder.path().join("exported");
     export(&served(&stage).await, &auditor.key, &folder).await;
-    let good = verified(&folder, &keys(&told(&stage).await)).await;
+    let good = verified(&folder, &verifier_keys(&told(&stage).await)).await;
     assert_eq!(good.code, 0, "{}{}", good.out, good.err);
 });
 
