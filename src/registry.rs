@@ -58,6 +58,7 @@ pub mod contractors;
 pub mod control;
 pub mod credential;
 pub mod desk;
+mod erasure;
 pub mod explanations;
 pub mod failure;
 pub mod four_eyes;

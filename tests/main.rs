@@ -14,6 +14,7 @@ mod classify;
 mod cli;
 mod contract;
 mod deploy;
+mod erasure;
 mod faults;
 mod floors;
 mod hostile;

@@ -1,6 +1,7 @@
 //! `kyodaku admin`: what only the one who runs the machine, or the registrar, can do.
 
 mod confirm;
+mod erase;
 
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,7 @@ enum Command {
     Confirm(confirm::Confirm),
     Proposals(confirm::Proposals),
     Approve(confirm::Approve),
+    Erase(erase::Erase),
 }
 
 /// Make the registrar, or add a person to it, directly in the database; prints the key once
@@ -159,6 +161,7 @@ pub(super) async fn run(args: Args) -> Outcome {
         Command::Confirm(args) => confirm::confirm(args).await,
         Command::Proposals(args) => confirm::proposals(args).await,
         Command::Approve(args) => confirm::approve(args).await,
+        Command::Erase(args) => erase::erase(args).await,
     }
 }
 

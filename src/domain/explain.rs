@@ -29,10 +29,10 @@ impl Lang {
 
 /// What people call things. The decision knows ids only.
 pub trait Names {
-    /// An organization's name.
-    fn org(&self, id: OrgId) -> String;
-    /// A work's title.
-    fn work(&self, id: WorkId) -> String;
+    /// An organization's name; where it was erased, words that say so.
+    fn org(&self, id: OrgId, lang: Lang) -> String;
+    /// A work's title; where it was erased, words that say so.
+    fn work(&self, id: WorkId, lang: Lang) -> String;
 }
 
 /// Calls everything by its id.
@@ -40,11 +40,11 @@ pub trait Names {
 pub struct Ids;
 
 impl Names for Ids {
-    fn org(&self, id: OrgId) -> String {
+    fn org(&self, id: OrgId, _lang: Lang) -> String {
         id.to_string()
     }
 
-    fn work(&self, id: WorkId) -> String {
+    fn work(&self, id: WorkId, _lang: Lang) -> String {
         id.to_string()
     }
 }
@@ -52,7 +52,7 @@ impl Names for Ids {
 /// A reason in words. `{work}` is named where the reason names one, and whom to ask where it names somebody.
 pub fn words(reason: &Reason, lang: Lang, names: &dyn Names) -> String {
     let (what, next) = told(reason.code, lang);
-    let work = reason.work.map(|work| names.work(work));
+    let work = reason.work.map(|work| names.work(work, lang));
     let work = work.as_deref();
     let mut text;
     if let Some(because) = reason.because {
@@ -73,7 +73,7 @@ pub fn words(reason: &Reason, lang: Lang, names: &dyn Names) -> String {
 
 /// A note in words. A note never changes a verdict, and says so.
 pub fn note_words(note: &Note, lang: Lang, names: &dyn Names) -> String {
-    let work = note.work.map(|work| names.work(work));
+    let work = note.work.map(|work| names.work(work, lang));
     fill(noted(note.code, lang), work.as_deref(), Unnamed::The, lang).trim_end().to_owned()
 }
 
@@ -101,7 +101,7 @@ pub const fn permitted_to_some(lang: Lang) -> &'static str {
 const NAMED: usize = 5;
 
 fn whom(reason: &Reason, lang: Lang, names: &dyn Names) -> String {
-    let shown: Vec<String> = reason.ask.iter().take(NAMED).map(|org| names.org(*org)).collect();
+    let shown: Vec<String> = reason.ask.iter().take(NAMED).map(|org| names.org(*org, lang)).collect();
     let more = reason.ask.len().saturating_sub(NAMED);
     match (lang, more) {
         (Lang::Ja, 0) => format!("連絡先：{}。", shown.join("、")),
@@ -430,10 +430,10 @@ mod tests {
     fn a_layer_is_told_with_its_cause_its_name_and_whom_to_ask() {
         struct Named;
         impl Names for Named {
-            fn org(&self, _id: OrgId) -> String {
+            fn org(&self, _id: OrgId, _lang: Lang) -> String {
                 "Hoshikuzu Pictures".to_owned()
             }
-            fn work(&self, _id: WorkId) -> String {
+            fn work(&self, _id: WorkId, _lang: Lang) -> String {
                 "星屑の図書館".to_owned()
             }
         }

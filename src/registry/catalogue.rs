@@ -28,6 +28,12 @@ pub enum Change {
     Model(tables::Model),
     /// The state of a model.
     ModelState(String, &'static str, u64),
+    /// What this entry said of a work is erased.
+    WorkErased(String, u64, u64),
+    /// The name of an organization is erased.
+    OrgErased(String, u64),
+    /// The name of a model is erased.
+    ModelErased(String, u64),
     /// Somebody stands to a work in a relation.
     Party(String, String, &'static str, u64),
     /// A line of a history.
@@ -49,6 +55,11 @@ pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<(), StoreError> {
             Change::ModelState(model, state, index) => {
                 tables::set_model_state(tx, model, state, *index).await?;
             }
+            Change::WorkErased(work, described, index) => {
+                tables::erase_work(tx, work, *described, *index).await?;
+            }
+            Change::OrgErased(org, index) => tables::erase_org(tx, org, *index).await?,
+            Change::ModelErased(model, index) => tables::erase_model(tx, model, *index).await?,
             Change::Party(party, work, relation, index) => {
                 tables::put_party(tx, party, work, relation, *index).await?;
             }
@@ -58,11 +69,21 @@ pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The changes that an entry makes. The index has folded it already. A payload that was erased is not there.
-pub fn changes(index: &Index, at: u64, entry: &Entry, payload: Option<&Payload>) -> Vec<Change> {
+/// The changes that an entry makes. The index has folded it already. A payload that was erased is not there; `erased` is the
+/// entry whose payload this one erases, and its lines stand in the history of the same works.
+pub fn changes(
+    index: &Index,
+    at: u64,
+    entry: &Entry,
+    payload: Option<&Payload>,
+    erased: Option<&Entry>,
+) -> Vec<Change> {
     let mut changes = of_act(at, entry, payload);
     changes.extend(new_holders(index, at, &entry.act));
-    let works = index.works_of(&entry.act);
+    if let (Act::PayloadErased(act), Some(erased)) = (&entry.act, erased) {
+        changes.extend(of_erasure(at, act.entry, &erased.act));
+    }
+    let works = index.works_of(erased.map_or(&entry.act, |erased| &erased.act));
     // The seals of a journal are found by its name, and the end and the beginning of a key by the key.
     let named = match &entry.act {
         Act::JournalSealed(act) => vec![act.journal.clone()],
@@ -100,6 +121,17 @@ fn new_holders(index: &Index, at: u64, act: &Act) -> Vec<Change> {
         }
         _ => Vec::new(),
     }
+}
+
+/// What is shown no more when the payload of the entry `described` is erased. What else people read is read from the payloads alone.
+fn of_erasure(at: u64, described: u64, act: &Act) -> Option<Change> {
+    Some(match act {
+        Act::WorkRegistered(act) => Change::WorkErased(act.work.to_string(), described, at),
+        Act::WorkAmended(act) => Change::WorkErased(act.work.to_string(), described, at),
+        Act::OrgRegistered(act) => Change::OrgErased(act.org.to_string(), at),
+        Act::ModelRegistered(act) => Change::ModelErased(act.model.to_string(), at),
+        _ => return None,
+    })
 }
 
 fn of_act(at: u64, entry: &Entry, payload: Option<&Payload>) -> Vec<Change> {

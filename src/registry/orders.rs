@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::node::Registry;
 use super::proposals::submit_or_propose;
 use super::sequencer::{Body, Once, Submitted};
-use crate::domain::act::Act;
+use crate::domain::act::{Act, PayloadErased};
 use crate::domain::ids::OrgId;
 use crate::domain::key::Sha256;
 use crate::domain::payload::Payload;
@@ -93,6 +93,11 @@ impl Order {
             Evidence::Digest(_) => self,
         }
     }
+}
+
+/// Erases what people read of an entry.
+pub fn erase(entry: u64) -> Order {
+    Order::doing(PayloadErased { entry }, &serde_json::json!({ "entry": entry }))
 }
 
 /// What the registrar saw: its text, which is kept as payload, or its digest alone.

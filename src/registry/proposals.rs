@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::accounts::{AccountChange, NOT_WAITING, before, detached};
-use super::answer::{Answer, keep, moment};
+use super::answer::{Answer, Kept, keep, moment};
 use super::authority::{Actor, Proof, Verified, submission};
 use super::failure::Failure;
 use super::node::Registry;
@@ -20,7 +20,7 @@ use crate::domain::ids::{OrgId, PersonId, ProposalId};
 use crate::domain::key::Sha256;
 use crate::domain::payload::Payload;
 use crate::store::proposals::{self as tables, Proposal, ProposalState};
-use crate::store::{StoreError, idempotency};
+use crate::store::{StoreError, Tx, idempotency};
 
 /// How long a proposal waits: 14 days.
 pub const WAIT_MS: i64 = 14 * 24 * 60 * 60 * 1_000;
@@ -39,6 +39,9 @@ struct Waiting {
 struct WaitingAct {
     act: Act,
     payload: Option<Payload>,
+    /// Whether the payload was erased since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    erased: bool,
 }
 
 /// What is shown of a waiting command: everything that would be recorded.
@@ -107,7 +110,11 @@ async fn propose(
     submission: Submission,
     answer: Answer,
 ) -> Result<Submitted, Failure> {
-    let acts = submission.acts.into_iter().map(|(act, payload)| WaitingAct { act, payload }).collect();
+    let acts = submission
+        .acts
+        .into_iter()
+        .map(|(act, payload)| WaitingAct { act, payload, erased: false })
+        .collect();
     let waiting = Waiting { on_behalf_of: submission.on_behalf_of, acts, answer };
     let command = serde_json::to_string(&waiting).map_err(|error| Failure::Unavailable(error.to_string()))?;
     let (id, now_ms) = (ProposalId::new(registry.clock().new_uuid()), registry.clock().now_ms());
@@ -219,6 +226,30 @@ pub async fn list(
     let rows = tables::list(registry.db(), &by.actor().org().to_string(), state, after, limit).await?;
     let now_ms = registry.clock().now_ms();
     rows.iter().map(|row| view(row, now_ms)).collect()
+}
+
+/// Takes what people read of an entry out of the commands of an organization that were carried out at this moment, as far as they
+/// recorded it. When those were proposed.
+pub(super) async fn forget(
+    tx: &mut Tx,
+    org: &str,
+    decided_ms: i64,
+    entry: u64,
+) -> Result<Vec<i64>, StoreError> {
+    let mut proposed = Vec::new();
+    for row in tables::carried_out(tx, org, decided_ms).await? {
+        let broken = |what: &str| StoreError::Corrupt(format!("the proposal `{}` is broken: {what}", row.id));
+        let answer = row.response.as_deref().map(serde_json::from_str::<Kept>).transpose();
+        let first = answer.map_err(|_| broken("its answer"))?.and_then(|answer| answer.entry);
+        let place = first.and_then(|first| usize::try_from(entry.checked_sub(first)?).ok());
+        let mut command: Waiting = serde_json::from_str(&row.command).map_err(|_| broken("its command"))?;
+        let Some(act) = place.and_then(|place| command.acts.get_mut(place)) else { continue };
+        (act.payload, act.erased) = (None, true);
+        let command = serde_json::to_string(&command).map_err(|_| broken("its command"))?;
+        tables::rewrite(tx, &row.id, &command, &Sha256::of(command.as_bytes()).0).await?;
+        proposed.push(row.created_ms);
+    }
+    Ok(proposed)
 }
 
 async fn find(registry: &Registry, by: &Verified, id: ProposalId) -> Result<Proposal, Failure> {

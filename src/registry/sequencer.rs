@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::pending::Pending;
 use super::accounts::{self, AccountChange};
 use super::catalogue::{self, Change};
+use super::erasure;
 use super::four_eyes;
 use super::keys::LogSigner;
 use super::orders::Unchanged;
@@ -292,6 +293,9 @@ impl Worker {
         tx.commit().await?;
         // From here on it is recorded. A mark that can't be raised keeps it unpublished, and the answer unknown.
         self.shared.publish(writer, next.frontier, folded).await?;
+        if submissions.iter().any(|submission| erasure::erases(submission)) {
+            erasure::empty_wal(self.db.clone());
+        }
         Ok(answers)
     }
 
@@ -314,6 +318,10 @@ impl Worker {
         if let Some(refusal) = accounts::refusal(tx, &submission.accounts, at_ms).await? {
             return Ok(Err(SubmitError::Refused(vec![refusal])));
         }
+        let durable = self.shared.read().size().saturating_sub(bytes.len() as u64);
+        if let Some(refusal) = erasure::refusal(tx, submission, durable).await? {
+            return Ok(Err(SubmitError::Refused(vec![refusal])));
+        }
         let savepoint = self.shared.write().savepoint();
         let Admitted { first, entries, written } = match self.admit(&prepared.command, at_ms) {
             Ok(admitted) => admitted,
@@ -333,13 +341,7 @@ impl Worker {
             }
         }
         for ((index, entry), (_, payload)) in (first..).zip(&entries).zip(&submission.acts) {
-            let changes = catalogue::changes(&self.shared.read(), index, entry, payload.as_ref());
-            for change in changes {
-                match change {
-                    Change::History(line) => pending.keep_line(line),
-                    other => catalogue::write(tx, &[other]).await?,
-                }
-            }
+            self.describe(tx, index, entry, payload.as_ref(), pending).await?;
         }
         bytes.extend(written);
         let recorded = Recorded { first, count: entries.len() as u64, at_ms };
@@ -349,6 +351,30 @@ impl Worker {
             pending.keep_answer(submission.party, once, once.answered(status, body.clone(), at_ms));
         }
         Ok(Ok(Submitted { recorded: Some(recorded), status, body }))
+    }
+
+    /// Writes what people browse of an entry, and erases what it says is erased.
+    async fn describe(
+        &self,
+        tx: &mut Tx,
+        index: u64,
+        entry: &Entry,
+        payload: Option<&Payload>,
+        pending: &mut Pending,
+    ) -> Result<(), StoreError> {
+        let erased = erasure::carry_out(tx, entry).await?;
+        if erased.is_some() {
+            // What describes a work today is told by its history.
+            pending.write_lines(tx).await?;
+        }
+        let changes = catalogue::changes(&self.shared.read(), index, entry, payload, erased.as_ref());
+        for change in changes {
+            match change {
+                Change::History(line) => pending.keep_line(line),
+                other => catalogue::write(tx, &[other]).await?,
+            }
+        }
+        Ok(())
     }
 
     /// Why one person alone may not record this.

@@ -11,10 +11,13 @@ use super::entries::StoredEntry;
 use super::error::StoreError;
 use super::sql::{json, texts};
 
+mod erase;
 pub mod log;
 mod orgs;
 mod rebuild;
 
+pub(super) use erase::TEXTS as ERASE_TEXTS;
+pub use erase::{erase_model, erase_org, erase_work};
 pub(super) use orgs::TEXTS as ORG_TEXTS;
 pub use orgs::{Model, Org, model, models, org, orgs, put_model, put_org, set_model_state, set_org_state};
 pub(super) use rebuild::TEXTS as REBUILD_TEXTS;

@@ -34,6 +34,11 @@ texts! {
          CASE WHEN pg_is_in_recovery() THEN 'on' ELSE 'off' END";
 }
 
+/// Copies the write-ahead log into the file, and cuts it off.
+const EMPTY_WAL: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+/// How long writers may have to wait for that.
+const EMPTY_WAL_WAIT: Duration = Duration::from_millis(100);
+
 /// Leaves any transaction behind, without a warning when there is none: `BEGIN` on its own opens one or, inside a
 /// forgotten one, does nothing.
 const LEAVE_TRANSACTION: &str = "BEGIN; ROLLBACK";
@@ -148,6 +153,18 @@ impl Db {
         })
     }
 
+    /// Copies the write-ahead log of SQLite into the file and cuts it off, so that what was overwritten is in neither. False
+    /// where somebody reads from it: try again. PostgreSQL does that in its own time.
+    pub async fn empty_wal(&self) -> Result<bool, StoreError> {
+        let Self::Sqlite { writer, .. } = self else { return Ok(true) };
+        let options = (*writer.connect_options()).clone();
+        let options = options.create_if_missing(false).busy_timeout(EMPTY_WAL_WAIT);
+        let mut connection = options.connect().await?;
+        let (is_busy, _, _): (i64, i64, i64) = sqlx::query_as(EMPTY_WAL).fetch_one(&mut connection).await?;
+        connection.close().await?;
+        Ok(is_busy == 0)
+    }
+
     /// Waits for the connections in use, then closes all. On SQLite this also folds the write-ahead log into the file.
     pub async fn close(&self) {
         match self {
@@ -222,6 +239,8 @@ async fn open_sqlite(url: &str, connections: u32) -> Result<Db, StoreError> {
         // NORMAL loses the last commits at a power cut.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // What is erased is overwritten in the file, and not only forgotten.
+        .pragma("secure_delete", "on")
         .busy_timeout(ACQUIRE_TIMEOUT);
     if options.get_filename().as_os_str().is_empty()
         || url.contains(":memory:")

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use futures_util::stream::{self, Stream};
 
-use super::db::{Db, Tx, from_db, on_db, to_db};
+use super::db::{Db, Tx, from_db, on_db, on_tx, to_db};
 use super::error::StoreError;
 use super::sql::{json, texts};
 
@@ -18,6 +18,7 @@ texts! {
         "INSERT INTO entries (log, idx, at_ms, bytes) \
          SELECT $1, $2 + n - 1, $3, bytes FROM unnest($4::bytea[]) WITH ORDINALITY AS batch (bytes, n)";
     RANGE = "SELECT idx, at_ms, bytes FROM entries WHERE log = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";
+    ONE = "SELECT idx, at_ms, bytes FROM entries WHERE log = $1 AND idx = $2";
 }
 
 /// One entry of a log.
@@ -83,6 +84,14 @@ pub async fn read(db: &Db, log: &str, range: Range<u64>) -> Result<Vec<StoredEnt
     rows.into_iter()
         .map(|(index, at_ms, bytes)| Ok(StoredEntry { index: from_db(index)?, at_ms, bytes }))
         .collect()
+}
+
+/// One entry, as the transaction sees it.
+pub async fn find_in(tx: &mut Tx, log: &str, index: u64) -> Result<Option<StoredEntry>, StoreError> {
+    let at = to_db(index)?;
+    let row: Option<(i64, i64, Vec<u8>)> =
+        on_tx!(tx, conn => sqlx::query_as(ONE).bind(log).bind(at).fetch_optional(conn).await)?;
+    Ok(row.map(|(_, at_ms, bytes)| StoredEntry { index, at_ms, bytes }))
 }
 
 /// As [`read`], for ranges of any length: pages of 1,000 entries, in order, each read when the one before is used

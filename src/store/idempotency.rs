@@ -34,6 +34,7 @@ texts! {
         ON CONFLICT (org, key) DO UPDATE SET operation = excluded.operation, \
         body_digest = excluded.body_digest, status = excluded.status, response = excluded.response, \
         at_ms = excluded.at_ms WHERE idempotency.at_ms <= excluded.at_ms - $2";
+    FORGET = "UPDATE idempotency SET body_digest = $1 WHERE org = $2 AND at_ms = $3";
     PURGE = "DELETE FROM idempotency WHERE at_ms <= $1";
 }
 
@@ -159,6 +160,20 @@ pub async fn insert_all(tx: &mut Tx, kept: &[Kept]) -> Result<(), StoreError> {
     } else {
         Err(StoreError::Conflict("an idempotency key has been answered already".to_owned()))
     }
+}
+
+/// Forgets which requests of an organization were answered at this moment: their digests could be guessed from likely words. Whoever
+/// repeats one is told that its key was used, and nothing is done twice.
+pub async fn forget_requests(tx: &mut Tx, org: &str, at_ms: i64) -> Result<(), StoreError> {
+    let nothing = [0_u8; 32];
+    on_tx!(tx, conn => sqlx::query(FORGET)
+        .bind(nothing.as_slice())
+        .bind(org)
+        .bind(at_ms)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    Ok(())
 }
 
 /// Forgets the answers that are 30 days old at `now_ms`, and says how many those were.

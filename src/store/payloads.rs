@@ -9,6 +9,7 @@ use super::sql::texts;
 texts! {
     INSERT = "INSERT INTO payloads (idx, salt, body) VALUES ($1, $2, $3)";
     RANGE = "SELECT idx, salt, body, erased_ms FROM payloads WHERE idx >= $1 AND idx < $2 ORDER BY idx";
+    ONE = "SELECT idx, salt, body, erased_ms FROM payloads WHERE idx = $1";
     ERASE = "UPDATE payloads SET salt = NULL, body = NULL, erased_ms = $1 WHERE idx = $2 AND erased_ms IS NULL";
 }
 
@@ -43,16 +44,23 @@ pub async fn read(db: &Db, range: Range<u64>) -> Result<Vec<(u64, Payload)>, Sto
     let (from, until) = (to_db(range.start)?, to_db(range.end)?);
     let rows: Vec<Row> =
         on_db!(db, pool => sqlx::query_as(RANGE).bind(from).bind(until).fetch_all(pool).await)?;
-    rows.into_iter()
-        .map(|(index, salt, body, erased_ms)| {
-            let payload = match (salt, body, erased_ms) {
-                (Some(salt), Some(body), None) => Payload::Kept { salt, body },
-                (None, None, Some(at_ms)) => Payload::Erased { at_ms },
-                _ => return Err(StoreError::Corrupt(format!("payload {index} is half erased"))),
-            };
-            Ok((from_db(index)?, payload))
-        })
-        .collect()
+    rows.into_iter().map(payload).collect()
+}
+
+/// What belongs to one entry, as the transaction sees it.
+pub async fn find_in(tx: &mut Tx, index: u64) -> Result<Option<Payload>, StoreError> {
+    let at = to_db(index)?;
+    let row: Option<Row> = on_tx!(tx, conn => sqlx::query_as(ONE).bind(at).fetch_optional(conn).await)?;
+    Ok(row.map(payload).transpose()?.map(|(_, payload)| payload))
+}
+
+fn payload((index, salt, body, erased_ms): Row) -> Result<(u64, Payload), StoreError> {
+    let payload = match (salt, body, erased_ms) {
+        (Some(salt), Some(body), None) => Payload::Kept { salt, body },
+        (None, None, Some(at_ms)) => Payload::Erased { at_ms },
+        _ => return Err(StoreError::Corrupt(format!("payload {index} is half erased"))),
+    };
+    Ok((from_db(index)?, payload))
 }
 
 /// Erases what belongs to the entry `index`; false if there is nothing to erase. The transaction also appends the

@@ -11,6 +11,9 @@ texts! {
         decided_ms, response FROM proposals WHERE id = $1";
     LIST = "SELECT id, org, proposed_by, operation, command, body_digest, created_ms, expires_ms, state, decided_by, \
         decided_ms, response FROM proposals WHERE org = $1 AND state = $2 AND id > $3 ORDER BY id LIMIT $4";
+    CARRIED_OUT = "SELECT id, org, proposed_by, operation, command, body_digest, created_ms, expires_ms, state, decided_by, \
+        decided_ms, response FROM proposals WHERE org = $1 AND state = 'approved' AND decided_ms = $2 ORDER BY id";
+    REWRITE = "UPDATE proposals SET command = $1, body_digest = $2 WHERE id = $3";
     /// Changes nothing; it keeps others from deciding until the transaction ends.
     HOLD = "UPDATE proposals SET state = state WHERE id = $1 AND state = 'waiting' AND expires_ms > $2 \
         AND proposed_by <> $3";
@@ -121,6 +124,23 @@ pub async fn list(
         .bind(i64::from(limit))
         .fetch_all(pool)
         .await)?)
+}
+
+/// What an organization carried out at this moment.
+pub async fn carried_out(tx: &mut Tx, org: &str, decided_ms: i64) -> Result<Vec<Proposal>, StoreError> {
+    Ok(on_tx!(tx, conn => sqlx::query_as(CARRIED_OUT).bind(org).bind(decided_ms).fetch_all(conn).await)?)
+}
+
+/// Writes another command, which was carried out, in the place of the one that stands there.
+pub async fn rewrite(tx: &mut Tx, id: &str, command: &str, body_digest: &[u8]) -> Result<(), StoreError> {
+    on_tx!(tx, conn => sqlx::query(REWRITE)
+        .bind(command)
+        .bind(body_digest)
+        .bind(id)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    Ok(())
 }
 
 /// Whether `person` can approve it now; if so, nobody else decides it until the transaction ends.

@@ -90,6 +90,7 @@ pub const ALL: &[(&str, Texts)] = &[
     ("accounts", super::accounts::TEXTS),
     ("archive", super::archive::TEXTS),
     ("catalogue", super::catalogue::TEXTS),
+    ("catalogue/erase", super::catalogue::ERASE_TEXTS),
     ("catalogue/log", super::catalogue::log::TEXTS),
     ("catalogue/orgs", super::catalogue::ORG_TEXTS),
     ("catalogue/rebuild", super::catalogue::REBUILD_TEXTS),

@@ -401,6 +401,7 @@ const TWO: &[&str] = &[
     "roster.same_as_parent",
     "layers.declared",
     "link.removed",
+    "payload.erased",
     "works.merged",
     "dispute.settled",
 ];

@@ -39,7 +39,7 @@ impl Samples {
         let contractor = json!({ "organization": helper.org });
         let contractor: Value = victim.post("/v1/contractors", &contractor).await.json();
         let works = Works::new(stage, &victim).await;
-        let own: Value = victim.get("/v1/entries").await.json();
+        let own: Value = victim.get(&format!("/v1/works/{}", works.work)).await.json();
         let asked = json!({ "context": { "uses": ["search"], "with_parts": false }, "items": [{ "work": works.work }] });
         let checked: Value = victim.post("/v1/checks", &asked).await.json();
         let by_name = HashMap::from([
@@ -70,7 +70,7 @@ impl Samples {
             ("size", "2".to_owned()),
             ("level", "0".to_owned()),
             ("index", "000.p/2".to_owned()),
-            ("entry", own["items"][0]["index"].to_string()),
+            ("entry", own["registered_entry"].to_string()),
         ]);
         Self { victim, by_name }
     }

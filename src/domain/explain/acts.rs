@@ -6,8 +6,8 @@ use crate::domain::entry::Entry;
 
 /// Who did what, in a sentence.
 pub fn act_words(entry: &Entry, lang: Lang, names: &dyn Names) -> String {
-    let party = names.org(entry.party);
-    let principal = entry.on_behalf_of.map(|org| names.org(org));
+    let party = names.org(entry.party, lang);
+    let principal = entry.on_behalf_of.map(|org| names.org(org, lang));
     let (ja, en) = told(&entry.act);
     match (lang, principal) {
         (Lang::Ja, None) => format!("{party} が{ja}。"),

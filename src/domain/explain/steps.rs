@@ -6,8 +6,8 @@ use crate::domain::decision::{Note, Reason, ReasonCode};
 
 /// One step in words, with the rule that it follows.
 pub fn step_words(step: &Step, lang: Lang, names: &dyn Names) -> String {
-    let work = step.work.map(|work| names.work(work)).unwrap_or_default();
-    let org = step.org.map(|org| names.org(org)).unwrap_or_default();
+    let work = step.work.map(|work| names.work(work, lang)).unwrap_or_default();
+    let org = step.org.map(|org| names.org(org, lang)).unwrap_or_default();
     let text = match step.found {
         Found::Stands { code } => reason(step, code, lang, names),
         Found::Noted { code } => {

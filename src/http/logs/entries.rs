@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::{Count, Paged};
+use crate::http::acts::{REGISTRAR, record};
 use crate::http::app::App;
-use crate::http::extract::{ValidPath, ValidQuery};
+use crate::http::extract::{Bare, ValidPath, ValidQuery};
+use crate::http::failure::{Place, Places};
 use crate::http::gate::{Access, Scope};
 use crate::http::page::{Limit, Page};
 use crate::http::problem::Problem;
@@ -14,7 +16,7 @@ use crate::http::reply::Reply;
 use crate::http::routes::Route;
 use crate::registry::answer::moment;
 use crate::registry::authority::Verified;
-use crate::registry::published;
+use crate::registry::{orders, published};
 use crate::store::entries::StoredEntry;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -22,6 +24,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/v1/entries", "listEntries", access, list),
         Route::get("/v1/entries/{entry}", "getEntry", access, one),
+        Route::post("/v1/entries/{entry}/erasure", "erasePayload", REGISTRAR, erase),
     ]
 }
 
@@ -71,4 +74,15 @@ async fn one(
     ValidPath(index): ValidPath<u64>,
 ) -> Result<Reply, Problem> {
     Reply::ok(&Line::of(published::entry(app.registry(), &by, index).await?)?)
+}
+
+/// `POST /v1/entries/{entry}/erasure`.
+async fn erase(
+    State(app): State<App>,
+    by: Verified,
+    ValidPath(entry): ValidPath<u64>,
+    Bare(once): Bare,
+) -> Result<Reply, Problem> {
+    const PLACES: Places = &[("/entry", Place::Path)];
+    record(&app, &by, orders::erase(entry), once, PLACES).await
 }

@@ -193,7 +193,7 @@ async fn write(
     let mut bytes = Vec::with_capacity(entries.len());
     for (index, entry) in (head.size()..).zip(entries) {
         bytes.push(to_canonical(entry).map_err(|error| StoreError::Program(error.to_string()))?);
-        let changes = catalogue::changes(&shared.read(), index, entry, None);
+        let changes = catalogue::changes(&shared.read(), index, entry, None, None);
         catalogue::write(tx, &changes).await?;
     }
     append_as(tx, head, &bytes, signer, at_ms).await?;

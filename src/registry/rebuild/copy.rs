@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use futures_util::StreamExt;
 
 use super::{Finding, RebuildError};
+use crate::domain::act::Act;
 use crate::domain::entry::Entry;
 use crate::domain::index::Index;
 use crate::domain::payload::Payload;
@@ -111,7 +112,17 @@ async fn write_page(
         if let Err(error) = index.fold(at, &entry) {
             return Ok(Err(finding(error.to_string())));
         }
-        let changes = catalogue::changes(index, at, &entry, payload.as_ref());
+        let erased = match &entry.act {
+            Act::PayloadErased(act) => {
+                entries::read(from, ACTS, act.entry..act.entry.saturating_add(1)).await?.pop()
+            }
+            _ => None,
+        };
+        let erased = match erased.map(|erased| serde_json::from_slice(&erased.bytes)).transpose() {
+            Ok(erased) => erased,
+            Err(error) => return Ok(Err(finding(format!("what entry {at} erased can't be read: {error}")))),
+        };
+        let changes = catalogue::changes(index, at, &entry, payload.as_ref(), erased.as_ref());
         catalogue::write(tx, &changes).await?;
     }
     // Nothing folded here is ever undone.

@@ -31,6 +31,7 @@ pub(super) fn admit(check: &mut Check<'_>, act: &Act) {
         Act::LogContinued(act) => continued(check, act),
         Act::PayloadErased(act) => {
             check.registrar_only();
+            check.two_persons();
             entry(check, act.entry);
         }
         _ => {}
