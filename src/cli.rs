@@ -16,6 +16,7 @@ mod context;
 mod demo;
 mod explain;
 mod export;
+mod fsck;
 mod import;
 mod keys;
 mod lock;
@@ -118,6 +119,7 @@ enum Command {
     Config(config::Args),
     Backup(backup::Args),
     Restore(restore::Args),
+    Fsck(fsck::Args),
     Rebuild(rebuild::Args),
     Log(log::Args),
     Export(export::Args),
@@ -151,6 +153,7 @@ pub fn main() -> ExitCode {
         Command::Completions(args) => Ok(completions::run(&args)),
         Command::Backup(args) => on_runtime(backup::run(args)),
         Command::Restore(args) => on_runtime(restore::run(args)),
+        Command::Fsck(args) => on_runtime(fsck::run(args)),
         Command::Rebuild(args) => on_runtime(rebuild::run(args)),
         Command::Log(args) => on_runtime(log::run(args)),
         Command::Export(args) => on_runtime(export::run(args)),

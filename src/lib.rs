@@ -14,7 +14,7 @@
 //! | 2 | [`store`] | the only users of SQL: entries, tiles, catalogue, journal, accounts, keys |
 //! | 3 | [`registry`] | what the service does: the sequencer, the follower, checks, authority |
 //! | 4 | [`http`] | the face for machines: a table of routes, gates, handlers of a few lines |
-//! | 5 | [`cli`] | the command line: serve, demo, import, check, explain, compare, receipt, admin, keys, backup, restore, rebuild, log, export, verify, witness, monitor, config, completions |
+//! | 5 | [`cli`] | the command line: serve, demo, import, check, explain, compare, receipt, admin, keys, backup, restore, fsck, rebuild, log, export, verify, witness, monitor, config, completions |
 //!
 //! Beside the floors stand [`clock`], the only reader of time and randomness, and [`config`], one struct.
 //!

@@ -62,6 +62,7 @@ mod erasure;
 pub mod explanations;
 pub mod failure;
 pub mod four_eyes;
+pub mod fsck;
 pub mod journal;
 pub mod keys;
 pub mod limit;

@@ -8,6 +8,7 @@
 //! | module | what it keeps |
 //! |---|---|
 //! | [`heads`], [`entries`], [`tiles`], [`append()`] | the append-only logs: `acts`, and one `checks/<node>` a process |
+//! | [`extent`] | how far the rows of a log reach |
 //! | [`log_keys`], [`receipt_keys`] | the public keys of the logs and of receipts, old ones too |
 //! | [`checks`] | where the journal entry of each check is |
 //! | [`cosignatures`], [`witnessed`] | what witnesses cosigned here, and what was cosigned of others |
@@ -33,6 +34,7 @@ pub mod db;
 pub mod entries;
 mod error;
 pub mod events;
+pub mod extent;
 pub mod heads;
 pub mod high_water;
 pub mod idempotency;

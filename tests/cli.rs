@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod explain;
 mod fake;
+pub(crate) mod fsck;
 pub(crate) mod import;
 mod monitor;
 mod rebuild;

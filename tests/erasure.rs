@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::cli::run;
+use crate::cli::serve::{Server, ask, create_registrar, serve};
 use crate::world::actors::{Actor, Stage, fresh_key};
 use crate::world::client::Answer;
 use crate::world::works::{Made, grant, id, registration};
@@ -357,4 +358,26 @@ both!(a_backup_made_after_an_erasure_brings_nothing_back, async |world: World| {
     }
     restore(&back.settings("a"), &world.clock, &to, &|_, _| {}).await.unwrap();
     rebuild(&back);
+});
+
+both!(the_command_proposes_and_a_second_person_approves, async |world: World| {
+    let server = Server::start(&mut serve(&world));
+    let keys = ["first", "second"]
+        .map(|person| create_registrar(&world, person)["key"].as_str().unwrap().to_owned());
+    // The name of the registrar itself, which the first of these entries bears.
+    let proposed = ask(&server, &keys[0], &["admin", "erase", "2"]);
+    assert_eq!(proposed.code, 0, "{}{}", proposed.out, proposed.err);
+    assert!(proposed.err.contains("nothing is erased yet"), "{}", proposed.err);
+    let approved = ask(&server, &keys[1], &["admin", "approve", proposed.out.trim()]);
+    assert_eq!(approved.code, 0, "{}{}", approved.out, approved.err);
+    let again = ask(&server, &keys[0], &["admin", "erase", "2"]);
+    assert!(again.code == 1 && again.err.contains("was erased at"), "{} {}", again.code, again.err);
+    let nothing = ask(&server, &keys[0], &["admin", "erase", "0"]);
+    assert!(
+        nothing.code == 1 && nothing.err.contains("nothing to erase"),
+        "{} {}",
+        nothing.code,
+        nothing.err
+    );
+    assert_eq!(places(&world, "Office".as_bytes()).await, [""; 0]);
 });

@@ -136,6 +136,7 @@ fn asked(keys: &[String]) -> Asked {
         needs_entries: false,
         only_hashes: false,
         most: 100_000,
+        teller: None,
     }
 }
 

@@ -147,6 +147,7 @@ fn timed(folder: &Path, only_hashes: bool) -> (f64, Report) {
         needs_entries: true,
         only_hashes,
         most: 1,
+        teller: None,
     };
     let begun = cpu_seconds();
     let report = runtime.block_on(verify(&Folder::new(folder), &asked, &|_, _| ())).expect("it can be read");

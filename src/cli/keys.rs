@@ -9,8 +9,8 @@ use crate::clock::Clock;
 use crate::config::{Origin, Value};
 use crate::registry::authority::{Registrar, Scope};
 use crate::registry::credential::{Credential, Secret};
+use crate::registry::fsck::refuse_missing_file;
 use crate::registry::keys::{self, Continued, KeyName, KeyState, ListedKey, Rotated};
-use crate::registry::rebuild::refuse_missing_file;
 use crate::registry::{Registry, Settings, SubmitError};
 use crate::store::Db;
 

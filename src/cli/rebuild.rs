@@ -5,7 +5,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::settings::{SettingsArgs, registry_settings};
 use super::{Exit, Failure, Outcome, output};
 use crate::clock::Clock;
-use crate::registry::rebuild::{Report, examine, rebuild};
+use crate::registry::offline::Report;
+use crate::registry::rebuild::{examine, is_mendable, rebuild};
 
 /// Fold the log into fresh tables and a fresh index, and compare them with what is stored
 ///
@@ -44,20 +45,22 @@ pub(super) async fn run(args: Args) -> Outcome {
 }
 
 fn tell(report: &Report, check: bool) -> Exit {
-    for (log, size) in &report.logs {
-        output::line(format_args!("log `{log}`: {size} entries"));
+    for log in &report.logs {
+        output::line(format_args!("log `{}`: {} entries", log.log, log.size));
     }
-    output::line(format_args!("{} checkpoints verified", report.checkpoints));
+    let checkpoints: u64 = report.logs.iter().map(|log| log.checkpoints).sum();
+    output::line(format_args!("{checkpoints} checkpoints verified"));
     for what in &report.unverified {
         output::warning(format_args!("not verified: {}", output::plain(what)));
     }
-    for finding in report.logs_differ.iter().chain(&report.catalogue_differs) {
+    for finding in report.findings.kept() {
         output::line(format_args!("differs: {}", output::plain(&finding.to_string())));
     }
-    match (report.is_clean(), report.logs_differ.is_empty(), check) {
+    let (is_clean, is_mendable) = (report.findings.total() == 0, is_mendable(report));
+    match (is_clean, is_mendable, check) {
         (true, _, _) => output::line("everything stored is what the log says"),
         (false, true, false) => output::line("the catalogue was written anew from the log"),
         (false, _, _) => output::line("nothing was changed"),
     };
-    if report.is_clean() || (!check && report.logs_differ.is_empty()) { Exit::Done } else { Exit::Differs }
+    if is_clean || (!check && is_mendable) { Exit::Done } else { Exit::Differs }
 }

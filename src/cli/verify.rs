@@ -1,7 +1,7 @@
 //! `kyodaku verify`: what was signed, verified by somebody who trusts nobody.
 
 mod decision;
-mod log;
+pub(super) mod log;
 mod receipt;
 
 use super::Outcome;

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::fsck::{FsckError, refuse_missing_file};
 use super::keys::KeyName;
 use super::node::Settings;
-use super::rebuild::{RebuildError, refuse_missing_file};
 use crate::clock::Clock;
 use crate::log::merkle::TreeHead;
 use crate::store::heads::{self, ACTS};
@@ -85,7 +85,7 @@ pub enum BackupError {
     Store(#[from] StoreError),
     /// The comparison with the log.
     #[error(transparent)]
-    Rebuild(#[from] RebuildError),
+    Rebuild(#[from] FsckError),
     /// The data folder.
     #[error(transparent)]
     Open(#[from] super::node::OpenError),

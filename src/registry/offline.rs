@@ -32,7 +32,7 @@ use crate::log::tile::{MAX_ENTRY_BYTES, TILE_WIDTH, TilePath};
 use journals::Acts;
 use walk::Walk;
 
-pub use finding::{Finding, Findings, Kind};
+pub use finding::{Finding, Findings, Kind, Teller};
 pub use folder::{Folder, INCOMPLETE, LIST};
 pub use keys::GivenKey;
 pub use told::{MAX_LIST_BYTES, MAX_LOGS, ToldEarlier, ToldKey, ToldLog, ToldPage, check_list, read_list};
@@ -70,6 +70,15 @@ impl fmt::Display for Piece {
     }
 }
 
+/// Sizes of which a checkpoint is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signed {
+    /// The sizes, the smallest first.
+    pub sizes: Vec<u64>,
+    /// Whether there may be more after the last of them.
+    pub more: bool,
+}
+
 /// Why nothing can be read. It says nothing about the logs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -80,8 +89,12 @@ pub trait Source: Sync {
     /// The logs that there are said to be, the act log first.
     fn logs(&self) -> impl Future<Output = Result<Vec<ToldLog>, Unreadable>> + Send;
 
-    /// The sizes of the checkpoints that are kept, the smallest first.
-    fn signed(&self, log: &LogName) -> impl Future<Output = Result<Vec<u64>, Unreadable>> + Send;
+    /// The sizes of the checkpoints that are kept and larger than this one, the smallest first: all of them, or some.
+    fn signed(
+        &self,
+        log: &LogName,
+        after: Option<u64>,
+    ) -> impl Future<Output = Result<Signed, Unreadable>> + Send;
 
     /// Whether entries of the log are to be had.
     fn has_entries(&self, log: &LogName) -> impl Future<Output = Result<bool, Unreadable>> + Send;
@@ -109,6 +122,8 @@ pub struct Asked {
     pub only_hashes: bool,
     /// How many findings of a kind are kept.
     pub most: usize,
+    /// Whom each finding is told at once.
+    pub teller: Option<Teller>,
 }
 
 /// Who vouches for the keys of a log.
@@ -172,7 +187,8 @@ pub async fn verify<S: Source>(
     progress: &(dyn Fn(u64, u64) + Send + Sync),
 ) -> Result<Report, Unreadable> {
     let logs = source.logs().await?;
-    let mut report = Report { findings: Findings::keeping(asked.most), ..Report::default() };
+    let mut report =
+        Report { findings: Findings::told_to(asked.most, asked.teller.clone()), ..Report::default() };
     for given in &asked.keys {
         if !logs.iter().any(|told| told.has_name(given.name())) {
             let what = format!("a key of `{}` was given, and no log has that origin", given.name());

@@ -21,7 +21,7 @@ pub use erase::{erase_model, erase_org, erase_work};
 pub(super) use orgs::TEXTS as ORG_TEXTS;
 pub use orgs::{Model, Org, model, models, org, orgs, put_model, put_org, set_model_state, set_org_state};
 pub(super) use rebuild::TEXTS as REBUILD_TEXTS;
-pub use rebuild::{Difference, clear, compare};
+pub use rebuild::{Difference, clear, compare, compare_in};
 
 texts! {
     PUT_WORK = "INSERT INTO catalog_works (work, kind, title, title_lang, reading, registrant, state, \

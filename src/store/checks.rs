@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::db::{Db, Tx, from_db, on_db, on_tx, to_db};
+use super::db::{Db, Tx, on_db, on_tx, to_db};
 use super::error::StoreError;
 use super::sql::{json, texts};
 
@@ -27,7 +27,6 @@ texts! {
         WHERE check_id < $1 ORDER BY check_id DESC LIMIT $2";
     RANGE = "SELECT check_id, log, idx, developer, asked_by, at_ms, items, permitted FROM checks \
         WHERE log = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";
-    COUNT = "SELECT COUNT(*) FROM checks";
     CLEAR = "DELETE FROM checks";
 }
 
@@ -114,12 +113,6 @@ pub async fn list(
 pub async fn of_range(db: &Db, log: &str, range: Range<u64>) -> Result<Vec<StoredCheck>, StoreError> {
     let (from, until) = (to_db(range.start)?, to_db(range.end)?);
     Ok(on_db!(db, pool => sqlx::query_as(RANGE).bind(log).bind(from).bind(until).fetch_all(pool).await)?)
-}
-
-/// How many there are.
-pub async fn count(db: &Db) -> Result<u64, StoreError> {
-    let count: i64 = on_db!(db, pool => sqlx::query_scalar(COUNT).fetch_one(pool).await)?;
-    from_db(count)
 }
 
 /// Forgets all, before they are written anew in the same transaction.

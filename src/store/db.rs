@@ -1,6 +1,6 @@
 //! The two databases behind one type.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ texts! {
     /// SQLite takes the writer's lock at once: a transaction that reads first and writes later would otherwise fail
     /// with `SQLITE_BUSY` as soon as another one wrote in between, and no timeout helps against that.
     BEGIN_WRITE = "BEGIN IMMEDIATE", "BEGIN";
+    VERSION = "SELECT MAX(version) FROM _sqlx_migrations WHERE success";
     /// What acknowledged means rests on these settings.
     DURABILITY = "SELECT 'on', 'on', 'off'",
         "SELECT current_setting('synchronous_commit'), current_setting('fsync'), \
@@ -127,6 +128,48 @@ impl Db {
             SQLITE_MIGRATIONS.run(writer).await?;
         }
         Ok(db)
+    }
+
+    /// Opens a database that is there and up to date, and changes nothing of it, not even its tables.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where there is none, or where its tables are those of another program.
+    pub async fn connect_to_read(url: &str, connections: u32) -> Result<Self, StoreError> {
+        let (db, due) = match url.split_once(':') {
+            Some(("sqlite", _)) => {
+                let options = sqlite_options(url)?.create_if_missing(false).pragma("query_only", "on");
+                let readers = sqlite_pool().max_connections(connections.max(2)).connect_with(options).await?;
+                (Self::Sqlite { writer: readers.clone(), readers }, &SQLITE_MIGRATIONS)
+            }
+            Some(("postgres" | "postgresql", _)) => {
+                let options = postgres_options(url)?;
+                (Self::Postgres(postgres_pool(options, connections).await?), &POSTGRES_MIGRATIONS)
+            }
+            _ => return Err(StoreError::Address { url: without_password(url) }),
+        };
+        let found: Result<Option<i64>, sqlx::Error> =
+            on_db!(&db, pool => sqlx::query_scalar(VERSION).fetch_one(pool).await);
+        let due = due.iter().map(|migration| migration.version).max();
+        match found {
+            Ok(found) if found == due => Ok(db),
+            _ => Err(StoreError::Unavailable(
+                "its tables are not those of this program: start the server once with this program"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// Makes an embedded database for what is thrown away afterwards: nothing of it outlives a crash.
+    pub async fn scratch(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Off)
+            .synchronous(SqliteSynchronous::Off)
+            .foreign_keys(true);
+        let writer = sqlite_pool().max_connections(1).connect_with(options).await?;
+        SQLITE_MIGRATIONS.run(&writer).await?;
+        Ok(Self::Sqlite { readers: writer.clone(), writer })
     }
 
     /// Which of the two databases this is.
@@ -231,13 +274,9 @@ async fn begin(pool: &PgPool, text: &'static str) -> Result<Lent, sqlx::Error> {
     Ok(tx)
 }
 
-async fn open_sqlite(url: &str, connections: u32) -> Result<Db, StoreError> {
+fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
     let options = SqliteConnectOptions::from_str(url)
         .map_err(|_| StoreError::Address { url: without_password(url) })?
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        // NORMAL loses the last commits at a power cut.
-        .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         // What is erased is overwritten in the file, and not only forgotten.
         .pragma("secure_delete", "on")
@@ -249,40 +288,58 @@ async fn open_sqlite(url: &str, connections: u32) -> Result<Db, StoreError> {
         // Every connection would have a database of its own.
         return Err(StoreError::Address { url: url.to_owned() });
     }
-    let pool = || {
-        SqlitePoolOptions::new()
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-            // After an I/O error, or where no space is left, SQLite undoes a transaction by itself; the driver then fails to
-            // undo it once more, and takes it for open ever after: no transaction could begin on this connection again.
-            .after_release(|connection, _| {
-                Box::pin(async move {
-                    // What was asked of it before, undoing too, is done when it answers.
-                    connection.ping().await?;
-                    Ok(!connection.is_in_transaction())
-                })
+    Ok(options)
+}
+
+fn sqlite_pool() -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        // After an I/O error, or where no space is left, SQLite undoes a transaction by itself; the driver then fails to
+        // undo it once more, and takes it for open ever after: no transaction could begin on this connection again.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // What was asked of it before, undoing too, is done when it answers.
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
             })
-    };
-    let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+        })
+}
+
+async fn open_sqlite(url: &str, connections: u32) -> Result<Db, StoreError> {
+    let options = sqlite_options(url)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // NORMAL loses the last commits at a power cut.
+        .synchronous(SqliteSynchronous::Full);
+    let writer = sqlite_pool().max_connections(1).connect_with(options.clone()).await?;
     let reading = options.pragma("query_only", "on");
-    let readers = pool().max_connections(connections.max(1)).connect_lazy_with(reading);
+    let readers = sqlite_pool().max_connections(connections.max(1)).connect_lazy_with(reading);
     Ok(Db::Sqlite { writer, readers })
 }
 
+fn postgres_options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let options =
+        PgConnectOptions::from_str(url).map_err(|_| StoreError::Address { url: without_password(url) })?;
+    Ok(options.application_name("kyodaku"))
+}
+
 async fn open_postgres(url: &str, connections: u32) -> Result<PgPool, StoreError> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|_| StoreError::Address { url: without_password(url) })?
-        .application_name("kyodaku");
+    let options = postgres_options(url)?;
     bring_up_to_date(&options).await?;
+    Ok(postgres_pool(options, connections).await?)
+}
+
+async fn postgres_pool(options: PgConnectOptions, connections: u32) -> Result<PgPool, sqlx::Error> {
     let options = options.options([
         ("statement_timeout", "20s"),
         ("lock_timeout", "10s"),
         // Nobody else writes while a node that is gone holds the head.
         ("idle_in_transaction_session_timeout", "15s"),
     ]);
-    let pool = PgPoolOptions::new()
+    PgPoolOptions::new()
         .max_connections(connections.max(2))
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // After a failover the address may be a standby's for a while: what it says is old, and it takes no writes.
@@ -301,8 +358,7 @@ async fn open_postgres(url: &str, connections: u32) -> Result<PgPool, StoreError
             })
         })
         .connect_with(options)
-        .await?;
-    Ok(pool)
+        .await
 }
 
 /// Looks at the server, and brings its tables up to date: on a connection of its own, because that takes as long as it takes.

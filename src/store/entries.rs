@@ -65,6 +65,19 @@ pub(super) async fn insert(
 /// # Errors
 /// [`StoreError::Corrupt`] when one is missing.
 pub async fn read(db: &Db, log: &str, range: Range<u64>) -> Result<Vec<StoredEntry>, StoreError> {
+    let (from, until) = (range.start, range.end);
+    let found = present(db, log, range).await?;
+    if found.len() as u64 != until.saturating_sub(from) {
+        let found = found.len();
+        return Err(StoreError::Corrupt(format!(
+            "log `{log}` has {found} entries from {from} to {until}: some are missing"
+        )));
+    }
+    Ok(found)
+}
+
+/// The entries of `range` that are there, in order.
+pub async fn present(db: &Db, log: &str, range: Range<u64>) -> Result<Vec<StoredEntry>, StoreError> {
     if range.is_empty() {
         return Ok(Vec::new());
     }
@@ -75,12 +88,6 @@ pub async fn read(db: &Db, log: &str, range: Range<u64>) -> Result<Vec<StoredEnt
         .bind(until)
         .fetch_all(pool)
         .await)?;
-    if rows.len() as u64 != range.end - range.start {
-        let found = rows.len();
-        return Err(StoreError::Corrupt(format!(
-            "log `{log}` has {found} entries from {from} to {until}: some are missing"
-        )));
-    }
     rows.into_iter()
         .map(|(index, at_ms, bytes)| Ok(StoredEntry { index: from_db(index)?, at_ms, bytes }))
         .collect()

@@ -18,6 +18,7 @@ texts! {
     READ = "SELECT origin, size, root, frontier, at_ms, checkpoint FROM logs WHERE log = $1";
     READ_TREE = "SELECT size, root FROM logs WHERE log = $1";
     LIST = "SELECT log, size, root FROM logs ORDER BY log";
+    EVERY = "SELECT log, origin, size, root, frontier, at_ms, checkpoint FROM logs ORDER BY log";
     PAGE = "SELECT log, origin FROM logs WHERE log > $1 ORDER BY log LIMIT $2";
     /// On SQLite the transaction holds the writer's lock already.
     LOCK = "SELECT origin, size, root, frontier, at_ms, checkpoint FROM logs WHERE log = $1",
@@ -96,6 +97,44 @@ pub async fn read_tree_in(tx: &mut Tx, log: &str) -> Result<Option<TreeHead>, St
     let row: Option<(i64, Vec<u8>)> =
         on_tx!(tx, conn => sqlx::query_as(READ_TREE).bind(log).fetch_optional(conn).await)?;
     row.map(|(size, root)| tree(log, size, &root)).transpose()
+}
+
+/// The head of a log as its row has it, however broken.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct StoredHead {
+    /// The log's name in the database.
+    pub log: String,
+    /// The log's public name.
+    pub origin: String,
+    /// The number of entries.
+    #[sqlx(try_from = "i64")]
+    pub size: u64,
+    /// The root.
+    pub root: Vec<u8>,
+    /// The tree over all entries.
+    pub frontier: Vec<u8>,
+    /// When the last entry was appended.
+    pub at_ms: i64,
+    /// The signed note over this size and root.
+    pub checkpoint: String,
+}
+
+impl StoredHead {
+    /// Size and root, if it is what it must be: its tree has both.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`], which says what is wrong.
+    pub fn tree(&self) -> Result<TreeHead, StoreError> {
+        let size = to_db(self.size)?;
+        let (log, root, frontier) = (self.log.as_str(), self.root.clone(), self.frontier.clone());
+        let row = (self.origin.clone(), size, root, frontier, self.at_ms, self.checkpoint.clone());
+        Ok(Head::of_row(log, row)?.tree())
+    }
+}
+
+/// Every log as it was at one moment, by name: of two logs, none has what rests on more of the other than is told here.
+pub async fn every(db: &Db) -> Result<Vec<StoredHead>, StoreError> {
+    Ok(on_db!(db, pool => sqlx::query_as(EVERY).fetch_all(pool).await)?)
 }
 
 /// Every log with its size and root, by name.

@@ -47,6 +47,14 @@ pub async fn read(db: &Db, range: Range<u64>) -> Result<Vec<(u64, Payload)>, Sto
     rows.into_iter().map(payload).collect()
 }
 
+/// As [`read`], as the transaction sees it.
+pub async fn read_in(tx: &mut Tx, range: Range<u64>) -> Result<Vec<(u64, Payload)>, StoreError> {
+    let (from, until) = (to_db(range.start)?, to_db(range.end)?);
+    let rows: Vec<Row> =
+        on_tx!(tx, conn => sqlx::query_as(RANGE).bind(from).bind(until).fetch_all(conn).await)?;
+    rows.into_iter().map(payload).collect()
+}
+
 /// What belongs to one entry, as the transaction sees it.
 pub async fn find_in(tx: &mut Tx, index: u64) -> Result<Option<Payload>, StoreError> {
     let at = to_db(index)?;

@@ -101,6 +101,7 @@ pub const ALL: &[(&str, Texts)] = &[
     ("db", super::db::TEXTS),
     ("entries", super::entries::TEXTS),
     ("events", super::events::TEXTS),
+    ("extent", super::extent::TEXTS),
     ("heads", super::heads::TEXTS),
     ("idempotency", super::idempotency::TEXTS),
     ("identities", super::identities::TEXTS),

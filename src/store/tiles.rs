@@ -1,5 +1,7 @@
 //! The tree of a log as C2SP hash tiles, one row a tile, and the checkpoints that were signed over it.
 
+use std::ops::RangeInclusive;
+
 use super::db::{Db, Tx, from_db, on_db, on_tx, to_db};
 use super::error::StoreError;
 use super::sql::texts;
@@ -13,6 +15,7 @@ texts! {
         "INSERT INTO tiles (log, level, idx, data) VALUES ($1, $2, $3, $4) ON CONFLICT (log, level, idx) \
             DO UPDATE SET data = tiles.data || excluded.data RETURNING length(data)::bigint";
     READ = "SELECT data FROM tiles WHERE log = $1 AND level = $2 AND idx = $3";
+    SIZES = "SELECT size FROM checkpoints WHERE log = $1 AND size >= $2 AND size <= $3 ORDER BY size LIMIT $4";
     INSERT_CHECKPOINT = "INSERT INTO checkpoints (log, size, root, note, at_ms) VALUES ($1, $2, $3, $4, $5)";
     COVERING = "SELECT size, root, note, at_ms FROM checkpoints WHERE log = $1 AND size >= $2 \
         ORDER BY size LIMIT 1";
@@ -95,15 +98,38 @@ pub(super) async fn write(tx: &mut Tx, log: &str, growths: Vec<Growth>) -> Resul
     Ok(())
 }
 
-/// The first `width` hashes of a tile, 32 bytes each; none if the tile is not there or is not that wide yet.
-pub async fn read_one(db: &Db, log: &str, tile: TileRef) -> Result<Option<Vec<u8>>, StoreError> {
-    let index = to_db(tile.id.index)?;
-    let data: Option<Vec<u8>> = on_db!(db, pool => sqlx::query_scalar(READ)
+/// A tile as its row has it.
+pub async fn stored(db: &Db, log: &str, id: TileId) -> Result<Option<Vec<u8>>, StoreError> {
+    let index = to_db(id.index)?;
+    Ok(on_db!(db, pool => sqlx::query_scalar(READ)
         .bind(log)
-        .bind(i64::from(tile.id.level))
+        .bind(i64::from(id.level))
         .bind(index)
         .fetch_optional(pool)
+        .await)?)
+}
+
+/// The sizes in this range of which a checkpoint was signed, the smallest first, at most so many.
+pub async fn sizes(
+    db: &Db,
+    log: &str,
+    range: RangeInclusive<u64>,
+    limit: u32,
+) -> Result<Vec<u64>, StoreError> {
+    let (from, until) = (to_db(*range.start())?, to_db(*range.end())?);
+    let rows: Vec<i64> = on_db!(db, pool => sqlx::query_scalar(SIZES)
+        .bind(log)
+        .bind(from)
+        .bind(until)
+        .bind(i64::from(limit))
+        .fetch_all(pool)
         .await)?;
+    rows.into_iter().map(from_db).collect()
+}
+
+/// The first `width` hashes of a tile, 32 bytes each; none if the tile is not there or is not that wide yet.
+pub async fn read_one(db: &Db, log: &str, tile: TileRef) -> Result<Option<Vec<u8>>, StoreError> {
+    let data = stored(db, log, tile.id).await?;
     let length = usize::from(tile.width) * HASH_BYTES;
     Ok(data.filter(|data| data.len() >= length).map(|mut data| {
         data.truncate(length);

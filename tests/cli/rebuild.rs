@@ -15,10 +15,10 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use super::{Said, run};
 use crate::world::{World, both};
 
-const ORIGIN: &str = "kyodaku.example/log";
+pub(super) const ORIGIN: &str = "kyodaku.example/log";
 
 /// A registry with a registrar, two sealed checks and one check after the seal.
-async fn filled(world: &World) -> Registry {
+pub(super) async fn filled(world: &World) -> Registry {
     let settings = Settings {
         database_url: world.url.clone(),
         data_dir: world.folder.path().join("data"),
@@ -58,7 +58,7 @@ async fn filled(world: &World) -> Registry {
     registry
 }
 
-fn question(developer: OrgId) -> Check {
+pub(super) fn question(developer: OrgId) -> Check {
     let uses = vec![Use::TrainGenerative];
     let question = Question {
         developer,
@@ -107,7 +107,7 @@ both!(a_registry_as_it_was_written_has_nothing_to_tell, async |world: World| {
     let said = rebuild(&world, &["--check"]);
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
     assert!(said.out.contains("log `acts`: 5 entries"), "{}", said.out);
-    assert!(said.out.contains("log `checks/one`: 3 entries"), "{}", said.out);
+    assert!(said.out.contains("log `checks-one`: 3 entries"), "{}", said.out);
     assert!(said.out.contains("everything stored is what the log says"), "{}", said.out);
     assert!(!said.err.contains("not verified"), "{}", said.err);
     assert_eq!(rebuild(&world, &[]).code, 0);
@@ -170,31 +170,31 @@ both!(whatever_is_rewritten_in_a_log_is_found_and_left_alone, async |world: Worl
             "DROP TRIGGER payloads_only_erased; UPDATE payloads SET body = replace(body, 'Test', 'Best') WHERE body LIKE '%Test%'",
             "ALTER TABLE payloads DISABLE TRIGGER USER; UPDATE payloads SET body = replace(body, 'Test', 'Best') WHERE body LIKE '%Test%'",
             "UPDATE payloads SET body = replace(body, 'Best', 'Test') WHERE body LIKE '%Best%'",
-            "the payload of entry 2",
+            "payload_altered, log `acts`, entry 2",
         ),
         (
             "DROP TRIGGER tiles_only_grow; UPDATE tiles SET data = CAST(substr(data, 33) || substr(data, 1, 32) AS BLOB) WHERE log = 'acts'",
             "ALTER TABLE tiles DISABLE TRIGGER USER; UPDATE tiles SET data = substr(data, 33) || substr(data, 1, 32) WHERE log = 'acts'",
             "UPDATE tiles SET data = CAST(substr(data, length(data) - 31) || substr(data, 1, length(data) - 32) AS BLOB) WHERE log = 'acts'",
-            "tile 0 of level 0",
+            "file `acts/tile/0/000.p/5`",
         ),
         (
             "DROP TRIGGER entries_stay_as_written; UPDATE entries SET at_ms = at_ms + 1 WHERE log = 'acts' AND idx = 3",
             "ALTER TABLE entries DISABLE TRIGGER USER; UPDATE entries SET at_ms = at_ms + 1 WHERE log = 'acts' AND idx = 3",
             "UPDATE entries SET at_ms = at_ms - 1 WHERE log = 'acts' AND idx = 3",
-            "entry 3",
+            "row_time, log `acts`, entry 3",
         ),
         (
             "DROP TRIGGER checkpoints_stay_as_written; UPDATE checkpoints SET note = replace(note, 'kyodaku', 'kyodakv') WHERE log = 'acts' AND size = 4",
             "ALTER TABLE checkpoints DISABLE TRIGGER USER; UPDATE checkpoints SET note = replace(note, 'kyodaku', 'kyodakv') WHERE log = 'acts' AND size = 4",
             "UPDATE checkpoints SET note = replace(note, 'kyodakv', 'kyodaku') WHERE log = 'acts' AND size = 4",
-            "checkpoint of size 4",
+            "file `acts/checkpoints/4`",
         ),
         (
             "UPDATE entries SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"permitted\":0', '\"permitted\":1') AS BLOB) WHERE log = 'checks/one' AND idx = 1",
             "UPDATE entries SET bytes = convert_to(replace(convert_from(bytes, 'UTF8'), '\"permitted\":0', '\"permitted\":1'), 'UTF8') WHERE log = 'checks/one' AND idx = 1",
             "",
-            "log `checks/one`",
+            "entry_altered, log `checks-one`, entry 1",
         ),
     ];
     for (sqlite, postgres, back, told) in rewrite {

@@ -274,7 +274,7 @@ both!(a_commitment_to_another_history_is_named, async |world: World| {
     assert!(bad.out.contains("goes on from"), "the root too: {}", bad.out);
     let checked = said(program(&world, &["rebuild", "--check"]).output().unwrap());
     assert!(
-        checked.code == 1 && checked.out.contains("commits to another history"),
+        checked.code == 1 && checked.out.contains("continues_other, log `acts`"),
         "{}{}",
         checked.out,
         checked.err

@@ -13,7 +13,7 @@ use crate::cli::client::Problem;
 use crate::cli::{Failure, output};
 use crate::http::sandbox::MARK;
 use crate::registry::offline::{
-    MAX_LIST_BYTES, MAX_LOGS, Piece, Source, ToldLog, ToldPage, Unreadable, check_list,
+    MAX_LIST_BYTES, MAX_LOGS, Piece, Signed, Source, ToldLog, ToldPage, Unreadable, check_list,
 };
 use crate::registry::published::LogName;
 
@@ -210,8 +210,8 @@ impl Source for Remote {
         }
     }
 
-    async fn signed(&self, log: &LogName) -> Result<Vec<u64>, Unreadable> {
-        self.signed_after(log, 0).await
+    async fn signed(&self, log: &LogName, after: Option<u64>) -> Result<Signed, Unreadable> {
+        Ok(Signed { sizes: self.signed_after(log, after.unwrap_or_default()).await?, more: false })
     }
 
     async fn has_entries(&self, _: &LogName) -> Result<bool, Unreadable> {

@@ -72,6 +72,7 @@ impl Args {
             witnesses_needed,
             needs_entries: self.entries,
             most,
+            teller: None,
         })
     }
 }
@@ -116,7 +117,8 @@ struct Told<'a> {
     not_verified: &'a [String],
 }
 
-fn tell_json(report: &Report) -> Result<(), Failure> {
+/// Prints what was found as JSON.
+pub(in crate::cli) fn tell_json(report: &Report) -> Result<(), Failure> {
     let told = Told {
         holds: report.findings.total() == 0,
         logs: &report.logs,
@@ -138,11 +140,16 @@ fn tell(report: &Report, asked: &Asked) {
              name keys from somebody you trust with `--log`",
         );
     }
+    tell_findings(report);
+}
+
+/// Prints what could not be verified, what does not hold, and how much that is.
+pub(in crate::cli) fn tell_findings(report: &Report) {
     for what in &report.unverified {
         output::warning(format_args!("not verified: {}", output::plain(what)));
     }
     for finding in report.findings.kept() {
-        output::line(output::plain(&of_finding(finding)));
+        output::line(output::plain(&format!("does not hold: {finding}")));
     }
     let total = report.findings.total();
     let untold = total - report.findings.kept().len() as u64;
@@ -178,18 +185,4 @@ fn of_log(log: &LogReport, asked: &Asked) -> String {
     format!(
         "log `{name}`: {size} entries, root {root}, {checkpoints} checkpoints, {tiles} tiles, {read}, {keys}{witnesses}"
     )
-}
-
-fn of_finding(finding: &Finding) -> String {
-    let Finding { kind, log, entry, file, offset, what } = finding;
-    let kind = serde_json::to_value(kind).ok();
-    let kind = kind.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
-    let places = [
-        log.as_ref().map(|log| format!("log `{log}`")),
-        entry.map(|entry| format!("entry {entry}")),
-        file.as_ref().map(|file| format!("file `{file}`")),
-        offset.map(|offset| format!("byte {offset}")),
-    ];
-    let places: Vec<String> = places.into_iter().flatten().collect();
-    format!("does not hold: {}: {what}", [vec![kind.to_owned()], places].concat().join(", "))
 }

@@ -66,7 +66,7 @@ async fn restore_by(
         ..settings.clone()
     };
     let report = examine(&staged, clock, progress).await?;
-    if let Some(finding) = report.logs_differ.iter().chain(&report.catalogue_differs).next() {
+    if let Some(finding) = report.findings.kept().first() {
         return Err(BackupError::Refused(format!("the backup is broken: {finding}")));
     }
     let source = Db::connect(&staged.database_url).await?;

@@ -1,7 +1,8 @@
 //! What does not hold, named so that somebody can look at it.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::{self, Display};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -65,8 +66,24 @@ pub enum Kind {
     UnknownJournal,
     /// An entry of a journal contradicts the act log that it names.
     CheckContradicts,
-    /// A file lies where none belongs.
+    /// A file, or a row, lies where none belongs.
     Stray,
+    /// The head of a log, in the database, is not that of its tree.
+    Head,
+    /// The row of an entry is of another time than the entry.
+    RowTime,
+    /// What people read of an entry is not what was digested.
+    PayloadAltered,
+    /// What people read of an entry is gone, and no act erased it.
+    PayloadAbsent,
+    /// Something is kept with an entry that has no digest of it, or with none at all.
+    PayloadStray,
+    /// An act erased what people read of an entry, and it is still there.
+    NotErased,
+    /// The database is not the one that was published from here.
+    HighWater,
+    /// A row of a table that is made from the logs is not what they say. It can be written anew.
+    Derived,
 }
 
 /// One thing that does not hold.
@@ -86,14 +103,38 @@ pub struct Finding {
     /// From which byte of the file on, counted from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
+    /// In which table of the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<&'static str>,
     /// What is there and what should be.
     pub what: String,
 }
 
+impl Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place(), self.what)
+    }
+}
+
 impl Finding {
+    /// What kind of thing, and where: nothing of what stands there.
+    pub fn place(&self) -> String {
+        let kind = serde_json::to_value(self.kind).ok();
+        let kind = kind.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
+        let places = [
+            Some(kind.to_owned()),
+            self.log.as_ref().map(|log| format!("log `{log}`")),
+            self.entry.map(|entry| format!("entry {entry}")),
+            self.file.as_ref().map(|file| format!("file `{file}`")),
+            self.offset.map(|offset| format!("byte {offset}")),
+            self.table.map(|table| format!("table `{table}`")),
+        ];
+        places.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
     /// A finding about nothing nearer.
     pub fn new(kind: Kind, what: impl Into<String>) -> Self {
-        Self { kind, log: None, entry: None, file: None, offset: None, what: what.into() }
+        Self { kind, log: None, entry: None, file: None, offset: None, table: None, what: what.into() }
     }
 
     /// In this log.
@@ -114,6 +155,12 @@ impl Finding {
         Self { file: Some(file.to_string()), ..self }
     }
 
+    /// In this table of the database.
+    #[must_use]
+    pub fn in_table(self, table: &'static str) -> Self {
+        Self { table: Some(table), ..self }
+    }
+
     /// From this byte of the file on.
     #[must_use]
     pub fn at_byte(self, offset: usize) -> Self {
@@ -121,10 +168,28 @@ impl Finding {
     }
 }
 
+/// Whom each finding is told as soon as it is made.
+#[derive(Clone)]
+pub struct Teller(Arc<dyn Fn(&Finding) + Send + Sync>);
+
+impl Teller {
+    /// This function.
+    pub fn new(tell: impl Fn(&Finding) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+}
+
+impl fmt::Debug for Teller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Teller(…)")
+    }
+}
+
 /// All findings, of each kind the first so many.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     most: usize,
+    teller: Option<Teller>,
     kept: Vec<Finding>,
     counts: BTreeMap<Kind, u64>,
 }
@@ -135,8 +200,33 @@ impl Findings {
         Self { most, ..Self::default() }
     }
 
+    /// As [`Findings::keeping`], and each is told at once.
+    pub fn told_to(most: usize, teller: Option<Teller>) -> Self {
+        Self { most, teller, ..Self::default() }
+    }
+
     /// Notes one.
     pub fn push(&mut self, finding: Finding) {
+        if let Some(Teller(tell)) = &self.teller {
+            tell(&finding);
+        }
+        self.add(finding);
+    }
+
+    /// Takes over what others found, and have told.
+    pub fn absorb(&mut self, others: Self) {
+        let Self { kept, counts, .. } = others;
+        for (kind, count) in counts {
+            let kept = kept.iter().filter(|it| it.kind == kind).count();
+            // Those that were not kept are counted all the same.
+            *self.counts.entry(kind).or_default() += count.saturating_sub(kept as u64);
+        }
+        for finding in kept {
+            self.add(finding);
+        }
+    }
+
+    fn add(&mut self, finding: Finding) {
         let count = self.counts.entry(finding.kind).or_default();
         *count += 1;
         if usize::try_from(*count).is_ok_and(|count| count <= self.most) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::finding::{Finding, Kind};
 use super::told::{MAX_LIST_BYTES, ToldLog, read_list};
-use super::{Piece, Report, Source, Unreadable};
+use super::{Piece, Report, Signed, Source, Unreadable};
 use crate::log::checkpoint::parse_size;
 use crate::log::tile::{TILE_WIDTH, TilePath, TileRef};
 use crate::registry::published::LogName;
@@ -69,11 +69,12 @@ impl Source for Folder {
         read_list(&bytes).map_err(|why| refuse(&path, &why))
     }
 
-    async fn signed(&self, log: &LogName) -> Result<Vec<u64>, Unreadable> {
+    async fn signed(&self, log: &LogName, after: Option<u64>) -> Result<Signed, Unreadable> {
         let path = self.0.join(log.to_string()).join("checkpoints");
-        let mut sizes: Vec<u64> = list(&path)?.iter().filter_map(|name| parse_size(name)).collect();
+        let sizes = list(&path)?.into_iter().filter_map(|name| parse_size(&name));
+        let mut sizes: Vec<u64> = sizes.filter(|size| Some(*size) > after).collect();
         sizes.sort_unstable();
-        Ok(sizes)
+        Ok(Signed { sizes, more: false })
     }
 
     async fn has_entries(&self, log: &LogName) -> Result<bool, Unreadable> {

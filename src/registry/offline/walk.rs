@@ -3,13 +3,15 @@
 mod history;
 mod leaves;
 
+use std::collections::VecDeque;
+
 use super::finding::{Finding, Findings, Kind};
 use super::journals::{Acts, Checks};
 use super::keys::{Keys, cosigned};
 use super::replay::{Replay, Seal};
 use super::told::ToldLog;
 use super::tree::Tree;
-use super::{Asked, LogReport, Piece, Report, Source, Unreadable, Voucher};
+use super::{Asked, LogReport, Piece, Report, Signed, Source, Unreadable, Voucher};
 use crate::log::checkpoint::Checkpoint;
 use crate::log::merkle::{Hash, TreeHead};
 use crate::log::tile::TILE_WIDTH;
@@ -38,9 +40,11 @@ pub(super) struct Walk<'a, S> {
     note: Option<Vec<u8>>,
     size: u64,
     tree: Tree<'a, S>,
-    /// The sizes of which a checkpoint is kept, the smallest first, and how many of them were examined.
-    signed: Vec<u64>,
-    examined: usize,
+    /// The next sizes of which a checkpoint is kept, the smallest first; whether there are more; and how many were examined.
+    signed: VecDeque<u64>,
+    last_signed: Option<u64>,
+    more_signed: bool,
+    examined: u64,
     /// What the act log says of this journal, by size, and how much of it was held against the tree.
     seals: Vec<Seal>,
     sealed: usize,
@@ -70,7 +74,6 @@ impl<'a, S: Source> Walk<'a, S> {
         };
         let mut seals = acts.seals.get(&told.origin).cloned().unwrap_or_default();
         seals.sort_by_key(|seal| seal.size);
-        let signed = source.signed(&told.log).await?;
         let mut walk = Self {
             source,
             told,
@@ -83,7 +86,9 @@ impl<'a, S: Source> Walk<'a, S> {
             note: None,
             size: 0,
             tree: Tree::new(source, &told.log, 0),
-            signed,
+            signed: VecDeque::new(),
+            last_signed: None,
+            more_signed: true,
             examined: 0,
             seals,
             sealed: 0,
@@ -110,16 +115,17 @@ impl<'a, S: Source> Walk<'a, S> {
 
     /// Reads the newest checkpoint, which says how long the log is.
     async fn begin(&mut self) -> Result<(), Unreadable> {
-        self.size = self.signed.last().copied().unwrap_or_default();
         let Some(note) = self.read(Piece::Newest).await? else {
             self.find(
                 Finding::new(Kind::Absent, "the newest checkpoint is not there").in_file(&Piece::Newest),
             );
+            self.size = self.largest_signed().await?;
             return Ok(());
         };
         match self.keys.examine(&note) {
             Err(error) => {
                 self.find(Finding::new(Kind::CheckpointForm, error.to_string()).in_file(&Piece::Newest));
+                self.size = self.largest_signed().await?;
             }
             Ok((checkpoint, fault)) => {
                 self.size = checkpoint.size;
@@ -136,6 +142,29 @@ impl<'a, S: Source> Walk<'a, S> {
         }
         self.note = Some(note);
         Ok(())
+    }
+
+    /// The smallest size of which a checkpoint is kept that was not examined yet.
+    async fn next_signed(&mut self) -> Result<Option<u64>, Unreadable> {
+        while self.signed.is_empty() && self.more_signed {
+            let Signed { sizes, more } = self.source.signed(&self.told.log, self.last_signed).await?;
+            self.more_signed = more && !sizes.is_empty();
+            self.last_signed = sizes.last().copied().or(self.last_signed);
+            self.signed = sizes.into();
+        }
+        Ok(self.signed.front().copied())
+    }
+
+    /// The largest size of which a checkpoint is kept.
+    async fn largest_signed(&self) -> Result<u64, Unreadable> {
+        let mut largest = None;
+        loop {
+            let Signed { sizes, more } = self.source.signed(&self.told.log, largest).await?;
+            largest = sizes.last().copied().or(largest);
+            if !more || sizes.is_empty() {
+                return Ok(largest.unwrap_or_default());
+            }
+        }
     }
 
     fn signed_head(&self) -> Option<TreeHead> {
@@ -164,8 +193,7 @@ impl<'a, S: Source> Walk<'a, S> {
     /// Appends leaves, and stops at each size that was signed or sealed.
     async fn grow(&mut self, mut leaves: &[Hash]) -> Result<(), Unreadable> {
         while !leaves.is_empty() {
-            let next =
-                [self.signed.get(self.examined).copied(), self.seals.get(self.sealed).map(|it| it.size)];
+            let next = [self.next_signed().await?, self.seals.get(self.sealed).map(|it| it.size)];
             let due = next.into_iter().flatten().min().unwrap_or(u64::MAX).saturating_sub(self.tree.size());
             let (now, later) =
                 leaves.split_at(usize::try_from(due).unwrap_or(usize::MAX).clamp(1, leaves.len()));
@@ -181,7 +209,8 @@ impl<'a, S: Source> Walk<'a, S> {
 
     /// Examines the checkpoints of at most this size that were not examined yet.
     async fn at_signed(&mut self, until: u64, is_reached: bool) -> Result<(), Unreadable> {
-        while let Some(size) = self.signed.get(self.examined).copied().filter(|size| *size <= until) {
+        while let Some(size) = self.next_signed().await?.filter(|size| *size <= until) {
+            self.signed.pop_front();
             self.examined += 1;
             let piece = Piece::Signed(size);
             let Some(note) = self.read(piece).await? else {
@@ -314,7 +343,7 @@ impl<'a, S: Source> Walk<'a, S> {
             root: self.tree.head().root.to_string(),
             keys,
             from_entries: self.from_entries,
-            checkpoints: self.examined as u64 + 1,
+            checkpoints: self.examined + 1,
             tiles: self.tree.compared,
             replayed: 0,
             rules: None,

@@ -52,11 +52,17 @@ pub async fn clear(tx: &mut Tx) -> Result<(), StoreError> {
 }
 
 /// Compares two catalogues row by row, whatever databases they are in: at most one difference a table, none if they
-/// are equal. Neither may change meanwhile. It takes as long as whole tables take.
+/// are equal. It takes as long as whole tables take.
 pub async fn compare(here: &Db, there: &Db) -> Result<Vec<Difference>, StoreError> {
-    let (mut here, mut there) = (here.snapshot().await?, there.snapshot().await?);
-    let (here, there) = (&mut here, &mut there);
-    archive::take_time(here).await?;
+    let mut here = here.snapshot().await?;
+    archive::take_time(&mut here).await?;
+    compare_in(&mut here, there).await
+}
+
+/// As [`compare`], with the catalogue that this transaction sees, which takes its time.
+pub async fn compare_in(here: &mut Tx, there: &Db) -> Result<Vec<Difference>, StoreError> {
+    let mut there = there.snapshot().await?;
+    let there = &mut there;
     archive::take_time(there).await?;
     let found = [
         first_difference::<Work>("catalog_works", ALL_WORKS, here, there).await?,
