@@ -5,11 +5,13 @@
 //! known is refused wherever it stands, with the nearest one that is: a mistyped limit must not become the default.
 
 mod key;
+mod scrub;
 mod value;
 
 use std::path::{Path, PathBuf};
 
 pub use key::KeyText;
+pub use scrub::ScrubScope;
 pub use value::{
     Addresses, DatabaseUrl, Issuer, LogFormat, MailUrl, MaybeDatabase, MaybeListen, MaybeMoment, MaybePath,
     MaybeUrl, NodeName, Origin, Secret, Value, WebUrl, Witnesses,
@@ -207,6 +209,12 @@ settings! {
     witness_interval_s: u64, 1..=3_600 => 5;
     /// How many seconds lie between two clearings of idempotency keys older than 30 days.
     purge_interval_s: u64, 1..=604_800 => 3_600;
+    /// What is examined again and again beside answering: `all`; `hashes`, which takes no more memory; or nothing, `off`.
+    scrub: ScrubScope => "all";
+    /// How many hundredths of one core the scrub may take at most.
+    scrub_percent: u64, 1..=100 => 5;
+    /// How many seconds lie between two rounds of the scrub.
+    scrub_interval_s: u64, 1..=31_536_000 => 86_400;
     /// How many seconds a client may take to send the head of a request.
     header_read_s: u64, 1..=600 => 10;
     /// How many seconds a connection may stay without a request, where it may be used again (HTTP/2).

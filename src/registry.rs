@@ -85,6 +85,7 @@ pub mod rebuild;
 pub mod receipts;
 pub mod record;
 pub mod sandbox;
+pub mod scrub;
 pub mod seal;
 pub mod sequencer;
 pub mod settings;

@@ -33,6 +33,7 @@ mod reference;
 mod registry;
 mod rules;
 mod sandbox;
+mod scrub;
 mod security;
 mod sign_in;
 mod store;

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::lock::Lock;
-use super::settings::{SettingsArgs, clock, limits, provider, registry_settings, witnesses};
+use super::settings::{SettingsArgs, clock, limits, provider, registry_settings, scrub, witnesses};
 use super::{Exit, Failure, Outcome, logging};
 use crate::config::Config;
 use crate::http::sandbox::faces;
@@ -18,6 +18,7 @@ use crate::http::server::tls::Tls;
 use crate::http::server::{self, Ended, Limits};
 use crate::http::{App, metrics};
 use crate::registry::answer::moment;
+use crate::registry::scrub::ScrubSettings;
 use crate::registry::{OpenError, Registry, sandbox};
 
 /// How long a renewed certificate lies there before it is taken up.
@@ -69,7 +70,8 @@ pub(super) async fn run(args: Args) -> Outcome {
         .answering(u32::try_from(config.requests_per_minute).unwrap_or(u32::MAX));
     let app = app.open(config.registration);
     let app = sandbox.into_iter().fold(app, App::beside);
-    serve(listener, tls, app, limits(&config), &Upkeep::of(&config), server::stop_signal()).await;
+    let upkeep = Upkeep { scrub: scrub(&config)?, ..Upkeep::of(&config) };
+    serve(listener, tls, app, limits(&config), &upkeep, server::stop_signal()).await;
     drop(stop_figures);
     #[cfg(feature = "opentelemetry")]
     if let Some(telemetry) = telemetry {
@@ -135,6 +137,13 @@ pub(super) async fn serve(
         Err(error) => tracing::error!(target: "kyodaku::serve", %error, "the own address is not known"),
     }
     let (stop_upkeep, stopped) = oneshot::channel();
+    // What a process that was killed left behind may hold what is erased since.
+    registry.clear_scrub();
+    let mut scrubbing = JoinSet::new();
+    if let Some(settings) = upkeep.scrub.clone() {
+        let registry = registry.clone();
+        scrubbing.spawn(async move { registry.scrub(settings).await });
+    }
     let keeping = tokio::spawn(upkeep.clone().run(app.registries(), stopped));
     // It ends with the server, as the rest of the set would.
     let mut renewing = JoinSet::new();
@@ -147,6 +156,9 @@ pub(super) async fn serve(
             tracing::warn!(target: "kyodaku::serve", open, "connections were cut at the end of the time of grace");
         }
     }
+    // It holds connections, and may be in the middle of anything.
+    scrubbing.shutdown().await;
+    registry.clear_scrub();
     drop(stop_upkeep);
     if let Err(error) = keeping.await {
         tracing::error!(target: "kyodaku::serve", %error, "the upkeep ended badly");
@@ -162,6 +174,7 @@ pub(super) async fn serve(
 pub(super) struct Upkeep {
     seal: Duration,
     purge: Duration,
+    scrub: Option<ScrubSettings>,
 }
 
 impl Upkeep {
@@ -169,6 +182,7 @@ impl Upkeep {
         Self {
             seal: Duration::from_secs(config.seal_interval_s),
             purge: Duration::from_secs(config.purge_interval_s),
+            scrub: None,
         }
     }
 

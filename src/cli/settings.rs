@@ -7,10 +7,12 @@ use clap::Args;
 
 use super::Failure;
 use crate::clock::Clock;
-use crate::config::{Config, KeyText};
+use crate::config::{Config, KeyText, ScrubScope};
 use crate::http::server::Limits;
 use crate::registry;
+use crate::registry::fsck::Scope;
 use crate::registry::keys::{KeyName, KeySettings, KeySource, Seed};
+use crate::registry::scrub::ScrubSettings;
 use crate::registry::sign_in::ProviderSettings;
 use crate::registry::witnesses::WitnessSettings;
 
@@ -131,6 +133,21 @@ pub(super) fn witnesses(config: &Config) -> Result<Vec<WitnessSettings>, Failure
     let read = stated.map(|(key, url)| WitnessSettings::new(key, url));
     read.collect::<Result<_, _>>()
         .map_err(|error| Failure::usage(format!("the setting `witnesses` can't be used: {error}")))
+}
+
+/// How everything is examined beside answering, unless the settings say that it is not.
+pub(super) fn scrub(config: &Config) -> Result<Option<ScrubSettings>, Failure> {
+    let scope = match config.scrub {
+        ScrubScope::Off => return Ok(None),
+        ScrubScope::Hashes => Scope::Hashes,
+        ScrubScope::All => Scope::All,
+    };
+    Ok(Some(ScrubSettings {
+        scope,
+        percent: u32::try_from(config.scrub_percent).unwrap_or(100),
+        interval: Duration::from_secs(config.scrub_interval_s),
+        witnesses: witnesses(config)?.into_iter().map(|witness| witness.key).collect(),
+    }))
 }
 
 /// The limits of the accept loop.

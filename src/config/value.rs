@@ -23,7 +23,7 @@ pub trait Value: Sized {
 }
 
 /// A text between quotation marks, as TOML writes it.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 

@@ -37,11 +37,15 @@ pub(super) async fn healthz() -> Result<Reply, Problem> {
     Reply::ok(&Health { status: "alive" })
 }
 
-/// `GET /readyz`: the node has not stopped, its database answers, and its clock can be right; 503 otherwise.
+/// `GET /readyz`: the node has not stopped, its database answers, its clock can be right, and the scrub found nothing that does not
+/// hold; 503 otherwise.
 pub(super) async fn readyz(State(app): State<App>) -> Result<Reply, Problem> {
     app.registry().head().await.map_err(|error| Problem::unanswered(&error))?;
     if !app.registry().is_clock_believed() {
         return Err(Problem::unanswered(&NOT_BELIEVED).detail(NOT_BELIEVED));
+    }
+    if let Some(finding) = app.registry().scrub_finding() {
+        return Err(Problem::unanswered(&finding).detail(finding));
     }
     Reply::ok(&Health { status: "ready" })
 }

@@ -79,6 +79,9 @@ pub struct Metrics {
     waiting: Family<Queue, Gauge>,
     events_lost: Counter,
     memory_bytes: Gauge,
+    scrub_findings: Gauge,
+    scrub_rounds: Counter,
+    scrub_ended_s: Gauge,
 }
 
 fn seconds() -> Histogram {
@@ -100,6 +103,9 @@ impl Metrics {
             waiting: Family::default(),
             events_lost: Counter::default(),
             memory_bytes: Gauge::default(),
+            scrub_findings: Gauge::default(),
+            scrub_rounds: Counter::default(),
+            scrub_ended_s: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -148,6 +154,19 @@ impl Metrics {
             Unit::Bytes,
             self.memory_bytes.clone(),
         );
+        self.register_scrub();
+    }
+
+    fn register_scrub(&mut self) {
+        let all = &mut self.collection;
+        all.register("scrub_findings", "Places that do not hold", self.scrub_findings.clone());
+        all.register("scrub_rounds", "Rounds that the scrub ended", self.scrub_rounds.clone());
+        all.register_with_unit(
+            "scrub_ended",
+            "When the last round ended, since 1970",
+            Unit::Seconds,
+            self.scrub_ended_s.clone(),
+        );
     }
 
     /// A request was answered.
@@ -193,6 +212,18 @@ impl Metrics {
     /// Security events were not written.
     pub(super) fn lost_events(&self, events: u64) {
         self.events_lost.inc_by(events);
+    }
+
+    /// So many places do not hold.
+    pub(super) fn scrub_findings(&self, places: usize) {
+        self.scrub_findings.set(signed(places as u64));
+    }
+
+    /// The scrub ended a round, with so many places that do not hold.
+    pub(super) fn scrubbed(&self, places: usize, now_ms: i64) {
+        self.scrub_findings(places);
+        self.scrub_rounds.inc();
+        self.scrub_ended_s.set(now_ms / 1_000);
     }
 
     /// All figures, as of now.

@@ -15,6 +15,7 @@ use super::keys::{KeySettings, Keys, LogSigner, ReceiptSigners};
 use super::metrics::Metrics;
 use super::published::{self, Publisher};
 use super::receipts;
+use super::scrub::Found;
 use super::sequencer::{Body, Sequencer, Submission, SubmitError, Submitted};
 use super::shared::{FollowError, SharedIndex};
 use super::sign_in::token::Tokens;
@@ -109,6 +110,7 @@ struct Inner {
     metrics: Arc<Metrics>,
     publisher: Publisher,
     receipts: ReceiptSigners,
+    found: Mutex<Found>,
 }
 
 impl Registry {
@@ -177,6 +179,7 @@ impl Registry {
             metrics,
             publisher,
             receipts,
+            found: Mutex::default(),
         }));
         registry.begin().await?;
         Ok(registry)
@@ -361,6 +364,11 @@ impl Registry {
     /// The shared index.
     pub fn shared(&self) -> &Arc<SharedIndex> {
         &self.0.shared
+    }
+
+    /// What the scrub found.
+    pub(super) fn found(&self) -> &Mutex<Found> {
+        &self.0.found
     }
 
     /// What signing in needs.
