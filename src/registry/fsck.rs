@@ -74,6 +74,21 @@ impl Asked {
     }
 }
 
+impl Asked {
+    /// What is asked of the logs alone.
+    fn of_logs(&self) -> offline::Asked {
+        offline::Asked {
+            keys: Vec::new(),
+            witnesses: self.witnesses.clone(),
+            witnesses_needed: 0,
+            needs_entries: true,
+            only_hashes: self.scope == Scope::Hashes,
+            most: self.most,
+            teller: self.teller.clone(),
+        }
+    }
+}
+
 /// Why nothing can be examined. It says nothing about what is stored.
 #[derive(Debug, thiserror::Error)]
 pub enum FsckError {
@@ -173,34 +188,50 @@ pub async fn examine(
     asked: &Asked,
     progress: &(dyn Fn(u64, u64) + Send + Sync),
 ) -> Result<Report, FsckError> {
-    let mut findings = Findings::told_to(asked.most, asked.teller.clone());
-    marks(ground, &mut findings).await?;
-    let stored = Stored::pin(ground, &asked.pace, &mut findings).await?;
+    let findings = Findings::told_to(asked.most, asked.teller.clone());
+    let mut report = Report { findings, ..Report::default() };
+    match read(ground, asked, &mut report, progress).await {
+        Ok(()) => {}
+        // What can't be read is not what was written.
+        Err(FsckError::Store(StoreError::Corrupt(why))) => {
+            report.findings.push(Finding::new(Kind::Damaged, why));
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(report)
+}
+
+async fn read(
+    ground: &Ground,
+    asked: &Asked,
+    report: &mut Report,
+    progress: &(dyn Fn(u64, u64) + Send + Sync),
+) -> Result<(), FsckError> {
+    let Report { logs, findings, unverified } = report;
+    marks(ground, findings).await?;
+    let stored = Stored::pin(ground, &asked.pace, findings).await?;
     let total = stored.entries();
     let whole = asked.scope == Scope::All;
-    let of_logs = offline::Asked {
-        keys: Vec::new(),
-        witnesses: asked.witnesses.clone(),
-        witnesses_needed: 0,
-        needs_entries: true,
-        only_hashes: !whole,
-        most: asked.most,
-        teller: asked.teller.clone(),
-    };
     // Each entry is read twice: with the tree, and with what belongs to it.
     let twice = total.saturating_mul(2);
-    let mut report = offline::verify(&stored, &of_logs, &|done, _| progress(done, twice)).await?;
-    rows::examine(&ground.db, &stored, &asked.pace, &mut findings).await?;
-    let acts_hold = !report.findings.kept().iter().any(|it| it.log.as_deref() == Some(ACTS));
+    let of_logs = asked.of_logs();
+    let verified = offline::verify(&stored, &of_logs, &|done, _| progress(done, twice)).await;
+    let verified = verified.map_err(|error| match stored.damage() {
+        Some(why) => StoreError::Corrupt(why).into(),
+        None => FsckError::from(error),
+    })?;
+    let acts_hold = !verified.findings.kept().iter().any(|it| it.log.as_deref() == Some(ACTS));
+    findings.absorb(verified.findings);
+    logs.extend(verified.logs);
+    unverified.extend(verified.unverified);
+    rows::examine(&ground.db, &stored, &asked.pace, findings).await?;
     let reading = Reading { ground, asked, done: total, of: twice, progress };
-    let ended = reading.acts(&stored, whole && acts_hold, &mut findings).await?;
-    report.unverified.extend(reading.keys(&stored, &ended, &mut findings).await?);
+    let ended = reading.acts(&stored, whole && acts_hold, findings).await?;
+    unverified.extend(reading.keys(&stored, &ended, findings).await?);
     if whole && !acts_hold {
-        report.unverified.push("the catalogue: the act log itself does not hold".to_owned());
+        unverified.push("the catalogue: the act log itself does not hold".to_owned());
     }
-    reading.journals(&stored, &mut findings).await?;
-    report.findings.absorb(findings);
-    Ok(report)
+    reading.journals(&stored, findings).await
 }
 
 /// The database must be the one that was published from here, by whichever node.

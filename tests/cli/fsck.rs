@@ -285,6 +285,36 @@ both!(every_damage_is_named, async |world: World| {
     }
 });
 
+both!(what_the_database_can_not_read_is_named_too, async |world: World| {
+    filled(&world).await.db().close().await;
+    let half = match world.engine {
+        Engine::Sqlite => "PRAGMA ignore_check_constraints = 1; UPDATE payloads SET salt = NULL",
+        Engine::Postgres => {
+            "ALTER TABLE payloads DROP CONSTRAINT payloads_check; UPDATE payloads SET salt = NULL"
+        }
+    };
+    damage(&world, half).await;
+    let said = fsck(&world, "one", &[]);
+    assert_eq!(said.code, 65, "{}{}", said.out, said.err);
+    assert!(said.out.contains("damaged: payload 2 is half erased"), "{}", said.out);
+    if world.engine == Engine::Sqlite {
+        // A page of the file, as a broken disk gives it.
+        let mut db = SqliteConnection::connect(&world.url).await.unwrap();
+        let page = "SELECT rootpage, (SELECT page_size FROM pragma_page_size) FROM sqlite_schema WHERE name = 'entries'";
+        let page = db.fetch_one(page).await.unwrap();
+        let (number, size): (i64, i64) = (page.get(0), page.get(1));
+        db.close().await.unwrap();
+        let path = world.folder.path().join("registry.db");
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = usize::try_from((number - 1) * size).unwrap();
+        bytes[at..at + usize::try_from(size).unwrap()].fill(0xff);
+        std::fs::write(&path, bytes).unwrap();
+        let said = fsck(&world, "one", &[]);
+        assert_eq!(said.code, 65, "{}{}", said.out, said.err);
+        assert!(said.out.contains("damaged: "), "{}", said.out);
+    }
+});
+
 both!(an_act_that_the_rules_refuse_is_named_whoever_signed_it, async |world: World| {
     filled(&world).await.db().close().await;
     let db = world.db().await;

@@ -1,5 +1,7 @@
 //! The logs as they lie in a database, as they were at one moment, for the reader of folders and servers.
 
+use std::sync::{Mutex, PoisonError};
+
 use data_encoding::BASE64;
 
 use super::keys::Noted;
@@ -23,12 +25,8 @@ pub(super) struct Stored<'a> {
     heads: Vec<StoredHead>,
     keys: Vec<Noted>,
     told: Vec<ToldLog>,
-}
-
-impl From<StoreError> for Unreadable {
-    fn from(error: StoreError) -> Self {
-        Self(error.to_string())
-    }
+    /// What the database said of itself when it could not be read.
+    damage: Mutex<Option<String>>,
 }
 
 impl<'a> Stored<'a> {
@@ -59,7 +57,7 @@ impl<'a> Stored<'a> {
             keys.push(noted);
         }
         let told = check_list(told).map_err(Unreadable)?;
-        Ok(Self { db: &ground.db, pace, heads, keys, told })
+        Ok(Self { db: &ground.db, pace, heads, keys, told, damage: Mutex::default() })
     }
 
     fn head(&self, log: &str) -> Option<&StoredHead> {
@@ -96,7 +94,20 @@ impl<'a> Stored<'a> {
         self.heads.iter().filter(|head| head.log != ACTS).map(|head| (head.log.as_str(), head.size))
     }
 
-    async fn cosigned(&self, log: &str, size: u64, note: String) -> Result<Option<Vec<u8>>, Unreadable> {
+    /// Why the database can't be read, if it is damaged.
+    pub(super) fn damage(&self) -> Option<String> {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The reader of the logs knows only that it can't read.
+    fn refuse(&self, error: &StoreError) -> Unreadable {
+        if let StoreError::Corrupt(why) = error {
+            *self.damage.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
+        }
+        Unreadable(error.to_string())
+    }
+
+    async fn cosigned(&self, log: &str, size: u64, note: String) -> Result<Option<Vec<u8>>, StoreError> {
         let lines = cosignatures::of(self.db, log, size).await?;
         Ok(Some((note + &lines).into_bytes()))
     }
@@ -115,7 +126,8 @@ impl Source for Stored<'_> {
     async fn signed(&self, log: &LogName, after: Option<u64>) -> Result<Signed, Unreadable> {
         let from = after.map_or(0, |after| after.saturating_add(1));
         let until = self.size(log.stored());
-        let sizes = tiles::sizes(self.db, log.stored(), from..=until, PAGE).await?;
+        let sizes = tiles::sizes(self.db, log.stored(), from..=until, PAGE).await;
+        let sizes = sizes.map_err(|error| self.refuse(&error))?;
         Ok(Signed { more: sizes.len() == PAGE as usize, sizes })
     }
 
@@ -125,7 +137,12 @@ impl Source for Stored<'_> {
 
     async fn read(&self, log: &LogName, piece: Piece) -> Result<Option<Vec<u8>>, Unreadable> {
         self.pace.rest().await;
-        let stored = log.stored();
+        self.piece(log.stored(), piece).await.map_err(|error| self.refuse(&error))
+    }
+}
+
+impl Stored<'_> {
+    async fn piece(&self, stored: &str, piece: Piece) -> Result<Option<Vec<u8>>, StoreError> {
         match piece {
             Piece::Newest => match self.head(stored) {
                 Some(head) => self.cosigned(stored, head.size, head.checkpoint.clone()).await,
@@ -148,7 +165,7 @@ impl Source for Stored<'_> {
                 // As a file would, it breaks off where one is missing.
                 let whole = (first..).zip(&found).take_while(|(due, entry)| entry.index == *due);
                 let whole: Vec<&[u8]> = whole.map(|(_, entry)| entry.bytes.as_slice()).collect();
-                encode_bundle(&whole).map(Some).map_err(|error| Unreadable(error.to_string()))
+                encode_bundle(&whole).map(Some).map_err(|error| StoreError::Corrupt(error.to_string()))
             }
         }
     }

@@ -82,6 +82,8 @@ pub enum Kind {
     NotErased,
     /// The database is not the one that was published from here.
     HighWater,
+    /// The database itself can't be read there, or a row has not its form.
+    Damaged,
     /// A row of a table that is made from the logs is not what they say. It can be written anew.
     Derived,
 }
