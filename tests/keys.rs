@@ -1,5 +1,6 @@
 //! The keys of the registry: where they are, who may read them, and that no output ever shows one.
 
+mod examined;
 mod mended;
 mod origin;
 mod places;

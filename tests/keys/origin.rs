@@ -23,15 +23,15 @@ use crate::world::actors::{Actor, Stage};
 use crate::world::client::Client;
 use crate::world::{World, both};
 
-const NEW: &str = "kyodaku.example/log-2";
+pub(super) const NEW: &str = "kyodaku.example/log-2";
 
 /// The settings once the log has gone on: the new name, and a node that none has been.
-fn after(world: &World) -> Settings {
+pub(super) fn after(world: &World) -> Settings {
     Settings { origin: NEW.to_owned(), ..world.settings("b") }
 }
 
 /// A node on what goes on, and whoever had a key.
-async fn reopened(settings: Settings, world: &World, before: &Stage) -> Stage {
+pub(super) async fn reopened(settings: Settings, world: &World, before: &Stage) -> Stage {
     let registry = Registry::open(settings, world.clock.clone()).await.expect("the node opens");
     let router = routes::router(&App::new(registry.clone()), routes::table());
     let nobody = Client::new(router.clone());
@@ -40,7 +40,7 @@ async fn reopened(settings: Settings, world: &World, before: &Stage) -> Stage {
     Stage { registry, router, nobody: nobody.clone(), registrar, second }
 }
 
-async fn export(url: &str, key: &str, folder: &Path) {
+pub(super) async fn export(url: &str, key: &str, folder: &Path) {
     let mut command = kyodaku();
     command.args(["export", folder.to_str().unwrap()]).env("KYODAKU_URL", url).env("KYODAKU_API_KEY", key);
     let export = run_beside(command).await;
@@ -55,7 +55,7 @@ async fn monitored(url: &str, folder: &Path, keys: &[&str]) -> crate::cli::Said 
 }
 
 /// Every key that is told of.
-fn verifier_keys(logs: &Value) -> Vec<String> {
+pub(super) fn verifier_keys(logs: &Value) -> Vec<String> {
     let keys = logs.as_array().unwrap().iter().flat_map(|log| log["keys"].as_array().unwrap());
     keys.map(|key| key["verifier_key"].as_str().unwrap().to_owned()).collect()
 }

@@ -26,7 +26,7 @@ pub(super) async fn run_beside(mut command: std::process::Command) -> Said {
 }
 
 /// Runs the program, with this API key.
-async fn with_key(world: &World, words: &[&str], key: &str) -> Said {
+pub(super) async fn with_key(world: &World, words: &[&str], key: &str) -> Said {
     let mut command = program(world, words);
     command.env("KYODAKU_API_KEY", key);
     run_beside(command).await

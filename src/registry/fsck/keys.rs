@@ -157,7 +157,9 @@ impl Noted {
         if self.own.is_empty() {
             return Ok(Vec::new());
         }
-        let (mut counting, mut strangers) = (self.own.clone(), Vec::new());
+        let mut counting: Vec<(VerifierKey, u64)> =
+            self.own.iter().map(|own| (own.clone(), MAX_SIZE)).collect();
+        let (mut strangers, mut is_unnoted) = (Vec::new(), false);
         for noted in &self.keys {
             let (text, Ok(key)) = (&noted.verifier_key, noted.verifier_key.parse::<VerifierKey>()) else {
                 continue;
@@ -178,12 +180,18 @@ impl Noted {
                 findings.push(finding.in_log(&name(&self.log)).in_table("log_key_ends"));
             }
             match by {
-                Some(_) => counting.push(key),
+                // Of a journal it is the size that is noted; where none is, whoever reads the checks knows it.
+                Some(by) => {
+                    let until = if self.log == ACTS { by } else { MAX_SIZE };
+                    counting.retain(|(own, _)| *own != key);
+                    counting.push((key, until));
+                    is_unnoted |= self.log == ACTS && end.is_none();
+                }
                 None if self.own.contains(&key) => {}
                 None => strangers.push(key),
             }
         }
-        if strangers.is_empty() {
+        if strangers.is_empty() && !is_unnoted {
             return Ok(Vec::new());
         }
         self.signed_by_others(db, &counting, (size, pace), findings).await?;
@@ -196,11 +204,11 @@ impl Noted {
         Ok(strangers.into_iter().map(unverified).collect())
     }
 
-    /// Every checkpoint must be signed by a key that counts.
+    /// Every checkpoint must be signed by a key that counts, up to the size up to which it does.
     async fn signed_by_others(
         &self,
         db: &Db,
-        counting: &[VerifierKey],
+        counting: &[(VerifierKey, u64)],
         (size, pace): (u64, &Pace),
         findings: &mut Findings,
     ) -> Result<(), StoreError> {
@@ -211,13 +219,15 @@ impl Noted {
             before = last.tree.size;
             pace.rest().await;
             for stored in &page {
-                if verify_by_any(stored.note.as_bytes(), counting) != Err(CheckpointError::Unsigned) {
+                let size = stored.tree.size;
+                let keys = counting.iter().filter(|(_, until)| size <= *until).map(|(key, _)| key.clone());
+                let keys: Vec<VerifierKey> = keys.collect();
+                if verify_by_any(stored.note.as_bytes(), &keys) != Err(CheckpointError::Unsigned) {
                     continue;
                 }
-                let size = stored.tree.size;
                 let (log, piece) = (name(&self.log), Piece::Signed(size));
                 let what = format!(
-                    "the checkpoint of size {size} is signed by no key in this data folder, and by none that an act ended"
+                    "the checkpoint of size {size} is signed by no key in this data folder, and by none that an act ended later"
                 );
                 let file = format!("{log}/{piece}");
                 findings.push(Finding::new(Kind::UnknownKey, what).in_log(&log).in_file(&file));
