@@ -2,7 +2,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use kyodaku::log::canonical::{CanonicalError, MAX_INTEGER, to_canonical};
 use kyodaku::log::digest::{salted, sha256};
+use proptest::prelude::*;
 use serde::Serialize;
+use serde_json::Value;
 
 #[derive(Serialize)]
 struct Entry<'a> {
@@ -91,6 +93,67 @@ fn raw_json_and_strange_keys_are_refused() {
 
     let twice = Twice { a: 1, rest: BTreeMap::from([("a".to_owned(), 2)]) };
     assert!(to_canonical(&twice).is_err());
+}
+
+/// Values that hold what entries may hold, and more: every escape, keys of every plane, all depths.
+fn values() -> impl Strategy<Value = Value> {
+    let limit = i64::try_from(MAX_INTEGER).unwrap();
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (-limit..=limit).prop_map(Value::from),
+        "\\PC*".prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 64, 12, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..12).prop_map(Value::from),
+            prop::collection::hash_map(any::<String>(), inner, 0..12)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_what_another_writer_of_rfc_8785_writes(value in values()) {
+        prop_assert_eq!(to_canonical(&value).unwrap(), serde_json_canonicalizer::to_vec(&value).unwrap());
+    }
+}
+
+#[test]
+fn every_kind_of_value_is_written_as_another_writer_writes_it() {
+    #[derive(Serialize)]
+    struct Unit;
+    #[derive(Serialize)]
+    struct Wrapped(u8);
+    #[derive(Serialize)]
+    struct Pair(u8, &'static str);
+    #[derive(Serialize)]
+    enum Kind {
+        Plain,
+        One(u8),
+        Two(u8, u8),
+        Named { z: u8, a: Option<char> },
+    }
+    fn same<T: Serialize>(value: T) {
+        let other = serde_json_canonicalizer::to_vec(&value).unwrap();
+        assert_eq!(String::from_utf8(to_canonical(&value).unwrap()), String::from_utf8(other));
+    }
+    same((Unit, Wrapped(1), Pair(2, "b"), (), Some('許'), "\u{8}\u{c}\u{1f}\u{7f}\\\"/"));
+    same([Kind::Plain, Kind::One(1), Kind::Two(1, 2), Kind::Named { z: 1, a: Some('"') }]);
+    same(BTreeMap::from([(10_u8, "ten"), (9, "nine")]));
+    same(HashMap::from([
+        ("b", vec![i64::MIN >> 12]),
+        ("", vec![]),
+        ("\u{10000}", vec![0]),
+        ("\u{ffff}", vec![-1]),
+    ]));
+    same([i8::MIN, i8::MAX]);
+    for line in include_str!("../../src/domain/examples.ndjson").lines() {
+        let value: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(to_canonical(&value).unwrap(), line.as_bytes());
+    }
 }
 
 #[test]
