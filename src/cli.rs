@@ -8,6 +8,7 @@
 mod admin;
 mod backup;
 mod check;
+mod checks;
 mod client;
 mod compare;
 mod completions;
@@ -18,12 +19,14 @@ mod explain;
 mod export;
 mod fsck;
 mod import;
+mod inquiry;
 mod keys;
 mod lock;
 mod log;
 mod logging;
 mod monitor;
 mod output;
+mod pages;
 mod rebuild;
 mod receipt;
 mod restore;
@@ -31,6 +34,7 @@ mod serve;
 mod settings;
 #[cfg(feature = "opentelemetry")]
 mod telemetry;
+mod unanswered;
 mod verify;
 mod witness;
 
@@ -122,6 +126,9 @@ enum Command {
     Fsck(fsck::Args),
     Rebuild(rebuild::Args),
     Log(log::Args),
+    Checks(checks::Args),
+    Unanswered(unanswered::Args),
+    Inquiry(inquiry::Args),
     Export(export::Args),
     Verify(verify::Args),
     Witness(witness::Args),
@@ -156,6 +163,9 @@ pub fn main() -> ExitCode {
         Command::Fsck(args) => on_runtime(fsck::run(args)),
         Command::Rebuild(args) => on_runtime(rebuild::run(args)),
         Command::Log(args) => on_runtime(log::run(args)),
+        Command::Checks(args) => on_runtime(checks::run(args)),
+        Command::Unanswered(args) => on_runtime(unanswered::run(args)),
+        Command::Inquiry(args) => on_runtime(inquiry::run(args)),
         Command::Export(args) => on_runtime(export::run(args)),
         Command::Verify(args) => on_runtime(verify::run(args)),
         Command::Monitor(args) => on_runtime(monitor::run(args)),

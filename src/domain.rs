@@ -1,7 +1,7 @@
 //! Floor 0: words and rules, without I/O.
 //!
 //! Words: [`ids`], [`uses`], [`territory`], [`scope`], [`key`], [`act`], [`entry`], [`question`], [`decision`],
-//! [`journal`].
+//! [`journal`], [`inquiry`].
 //! Rules: [`admit`](mod@admit) says whether an act may be recorded, [`index`] is what the recorded ones amount to,
 //! [`decide`](mod@decide) answers a question from it, [`view`](mod@view) says who may see why, and
 //! [`explain`](mod@explain) puts it in words.
@@ -17,6 +17,7 @@ pub mod examples;
 pub mod explain;
 pub mod ids;
 pub mod index;
+pub mod inquiry;
 pub mod journal;
 pub mod key;
 pub mod payload;

@@ -27,6 +27,7 @@ pub mod failure;
 pub mod gate;
 mod grants;
 mod holdings;
+mod inquiries;
 mod keys;
 mod language;
 mod links;

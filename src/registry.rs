@@ -16,7 +16,8 @@
 //! | [`rebuild`] | folding the log again, and comparing with what is stored |
 //! | [`backup`] | backups, and registries made from them again |
 //! | [`published`] | the logs in public: checkpoints, tiles, proofs, and the entries that one may read |
-//! | [`desk`] | the act log as auditors look through it |
+//! | [`evidence`] | what an inquiry lays open, gathered into one archive that proves itself |
+//! | [`desk`], [`inquiries`] | the act log as auditors look through it, and investigators as far as an inquiry goes |
 //! | [`receipts`] | what proves to others what was asked and answered |
 //! | [`offline`] | logs verified from what was exported of them, without a registry |
 //! | [`witnesses`], [`witness`] | who cosigns our checkpoints, and cosigning those of others |
@@ -59,10 +60,12 @@ pub mod control;
 pub mod credential;
 pub mod desk;
 mod erasure;
+pub mod evidence;
 pub mod explanations;
 pub mod failure;
 pub mod four_eyes;
 pub mod fsck;
+pub mod inquiries;
 pub mod journal;
 pub mod keys;
 pub mod limit;

@@ -17,7 +17,10 @@ both!(a_registrar_is_made_once_and_gets_a_second_person, async |world: World| {
     assert_eq!(stage.log_size().await, 6);
     let me: Value = stage.registrar.get("/v1/me").await.json();
     assert_eq!(me["roles"], json!(["registrar"]));
-    assert_eq!(me["scopes"], json!(["read", "works:write", "register", "organization", "approve"]));
+    assert_eq!(
+        me["scopes"],
+        json!(["read", "works:write", "register", "organization", "approve", "inquire"])
+    );
     assert_eq!((&me["state"], &me["role"]), (&json!("verified"), &json!("admin")));
 });
 

@@ -55,16 +55,19 @@ const OPEN: &[(&str, &str)] = &[
     ("listControlChallenges", "it lists the caller's own"),
     ("listEntries", "it lists those that name the caller"),
     ("listChecks", "without `developer` it lists the caller's own"),
+    ("listInquiries", "it lists those in which the caller inquires"),
     ("createControlChallenge", "it makes one for the caller"),
 ];
 
-const ROLES: [&str; 5] = ["rights_holder", "association", "ai_developer", "auditor", "registrar"];
-const SCOPES_BUT_READ: [(&str, &[&str]); 5] = [
+const ROLES: [&str; 6] =
+    ["rights_holder", "association", "ai_developer", "auditor", "registrar", "investigator"];
+const SCOPES_BUT_READ: [(&str, &[&str]); 6] = [
     ("rights_holder", &["works:write", "permissions:write", "organization", "approve"]),
     ("association", &["works:write", "permissions:write", "organization", "approve"]),
     ("ai_developer", &["permissions:write", "check", "organization", "approve"]),
-    ("auditor", &["permissions:write", "audit", "organization", "approve"]),
-    ("registrar", &["works:write", "register", "organization", "approve"]),
+    ("auditor", &["permissions:write", "audit", "organization", "approve", "inquire"]),
+    ("registrar", &["works:write", "register", "organization", "approve", "inquire"]),
+    ("investigator", &["permissions:write", "audit", "organization", "approve", "inquire"]),
 ];
 
 /// One who may not, and what must be answered.
@@ -264,6 +267,7 @@ const NOT_NOW: &[(&str, &str, &str)] = &[
     ("issueToken", "invalid_client", "nobody has the secret"),
     ("revokeToken", "invalid_client", "the same"),
     ("introspectToken", "invalid_client", "the same"),
+    ("openInquiry", "refused", "the only organization in reach is no auditor"),
     ("changePassword", "not_allowed", "an API key changes no password"),
     ("changePolicy", "conflict", "there is one admin"),
     ("offerSecondFactor", "not_allowed", "nor a second factor"),
@@ -280,16 +284,20 @@ fn rightful<'a>(
     example: &ExampleRequest,
     stage: &'a Stage,
     auditor: &'a Actor,
-    owner: &'a Actor,
+    samples: &'a Samples,
 ) -> &'a Actor {
     // The sample of a proposal is one of the registrar's.
     if example.operation.path.starts_with("/v1/proposals/") {
         return &stage.registrar;
     }
+    // That of an inquiry is another auditor's.
+    if example.operation.path.starts_with("/v1/inquiries/") {
+        return &samples.auditor;
+    }
     match example.operation.access.as_str() {
-        "registrar" => &stage.registrar,
-        "auditor" => auditor,
-        _ => owner,
+        "registrar" | "auditor|registrar" => &stage.registrar,
+        "auditor" | "auditor|investigator" => auditor,
+        _ => &samples.victim,
     }
 }
 
@@ -300,7 +308,7 @@ both!(every_example_is_carried_out_for_whoever_may, async |world: World| {
     let mut samples = Samples::new(&stage).await;
     for example in Contract::shared().example_requests() {
         let id = example.operation.id.as_str();
-        let who = rightful(&example, &stage, &auditor, &samples.victim);
+        let who = rightful(&example, &stage, &auditor, &samples);
         let size = stage.log_size().await;
         let answer = attempt(&who.client, &example, &samples).await;
         let done = match NOT_NOW.iter().find(|(other, _, _)| *other == id) {

@@ -19,6 +19,7 @@ mod faults;
 mod floors;
 mod hostile;
 mod http;
+mod inquiries;
 pub(crate) mod keys;
 mod log;
 mod logs;

@@ -22,6 +22,7 @@ use kyodaku::http::text::{Label, Note, Title};
 use kyodaku::http::wire::{Begin, End, EvidenceIn, KeyIn, Notice, Plain, Reasoned, TitleIn, moment_ms};
 use kyodaku::log::canonical::to_canonical;
 use kyodaku::log::checkpoint::{Checkpoint, CheckpointSigner, VerifierKey, claimed};
+use kyodaku::log::evidence::{Evidence, Trust, pack, unpack};
 use kyodaku::log::merkle::{Hash, leaf_hash, root_of};
 use kyodaku::log::proof::{ItemTree, verify_consistency, verify_inclusion};
 use kyodaku::log::tile::{TilePath, decode_bundle, encode_bundle};
@@ -37,6 +38,7 @@ pub type Target = fn(&[u8]);
 /// Every function, by name.
 pub const TARGETS: &[(&str, Target)] = &[
     ("api_key", api_key),
+    ("bundle", bundle),
     ("checkpoint", checkpoint),
     ("cursor", cursors),
     ("entry", entry),
@@ -316,6 +318,16 @@ pub fn proof(bytes: &[u8]) {
         rest.chunks_exact(32).map(|chunk| Hash::try_from(chunk).expect("32 bytes")).collect();
     if verify_consistency(before, head, &stranger).is_ok() {
         assert!(old == 0 || old == size || stranger.iter().all(|hash| is_of(&leaves, *hash)), "{stranger:?}");
+    }
+}
+
+/// The archive of an evidence bundle: what is read of it is packed and read the same again; nothing that was made up is proved.
+pub fn bundle(bytes: &[u8]) {
+    let Ok(files) = unpack(bytes) else { return };
+    let listed: Vec<_> = files.clone().into_iter().collect();
+    assert_eq!(unpack(&pack(&listed).expect("no more than was read")).expect("what was packed"), files);
+    if let Ok(written) = Evidence::read(files) {
+        assert!(!written.evidence.verify(&Trust::default()).faults.is_empty(), "no log signed it");
     }
 }
 

@@ -139,7 +139,7 @@ struct Invite {
 
 fn role(text: &str) -> Result<Role, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|_| {
-        "expected `rights_holder`, `association`, `ai_developer`, `auditor` or `registrar`".to_owned()
+        "expected `rights_holder`, `association`, `ai_developer`, `auditor`, `investigator` or `registrar`".to_owned()
     })
 }
 

@@ -20,7 +20,7 @@ use crate::registry::credential::TEST_PREFIX;
 /// The media type of JSON texts, one a line.
 pub(super) const NDJSON: &str = "application/x-ndjson";
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// The longest answer that is read whole.
+/// The longest answer that is read whole, where nothing else is said.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
 
 /// Which server, and who asks.
@@ -203,6 +203,11 @@ impl Server {
         Self { language, ..self }
     }
 
+    /// The same, waiting at least so long.
+    pub(super) fn patient(self, least: Duration) -> Self {
+        Self { timeout: self.timeout.max(least), ..self }
+    }
+
     /// The server's address.
     pub(super) fn base(&self) -> &str {
         &self.base
@@ -250,19 +255,24 @@ impl Server {
 
     /// GET of a text of this type.
     pub(super) async fn get_text(&self, path: &str, kind: &str) -> Result<String, NoAnswer> {
+        String::from_utf8(self.get_bytes(path, kind, MAX_ANSWER_BYTES).await?)
+            .map_err(|error| NoAnswer::new(format!("the answer can't be read: {error}")))
+    }
+
+    /// GET of something of this type, of so many bytes at most.
+    pub(super) async fn get_bytes(&self, path: &str, kind: &str, most: usize) -> Result<Vec<u8>, NoAnswer> {
         let request = self.request(Method::GET, path).header(ACCEPT, kind).timeout(self.timeout);
         let response = self.send(request).await?;
         if content_type(&response) != kind {
             let found = output::plain(content_type(&response));
             return Err(NoAnswer::new(format!("the server answered `{found}` where `{kind}` is due")));
         }
-        String::from_utf8(whole(response).await?)
-            .map_err(|error| NoAnswer::new(format!("the answer can't be read: {error}")))
+        whole(response, most).await
     }
 
     async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, NoAnswer> {
         let response = self.send(request.header(ACCEPT, "application/json").timeout(self.timeout)).await?;
-        let bytes = whole(response).await?;
+        let bytes = whole(response, MAX_ANSWER_BYTES).await?;
         serde_json::from_slice(&bytes)
             .map_err(|error| NoAnswer::new(format!("the answer can't be read: {error}")))
     }
@@ -287,7 +297,7 @@ impl Server {
         if status.is_success() {
             return self.of_its_world(response);
         }
-        let problem = match tokio::time::timeout(self.timeout, whole(response)).await {
+        let problem = match tokio::time::timeout(self.timeout, whole(response, MAX_ANSWER_BYTES)).await {
             Ok(Ok(bytes)) => {
                 serde_json::from_slice::<Problem>(&bytes).ok().filter(|problem| !problem.code.is_empty())
             }
@@ -310,11 +320,11 @@ impl Server {
     }
 }
 
-async fn whole(mut response: Response) -> Result<Vec<u8>, NoAnswer> {
+async fn whole(mut response: Response, most: usize) -> Result<Vec<u8>, NoAnswer> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         bytes.extend_from_slice(&chunk);
-        if bytes.len() > MAX_ANSWER_BYTES {
+        if bytes.len() > most {
             return Err(NoAnswer::new("the answer is too large"));
         }
     }

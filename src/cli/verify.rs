@@ -1,5 +1,6 @@
 //! `kyodaku verify`: what was signed, verified by somebody who trusts nobody.
 
+mod bundle;
 mod decision;
 pub(super) mod log;
 mod receipt;
@@ -17,6 +18,7 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     Receipt(receipt::Args),
+    Bundle(bundle::Args),
     Decision(decision::Args),
     Log(log::Args),
 }
@@ -24,6 +26,7 @@ enum What {
 pub(super) async fn run(args: Args) -> Outcome {
     match args.what {
         What::Receipt(args) => receipt::run(&args),
+        What::Bundle(args) => bundle::run(args).await,
         What::Decision(args) => decision::run(args).await,
         What::Log(args) => log::run(args).await,
     }

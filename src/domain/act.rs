@@ -30,6 +30,11 @@ macro_rules! acts {
             /// The names of all acts, in the order of declaration.
             pub const CODES: &'static [&'static str] = &[$($code),*];
 
+            /// Whether it opens or closes an inquiry: those who are inquired into are not told.
+            pub const fn is_of_inquiry(&self) -> bool {
+                matches!(self, Self::InquiryOpened(_) | Self::InquiryClosed(_))
+            }
+
             /// The act's name.
             pub const fn code(&self) -> &'static str {
                 match self { $(Self::$name(_) => $code),* }

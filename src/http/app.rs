@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::rates::Rates;
 use super::room::{self, Room};
 use crate::clock::Clock;
@@ -20,6 +22,7 @@ pub struct App {
     rates: Option<Arc<Rates>>,
     is_open: bool,
     room: Room,
+    gathering: Arc<Semaphore>,
 }
 
 impl App {
@@ -34,7 +37,13 @@ impl App {
             rates: None,
             is_open: true,
             room,
+            gathering: Arc::new(Semaphore::new(1)),
         }
+    }
+
+    /// Whose turn it is to gather evidence, which takes much memory and time: one at once.
+    pub(super) fn gathering(&self) -> &Semaphore {
+        &self.gathering
     }
 
     /// The same, waiting this long for a log size that a caller asks for (2 s when not said).

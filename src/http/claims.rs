@@ -153,7 +153,7 @@ async fn get_queue(
 ) -> Result<Reply, Problem> {
     let of = format!("getQueue:{:?}:{:?}", asked.work, asked.holder);
     let from = asked.cursor.map(|cursor| read_cursor(&of, &cursor)).transpose()?;
-    let wanted = Wanted { work: asked.work, holder: asked.holder, limit: asked.limit.get() };
+    let wanted = Wanted { work: asked.work, party: asked.holder, limit: asked.limit.get() };
     let page = queue::page(app.registry(), &by, wanted, from).await?;
     let next = page.next.map(|place| cursor(&of, place)).transpose()?;
     Reply::ok(&Page { items: page.items, next })

@@ -9,9 +9,10 @@ use std::net::IpAddr;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use url::form_urlencoded;
 
 use super::app::App;
 use super::envelope::RequestId;
@@ -19,10 +20,10 @@ use super::extract::BodyLimit;
 use super::extract::peer::peer;
 use super::problem::{Code, Problem};
 use super::rates::{Counted, Left};
-use crate::domain::ids::{OrgId, PersonId};
+use crate::domain::ids::{InquiryId, OrgId, PersonId};
 pub use crate::registry::authority::{Actor, Roles, Scope, role_name};
 use crate::registry::authority::{
-    Auditor, AuthorityError, CredentialId, Developer, Holder, NotAllowed, Registrar, Verified,
+    Auditor, AuthorityError, CredentialId, Developer, Holder, Inspector, NotAllowed, Registrar, Verified,
 };
 use crate::registry::credential::{Credential, Secret};
 use crate::registry::sign_in::token::MAX_CHARS;
@@ -94,6 +95,7 @@ pub(super) async fn pass(State(guard): State<Guard>, request: Request, next: Nex
 async fn trail(guard: Guard, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let (peer, id) = (peer(&parts, &guard.app), parts.extensions.get::<RequestId>().cloned());
+    let inquiry = inquiry_of(&parts.uri);
     let request = Request::from_parts(parts, body);
     let mut by = None;
     let answered = enter(&guard, request, next, peer, &mut by).await;
@@ -109,6 +111,7 @@ async fn trail(guard: Guard, request: Request, next: Next) -> Response {
         credential: by.as_ref().and_then(|by| by.credential).map(|credential| credential.to_string()),
         peer: Some(peer),
         request: id.map(|id| id.as_str().to_owned()),
+        inquiry,
     };
     let (is_trailed, is_refused) = (guard.trailed, REFUSALS.contains(&status));
     // What was refused changed nothing, and told nothing.
@@ -181,6 +184,15 @@ impl From<AuthorityError> for Problem {
     }
 }
 
+/// The inquiry that a request names, to read under it or about it.
+fn inquiry_of(uri: &Uri) -> Option<InquiryId> {
+    let named = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let named =
+        named.into_iter().find_map(|(name, value)| (name == "inquiry").then(|| value.parse().ok()).flatten());
+    let in_path = || uri.path().strip_prefix("/v1/inquiries/")?.split('/').next()?.parse().ok();
+    named.or_else(in_path)
+}
+
 /// Who was answered, for the trace line and the trail.
 #[derive(Clone, Debug)]
 pub(super) struct CalledBy {
@@ -198,7 +210,7 @@ impl CalledBy {
             org: actor.org(),
             person: actor.person(),
             credential: Some(actor.credential()),
-            is_watched: actor.roles().meets(Roles::AUDITORS | Roles::REGISTRAR),
+            is_watched: actor.roles().meets(Roles::INSPECTORS | Roles::REGISTRAR),
         }
     }
 }
@@ -301,6 +313,7 @@ proofs! {
     Holder: Holder::prove;
     Developer: Developer::prove;
     Auditor: Auditor::prove;
+    Inspector: Inspector::prove;
     Registrar: Registrar::prove;
 }
 

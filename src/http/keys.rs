@@ -35,7 +35,7 @@ pub(super) fn routes() -> Vec<Route> {
 pub(super) struct KeyBody {
     #[validate(nested)]
     label: Label,
-    #[validate(length(min = 1, max = 8))]
+    #[validate(length(min = 1, max = 9))]
     #[serde(default, deserialize_with = "super::wire::given")]
     scopes: Option<Vec<Scope>>,
     #[validate(range(min = 1, max = 365))]
@@ -62,7 +62,7 @@ struct CreateBody {
     person: Option<PersonId>,
     #[validate(nested)]
     label: Label,
-    #[validate(length(min = 1, max = 8))]
+    #[validate(length(min = 1, max = 9))]
     #[serde(default, deserialize_with = "super::wire::given")]
     scopes: Option<Vec<Scope>>,
     #[validate(range(min = 1, max = 365))]
@@ -77,7 +77,7 @@ struct CreateBody {
 struct TestKeyBody {
     #[validate(nested)]
     label: Label,
-    #[validate(length(min = 1, max = 8))]
+    #[validate(length(min = 1, max = 9))]
     #[serde(default, deserialize_with = "super::wire::given")]
     scopes: Option<Vec<Scope>>,
     #[validate(range(min = 1, max = 365))]

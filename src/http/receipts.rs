@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::Response;
+use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
@@ -16,12 +17,14 @@ use super::page::{Limit, Page, cursor, read_cursor};
 use super::problem::{Code, Problem};
 use super::reply::Reply;
 use super::routes::Route;
-use crate::domain::ids::{CheckId, OrgId};
-use crate::log::receipt::signed::Row;
+use crate::domain::ids::{CheckId, InquiryId, OrgId, WorkId};
+use crate::domain::uses::Use;
+use crate::log::receipt::CheckRecord;
 use crate::registry::answer::moment;
-use crate::registry::authority::Verified;
+use crate::registry::authority::{Proof, Verified};
+use crate::registry::inquiries::Sight;
 use crate::registry::oauth::jwk::Jwk;
-use crate::registry::receipts::{self, MAX_BASIS, Of, WorksPage};
+use crate::registry::receipts::{self, MAX_BASIS, Of, PageOf, RestedOn, Wanted};
 use crate::store::checks::StoredCheck;
 use crate::store::receipt_keys::ReceiptKey;
 
@@ -29,6 +32,7 @@ pub(super) fn routes() -> Vec<Route> {
     let read = Access::Any(Scope::Read);
     vec![
         Route::get("/v1/checks", "listChecks", read, list),
+        Route::get("/v1/checks/{check}/grants", "listCheckedGrants", read, grants),
         Route::get("/v1/checks/{check}/receipt", "getReceipt", read, receipt),
         Route::get("/v1/checks/{check}/receipt.jws", "getSignedReceipt", read, signed),
         Route::get("/v1/checks/{check}/works", "listCheckedWorks", read, works),
@@ -42,12 +46,25 @@ struct Listed {
     developer: Option<OrgId>,
     #[serde(default)]
     asked_for_others: bool,
+    work: Option<WorkId>,
+    since: Option<jiff::Timestamp>,
+    until: Option<jiff::Timestamp>,
+    inquiry: Option<InquiryId>,
     #[serde(default)]
     limit: Limit,
     cursor: Option<String>,
 }
 
 impl Listed {
+    fn wanted(&self) -> Result<Wanted, Problem> {
+        Ok(Wanted {
+            of: self.of()?,
+            work: self.work,
+            since_ms: self.since.map(jiff::Timestamp::as_millisecond),
+            until_ms: self.until.map(jiff::Timestamp::as_millisecond),
+        })
+    }
+
     fn of(&self) -> Result<Of, Problem> {
         match (self.developer, self.asked_for_others) {
             (Some(_), true) => {
@@ -86,15 +103,28 @@ async fn list(
     by: Verified,
     ValidQuery(asked): ValidQuery<Listed>,
 ) -> Result<Reply, Problem> {
-    let of = asked.of()?;
-    let name = format!("listChecks:{of:?}");
-    let before = asked.cursor.as_deref().map(|text| read_cursor::<CheckId>(&name, text)).transpose()?;
-    let before = before.map(|check| check.to_string());
-    let rows = u32::from(asked.limit.get()) + 1;
-    let found = receipts::list(app.registry(), &by, of, before.as_deref(), rows).await?;
-    let page = Page::cut(found, asked.limit, &name, |last| last.check.clone())?;
-    let items: Vec<CheckLine> = page.items.into_iter().map(CheckLine::from).collect();
-    Reply::ok(&Page { items, next: page.next })
+    let wanted = asked.wanted()?;
+    let name = format!("listChecks:{wanted:?}:{:?}", asked.inquiry);
+    let before = asked.cursor.as_deref().map(|text| open_cursor(&app, &name, text)).transpose()?;
+    let (registry, most) = (app.registry(), usize::from(asked.limit.get()));
+    let sight = Sight::of(registry, by.actor(), asked.inquiry).await?;
+    let listed = receipts::list(registry, &by, &sight, &wanted, before, most).await?;
+    let items: Vec<CheckLine> = listed.found.into_iter().map(CheckLine::from).collect();
+    let next = listed.next.map(|next| sealed_cursor(&app, &name, next)).transpose()?;
+    Reply::ok(&Page { items, next })
+}
+
+/// A cursor that does not tell of the check after which the next page begins: it may be one that is not told.
+fn sealed_cursor(app: &App, of: &str, after: CheckId) -> Result<String, Problem> {
+    let sealed = app.registry().seal_place(&after.to_string(), of);
+    cursor(of, BASE64URL_NOPAD.encode(&sealed.unwrap_or_default()))
+}
+
+fn open_cursor(app: &App, of: &str, text: &str) -> Result<CheckId, Problem> {
+    let sealed = read_cursor::<String>(of, text)?;
+    let sealed = BASE64URL_NOPAD.decode(sealed.as_bytes()).ok();
+    let place = sealed.and_then(|sealed| app.registry().open_place(&sealed, of)?.parse().ok());
+    place.ok_or_else(|| Problem::new(Code::InvalidCursor))
 }
 
 /// Entries with commas between them, as a query has them.
@@ -117,6 +147,7 @@ impl<'de> Deserialize<'de> for Entries {
 struct Rested {
     #[serde(default)]
     basis: Entries,
+    inquiry: Option<InquiryId>,
 }
 
 /// `GET /v1/checks/{check}/receipt`.
@@ -124,9 +155,11 @@ async fn receipt(
     State(app): State<App>,
     by: Verified,
     ValidPath(check): ValidPath<CheckId>,
-    ValidQuery(Rested { basis: Entries(basis) }): ValidQuery<Rested>,
+    ValidQuery(Rested { basis: Entries(basis), inquiry }): ValidQuery<Rested>,
 ) -> Result<Reply, Problem> {
-    Reply::ok(&receipts::receipt(app.registry(), &by, check, &basis).await?)
+    let sight = Sight::of(app.registry(), by.actor(), inquiry).await?;
+    let receipt = receipts::receipt(app.registry(), &by, &sight, check, &basis).await?;
+    Reply::ok(&receipt)
 }
 
 /// `GET /v1/checks/{check}/receipt.jws`.
@@ -145,18 +178,27 @@ async fn signed(
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct Paged {
+    inquiry: Option<InquiryId>,
     #[serde(default)]
     limit: Limit,
     cursor: Option<String>,
 }
 
+/// A page of what a check is about.
 #[derive(Serialize)]
-struct Works {
+struct OfCheck<T> {
     check: CheckId,
     developer: OrgId,
     at: String,
-    items: Vec<Row>,
+    items: Vec<T>,
     next: Option<String>,
+}
+
+impl<T: Serialize> OfCheck<T> {
+    fn new(record: &CheckRecord, items: Vec<T>, next: Option<String>) -> Self {
+        let CheckRecord { check, developer, at_ms, .. } = *record;
+        Self { check, developer, at: moment(at_ms), items, next }
+    }
 }
 
 /// `GET /v1/checks/{check}/works`.
@@ -164,19 +206,42 @@ async fn works(
     State(app): State<App>,
     by: Verified,
     ValidPath(check): ValidPath<CheckId>,
-    ValidQuery(Paged { limit, cursor: at }): ValidQuery<Paged>,
+    ValidQuery(asked): ValidQuery<Paged>,
 ) -> Result<Reply, Problem> {
     let name = format!("listCheckedWorks:{check}");
-    let from = at.as_deref().map(|text| read_cursor::<u64>(&name, text)).transpose()?.unwrap_or(0);
-    let found = receipts::works(app.registry(), &by, check, from, usize::from(limit.get())).await?;
-    let WorksPage { record, works, next } = found;
-    Reply::ok(&Works {
-        check,
-        developer: record.developer,
-        at: moment(record.at_ms),
-        items: works,
-        next: next.map(|next| cursor(&name, next)).transpose()?,
-    })
+    let from = asked.cursor.as_deref().map(|text| read_cursor::<u64>(&name, text)).transpose()?;
+    let (registry, most) = (app.registry(), usize::from(asked.limit.get()));
+    let sight = Sight::of(registry, by.actor(), asked.inquiry).await?;
+    let found = receipts::works(registry, &by, &sight, check, from.unwrap_or(0), most).await?;
+    let PageOf { record, works, next } = found;
+    let next = next.map(|next| cursor(&name, next)).transpose()?;
+    Reply::ok(&OfCheck::new(&record, works, next))
+}
+
+#[derive(Serialize)]
+struct Rest {
+    work: WorkId,
+    uses: Vec<Use>,
+    rests_on: Vec<u64>,
+}
+
+/// `GET /v1/checks/{check}/grants`.
+async fn grants(
+    State(app): State<App>,
+    by: Verified,
+    ValidPath(check): ValidPath<CheckId>,
+    ValidQuery(asked): ValidQuery<Paged>,
+) -> Result<Reply, Problem> {
+    let name = format!("listCheckedGrants:{check}");
+    let from = asked.cursor.as_deref().map(|text| read_cursor::<u64>(&name, text)).transpose()?;
+    let (registry, most) = (app.registry(), usize::from(asked.limit.get()));
+    let sight = Sight::of(registry, by.actor(), asked.inquiry).await?;
+    let found = receipts::grants(registry, &by, &sight, check, from.unwrap_or(0), most).await?;
+    let PageOf { record, works, next } = found;
+    let rest = |RestedOn { work, uses, entries }| Rest { work, uses, rests_on: entries };
+    let next = next.map(|next| cursor(&name, next)).transpose()?;
+    let items = works.into_iter().map(rest).collect();
+    Reply::ok(&OfCheck::new(&record, items, next))
 }
 
 #[derive(Serialize)]

@@ -21,8 +21,9 @@ use super::gate::{Access, Guard, Operation, pass};
 use super::problem::{Code, Problem};
 use super::{
     authzen, batch, bindings, checks, claims, comparisons, contractors, control, datadiligence, denials,
-    desk, events, explanations, factors, grants, holdings, keys, links, logs, models, oauth, organizations,
-    pages, passwords, people, powers, proposals, receipts, registrations, sessions, sign_ins, status, works,
+    desk, events, explanations, factors, grants, holdings, inquiries, keys, links, logs, models, oauth,
+    organizations, pages, passwords, people, powers, proposals, receipts, registrations, sessions, sign_ins,
+    status, works,
 };
 
 /// 1024 bytes.
@@ -146,6 +147,7 @@ pub fn table() -> Vec<Route> {
         desk::routes(),
         grants::routes(),
         holdings::routes(),
+        inquiries::routes(),
         keys::routes(),
         links::routes(),
         logs::routes(),

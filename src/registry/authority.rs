@@ -2,7 +2,7 @@
 //!
 //! A key or a session names a person of an organization. What the organization is, and whether it may act, comes from the index as
 //! of now, so a suspension acts with the next request. Functions of this floor that write or answer take a *proof*
-//! ([`Verified`], [`Holder`], [`Developer`], [`Asker`], [`Auditor`], [`Registrar`]); only this module can make one, so no caller
+//! ([`Verified`], [`Holder`], [`Developer`], [`Asker`], [`Auditor`], [`Inspector`], [`Registrar`]); only this module can make one, so no caller
 //! can forget to ask.
 
 mod asker;
@@ -24,8 +24,14 @@ use crate::domain::index::records::Standing;
 use crate::domain::payload::Payload;
 
 /// All roles, in the order in which they are written.
-const ALL_ROLES: [Role; 5] =
-    [Role::RightsHolder, Role::Association, Role::AiDeveloper, Role::Auditor, Role::Registrar];
+const ALL_ROLES: [Role; 6] = [
+    Role::RightsHolder,
+    Role::Association,
+    Role::AiDeveloper,
+    Role::Auditor,
+    Role::Registrar,
+    Role::Investigator,
+];
 
 const fn bit(role: Role) -> u8 {
     match role {
@@ -34,6 +40,7 @@ const fn bit(role: Role) -> u8 {
         Role::AiDeveloper => 4,
         Role::Auditor => 8,
         Role::Registrar => 16,
+        Role::Investigator => 32,
     }
 }
 
@@ -45,6 +52,7 @@ pub const fn role_name(role: Role) -> &'static str {
         Role::AiDeveloper => "ai_developer",
         Role::Auditor => "auditor",
         Role::Registrar => "registrar",
+        Role::Investigator => "investigator",
     }
 }
 
@@ -62,6 +70,12 @@ impl Roles {
     pub const DEVELOPERS: Self = Self::of(&[Role::AiDeveloper]);
     /// Auditors.
     pub const AUDITORS: Self = Self::of(&[Role::Auditor]);
+    /// Those who read what is others': auditors, and investigators under an inquiry.
+    pub const INSPECTORS: Self = Self::of(&[Role::Auditor, Role::Investigator]);
+    /// Those who open inquiries.
+    pub const AUDITORS_AND_REGISTRAR: Self = Self::of(&[Role::Auditor, Role::Registrar]);
+    /// Those who close them.
+    pub const INQUIRERS: Self = Self::of(&[Role::Auditor, Role::Investigator, Role::Registrar]);
     /// The registrar.
     pub const REGISTRAR: Self = Self::of(&[Role::Registrar]);
 
@@ -295,6 +309,8 @@ proofs! {
     Developer;
     /// A verified auditor.
     Auditor;
+    /// A verified auditor or investigator.
+    Inspector;
     /// The registrar.
     Registrar;
 }
@@ -317,6 +333,7 @@ role_proofs! {
     Holder: Roles::HOLDERS;
     Developer: Roles::DEVELOPERS;
     Auditor: Roles::AUDITORS;
+    Inspector: Roles::INSPECTORS;
     Registrar: Roles::REGISTRAR;
 }
 

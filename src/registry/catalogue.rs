@@ -83,7 +83,9 @@ pub fn changes(
     if let (Act::PayloadErased(act), Some(erased)) = (&entry.act, erased) {
         changes.extend(of_erasure(at, act.entry, &erased.act));
     }
-    let works = index.works_of(erased.map_or(&entry.act, |erased| &erased.act));
+    let about = erased.map_or(&entry.act, |erased| &erased.act);
+    // What is inquired into is not told, not even by the time at which something last happened to a work.
+    let works = if about.is_of_inquiry() { Vec::new() } else { index.works_of(about) };
     // The seals of a journal are found by its name, and the end and the beginning of a key by the key.
     let named = match &entry.act {
         Act::JournalSealed(act) => vec![act.journal.clone()],

@@ -8,17 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::authority::{Proof, Verified};
 use super::explanations::{Explanation, Past, explain};
 use super::failure::Failure;
+use super::inquiries::sees_all;
 use super::node::Registry;
 use super::position::is_own;
-use super::receipts::{is_for_any_developer, sees_all};
-use crate::domain::act::Act;
+use super::receipts::is_for_any_developer;
 use crate::domain::decision::{Outcome, Verdict};
 use crate::domain::entry::Entry;
 use crate::domain::ids::WorkId;
 use crate::domain::question::Question;
 use crate::domain::uses::Use;
 use crate::domain::view::Viewer;
-use crate::store::catalogue::log::about;
+use crate::store::catalogue::log::{Sought, about};
 use crate::store::heads::ACTS;
 use crate::store::{StoreError, entries};
 
@@ -154,7 +154,7 @@ async fn acts(
     let mut more = sees_all && works.len() > MAX_WORKS;
     let mut left = MAX_LINES;
     for work in works.into_iter().take(MAX_WORKS) {
-        let found = between.history(&work.to_string(), "", &mut left).await?;
+        let found = between.history(&work.to_string(), None, &mut left).await?;
         // That there is more of what one may not see is not told.
         more |= left == 0 && (sees_all || own.contains(&work));
         for index in found {
@@ -162,7 +162,7 @@ async fn acts(
         }
     }
     for kind in STANDING {
-        for index in between.history(&question.developer.to_string(), kind, &mut left).await? {
+        for index in between.history(&question.developer.to_string(), Some(kind), &mut left).await? {
             concerned.entry(index).or_default();
         }
     }
@@ -187,8 +187,10 @@ async fn acts(
 
 impl Between<'_> {
     /// The entries about this subject between the two sides, of this type where one is said, as long as there are lines left.
-    async fn history(&self, subject: &str, kind: &str, left: &mut u32) -> Result<Vec<u64>, Failure> {
-        let found = about(self.registry.db(), [subject, ""], kind, self.sizes.clone(), *left).await?;
+    async fn history(&self, subject: &str, kind: Option<&str>, left: &mut u32) -> Result<Vec<u64>, Failure> {
+        let first = &[subject.to_owned()];
+        let sought = Sought { first, others: None, kind, hides_inquiries: false };
+        let found = about(self.registry.db(), sought, self.sizes.clone(), *left).await?;
         *left = left.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
         Ok(found.into_iter().map(|stored| stored.index).collect())
     }
@@ -198,10 +200,9 @@ impl Between<'_> {
     fn is_shown(&self, index: u64, entry: &Entry, works: &[WorkId], own: &BTreeSet<WorkId>) -> bool {
         let actor = self.by.actor();
         // Who is inquired into does not learn of it by this.
-        let is_inquiry = matches!(entry.act, Act::InquiryOpened(_) | Act::InquiryClosed(_));
         let is_of_own = self.viewer == Viewer::All && works.iter().any(|work| own.contains(work));
         sees_all(actor)
-            || is_of_own && !is_inquiry
+            || is_of_own && !entry.act.is_of_inquiry()
             || self.cited.contains(&index)
             || entry.parties.contains(&actor.org())
             || is_for_any_developer(&entry.act)

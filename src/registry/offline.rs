@@ -5,13 +5,15 @@
 //! it judges each act of the act log by the rules that stood, with the same `admit` and `fold` as the sequencer; and it holds
 //! the journals against the act log, and the act log's seals against the journals.
 //!
-//! [`decision`] computes past answers again from them.
+//! [`decision`] computes past answers again from them, [`complete`] says what an evidence bundle leaves out of them.
 //!
 //! Where entries and tiles differ, what leads to the signed root is right and the other is named; so one altered byte is one
 //! finding, however many roots lie above it.
 
 mod bundle;
+pub mod complete;
 pub mod decision;
+mod entries;
 mod finding;
 mod folder;
 mod journals;
@@ -32,6 +34,7 @@ use crate::log::tile::{MAX_ENTRY_BYTES, TILE_WIDTH, TilePath};
 use journals::Acts;
 use walk::Walk;
 
+pub use entries::LogError;
 pub use finding::{Finding, Findings, Kind, Teller};
 pub use folder::{Folder, INCOMPLETE, LIST};
 pub use keys::GivenKey;

@@ -18,6 +18,7 @@ use crate::domain::payload::Payload;
 
 mod consent;
 mod holdings;
+mod inquiries;
 mod links;
 mod works;
 
@@ -26,6 +27,7 @@ pub use holdings::{
     accept_transfer, assert_holding, claim, confirm, declare_roster, offer_transfer, open_dispute, reject,
     relinquish, same_as_parent, settle_dispute, withdraw_claim, withdraw_transfer,
 };
+pub use inquiries::{InquiryTerms, close_inquiry, open_inquiry};
 pub use links::{accept_part, declare_layers, link_layer, link_part, remove_link};
 pub use works::{Registration, amend, bind, merge, register, unbind, withdraw};
 

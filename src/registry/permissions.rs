@@ -170,7 +170,7 @@ pub struct Listed<T> {
 
 impl<T> Listed<T> {
     /// Cuts rows that were read one further than the limit.
-    fn cut(mut rows: Vec<(u32, T)>, limit: usize) -> Self {
+    pub(super) fn cut(mut rows: Vec<(u32, T)>, limit: usize) -> Self {
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next = rows.last().map(|(place, _)| *place).filter(|_| more);

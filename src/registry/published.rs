@@ -306,7 +306,7 @@ pub async fn bundle(
     encode_bundle(&found).map_err(|error| Failure::Unavailable(error.to_string()))
 }
 
-fn refuse_beyond(published: TreeHead, size: u64) -> Result<(), Failure> {
+pub(super) fn refuse_beyond(published: TreeHead, size: u64) -> Result<(), Failure> {
     if size > published.size {
         let published = published.size;
         return Err(Failure::Absent(format!("the log has {published} entries, and not {size}")));

@@ -3,12 +3,18 @@
 //! Whoever asked, or for whom, gets the whole receipt of a check, and so do auditors and the registrar; a holder is told what was
 //! asked about its own works and answered. For everybody else there is no such check.
 
+mod evidence;
+mod grants;
+mod list;
 mod works;
+
+use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
-use super::authority::{Actor, Proof, Roles, Scope, Verified};
+use super::authority::{Actor, Proof, Verified};
 use super::failure::Failure;
+use super::inquiries::Sight;
 use super::keys::ReceiptSigners;
 use super::node::Registry;
 use super::published::{self, LogName};
@@ -21,12 +27,15 @@ use crate::log::checkpoint::claimed_origin;
 use crate::log::merkle::{TreeHead, leaf_hash};
 use crate::log::receipt::signed::{Place, ReceiptSigner, Statement, TYP, WORKS_TYP};
 use crate::log::receipt::{Basis, CheckRecord, RECEIPT_VERSION, Receipt, Recorded, Sealed};
-use crate::store::checks::{self, StoredCheck, Whose};
+use crate::store::checks::{self, StoredCheck};
 use crate::store::entries::{self, StoredEntry};
 use crate::store::receipt_keys::{self, ReceiptKey};
 use crate::store::{Db, StoreError, catalogue, heads, tiles};
 
-pub use works::{WorksPage, works};
+pub(super) use evidence::evidence;
+pub use grants::{RestedOn, grants};
+pub use list::{Listed, Of, Wanted, list};
+pub use works::{PageOf, works};
 
 /// The most entries on which an answer rests that one request may ask for.
 pub const MAX_BASIS: usize = 100;
@@ -57,46 +66,6 @@ pub async fn keys(registry: &Registry) -> Result<Vec<ReceiptKey>, Failure> {
     Ok(receipt_keys::all(registry.db()).await?)
 }
 
-/// Whose checks are to be listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Of {
-    /// Those whose questions were this developer's; of the caller's own where none is named.
-    Developer(Option<OrgId>),
-    /// Those that the caller asked for others.
-    Contractor,
-}
-
-/// A page of checks, the latest first.
-///
-/// # Errors
-/// [`Failure::NotFound`] for another's checks, to who may not see them.
-pub async fn list(
-    registry: &Registry,
-    by: &Verified,
-    of: Of,
-    before: Option<&str>,
-    rows: u32,
-) -> Result<Vec<StoredCheck>, Failure> {
-    let (actor, own) = (by.actor(), by.actor().org().to_string());
-    let (sees_all, db) = (sees_all(actor), registry.db());
-    let whose = |whose| checks::list(db, whose, before, rows);
-    Ok(match of {
-        Of::Contractor => whose(Whose::AskedBy(&own)).await?,
-        Of::Developer(None) if sees_all => whose(Whose::Everybody).await?,
-        Of::Developer(None) => whose(Whose::Developer(&own)).await?,
-        Of::Developer(Some(org)) if sees_all || org == actor.org() => {
-            whose(Whose::Developer(&org.to_string())).await?
-        }
-        Of::Developer(Some(_)) => return Err(Failure::NotFound),
-    })
-}
-
-/// Whether the caller sees every check: auditors with the scope for it, and the registrar.
-pub(super) fn sees_all(actor: &Actor) -> bool {
-    let is_auditor = actor.roles().meets(Roles::AUDITORS) && actor.scopes().holds(Scope::Audit);
-    is_auditor || actor.roles().meets(Roles::REGISTRAR)
-}
-
 /// A log, as it is published for one request: each look at a journal that grows would wait for a mark of its own.
 struct Log<'a> {
     registry: &'a Registry,
@@ -104,6 +73,43 @@ struct Log<'a> {
     /// The name of the key that signs it, as it is now.
     origin: String,
     published: TreeHead,
+}
+
+/// The logs that one request looks at, each looked at as seldom as that goes.
+pub(super) struct Logs<'a> {
+    registry: &'a Registry,
+    /// The name of its key, and how far each is published.
+    published: HashMap<String, (String, TreeHead)>,
+}
+
+impl<'a> Logs<'a> {
+    pub(super) fn new(registry: &'a Registry) -> Self {
+        Self { registry, published: HashMap::new() }
+    }
+
+    /// The log of this name, published at least as far as this entry.
+    async fn with(&mut self, name: LogName, index: u64) -> Result<Log<'a>, Failure> {
+        let registry = self.registry;
+        if let Some((origin, published)) = self.published.get(name.stored())
+            && index < published.size
+        {
+            return Ok(Log { registry, name, origin: origin.clone(), published: *published });
+        }
+        let log = Log::open(registry, name).await?;
+        self.published.insert(log.name.stored().to_owned(), (log.origin.clone(), log.published));
+        Ok(log)
+    }
+
+    /// The check of this row.
+    async fn check(&mut self, row: &StoredCheck) -> Result<Found<'a>, Failure> {
+        let log = self.with(LogName::stored_as(row.log.clone()), row.index).await?;
+        let stored = log.entry(row.index).await?;
+        let record = read(&text_of(&stored)?)?;
+        if record.check.to_string() != row.check {
+            return Err(log.corrupt(&format_args!("`{}` is not entry {}", row.check, row.index)));
+        }
+        Ok(Found { log, stored, record, sees_whole: false })
+    }
 }
 
 /// A check as its journal tells it.
@@ -116,18 +122,21 @@ struct Found<'a> {
 }
 
 /// The check of this id. Whose it is the journal says, and not the table by which it is found.
-async fn find<'a>(registry: &'a Registry, by: &Verified, check: CheckId) -> Result<Found<'a>, Failure> {
+async fn find<'a>(
+    registry: &'a Registry,
+    by: &Verified,
+    sight: &Sight,
+    check: CheckId,
+) -> Result<Found<'a>, Failure> {
     let place = checks::find(registry.db(), &check.to_string()).await?.ok_or(Failure::NotFound)?;
-    let log = Log::open(registry, LogName::stored_as(place.log)).await?;
-    let stored = log.entry(place.index).await?;
-    let record = read(&text_of(&stored)?)?;
-    if record.check != check {
-        return Err(log.corrupt(&format_args!("`{check}` is not entry {}", place.index)));
-    }
-    let own = by.actor().org();
-    let asked = record.developer == own || record.asked_by == Some(own);
-    let sees_whole = asked || sees_all(by.actor());
-    Ok(Found { log, stored, record, sees_whole })
+    let mut found = Logs::new(registry).check(&place).await?;
+    found.sees_whole = found.is_of(by.actor().org());
+    found.sees_whole |= match sight {
+        Sight::Own => false,
+        Sight::All => true,
+        Sight::Under(inquiry) => works::is_laid_open(&found, inquiry.extent()).await?,
+    };
+    Ok(found)
 }
 
 /// The receipt of a check, with these of the entries on which its answer rests.
@@ -138,24 +147,37 @@ async fn find<'a>(registry: &'a Registry, by: &Verified, check: CheckId) -> Resu
 pub async fn receipt(
     registry: &Registry,
     by: &Verified,
+    sight: &Sight,
     check: CheckId,
     basis: &[u64],
 ) -> Result<Receipt, Failure> {
-    let Found { log, stored, record, sees_whole } = find(registry, by, check).await?;
-    if !sees_whole {
+    let found = find(registry, by, sight, check).await?;
+    if !found.sees_whole {
         return Err(Failure::NotFound);
     }
-    let journal = log.recorded(&stored).await?;
-    let acts = Log::open(registry, LogName::acts()).await?;
-    Ok(Receipt {
-        v: RECEIPT_VERSION,
-        check,
-        acts: published::cosigned_note(registry, &acts.name, record.log.size).await?,
-        sealed: sealed(&log, &acts, &journal, &record).await?,
-        basis: basis_of(&acts, by.actor(), record.log, basis).await?,
-        journal,
-        items: Vec::new(),
-    })
+    found.receipt(by.actor(), sight, basis).await
+}
+
+impl Found<'_> {
+    /// Whether the questions are this organization's, or it asked them for another.
+    fn is_of(&self, org: OrgId) -> bool {
+        self.record.developer == org || self.record.asked_by == Some(org)
+    }
+
+    async fn receipt(&self, actor: &Actor, sight: &Sight, basis: &[u64]) -> Result<Receipt, Failure> {
+        let Self { log, stored, record, .. } = self;
+        let journal = log.recorded(stored).await?;
+        let acts = Log::open(log.registry, LogName::acts()).await?;
+        Ok(Receipt {
+            v: RECEIPT_VERSION,
+            check: record.check,
+            acts: published::cosigned_note(log.registry, &acts.name, record.log.size).await?,
+            sealed: sealed(log, &acts, &journal, record).await?,
+            basis: basis_of(&acts, actor, sight, record.log, basis).await?,
+            journal,
+            items: Vec::new(),
+        })
+    }
 }
 
 /// What this registry answers for with a signature of its own: the journal entry for who sees it whole, and for a holder what was
@@ -164,7 +186,8 @@ pub async fn receipt(
 /// # Errors
 /// [`Failure::NotFound`] for everybody else; [`Failure::Conflict`] for more works than one statement holds.
 pub async fn statement(registry: &Registry, by: &Verified, check: CheckId) -> Result<String, Failure> {
-    let found = find(registry, by, check).await?;
+    let sight = Sight::of(registry, by.actor(), None).await?;
+    let found = find(registry, by, &sight, check).await?;
     let (typ, works) =
         if found.sees_whole { (TYP, None) } else { (WORKS_TYP, Some(works::all_own(by, &found).await?)) };
     let Found { log, stored, record, .. } = found;
@@ -185,7 +208,7 @@ fn read(entry: &str) -> Result<CheckRecord, Failure> {
     CheckRecord::read(entry).map_err(|error| StoreError::Corrupt(error.to_string()).into())
 }
 
-fn text_of(stored: &StoredEntry) -> Result<String, Failure> {
+pub(super) fn text_of(stored: &StoredEntry) -> Result<String, Failure> {
     let text = String::from_utf8(stored.bytes.clone());
     text.map_err(|error| StoreError::Corrupt(format!("entry {}: {error}", stored.index)).into())
 }
@@ -276,6 +299,7 @@ pub(super) fn is_for_any_developer(act: &Act) -> bool {
 async fn basis_of(
     acts: &Log<'_>,
     actor: &Actor,
+    sight: &Sight,
     log: TreeHead,
     asked: &[u64],
 ) -> Result<Vec<Basis>, Failure> {
@@ -287,12 +311,14 @@ async fn basis_of(
             format!("the log had {} entries when this was answered, and not entry {beyond}", log.size);
         return Err(Failure::Absent(detail));
     }
-    let (own, sees_all) = (actor.org(), sees_all(actor));
     let mut basis = Vec::with_capacity(asked.len());
     for index in asked {
         let stored = acts.entry(index).await?;
         let entry: Entry = serde_json::from_slice(&stored.bytes).map_err(|error| acts.corrupt(&error))?;
-        let is_shown = sees_all || entry.parties.contains(&own) || is_for_any_developer(&entry.act);
+        let works = acts.registry.read(|now| now.index.works_of(&entry.act)).await?;
+        let is_shown = sight.shows_entry(&entry, &works)
+            || entry.parties.contains(&actor.org())
+            || is_for_any_developer(&entry.act);
         basis.push(Basis {
             index,
             leaf: leaf_hash(&stored.bytes),

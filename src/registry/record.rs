@@ -337,12 +337,17 @@ async fn published(registry: &Registry, id: &str, registered: u64) -> Result<Opt
     let lines = catalogue::history(registry.db(), id, None, 200).await?;
     let amended = lines.iter().find(|line| line.kind == "work.amended").map(|line| line.index);
     let entry = amended.unwrap_or(registered);
-    let found = payloads::read(registry.db(), entry..entry.saturating_add(1)).await?;
-    let Some((_, Stored::Kept { body, .. })) = found.into_iter().next() else { return Ok(None) };
-    Ok(match serde_json::from_str(&body) {
-        Ok(Payload::Work { published, .. }) => published,
+    Ok(match payload(registry, entry).await? {
+        Some(Payload::Work { published, .. }) => published,
         _ => None,
     })
+}
+
+/// What was typed with an entry; none where nothing was, or where it was erased.
+pub(super) async fn payload(registry: &Registry, entry: u64) -> Result<Option<Payload>, Failure> {
+    let found = payloads::read(registry.db(), entry..entry.saturating_add(1)).await?;
+    let Some((_, Stored::Kept { body, .. })) = found.into_iter().next() else { return Ok(None) };
+    Ok(serde_json::from_str(&body).ok())
 }
 
 /// A work in a list.

@@ -295,6 +295,7 @@ fn note_reuse(trail: &Trail, family: &Family, peer: IpAddr) {
         credential: Some(family.id.clone()),
         peer: Some(peer),
         request: None,
+        inquiry: None,
     });
 }
 
@@ -380,6 +381,18 @@ pub async fn end(registry: &Registry, actor: &Actor, session: SessionId) -> Resu
         Ok(known)
     });
     if is_ended.await? { Ok(()) } else { Err(Failure::NotFound) }
+}
+
+impl Registry {
+    /// Seals a place in a list in which not everything is told: whoever turns its pages does not learn between what they end.
+    pub fn seal_place(&self, place: &str, list: &str) -> Option<Vec<u8>> {
+        self.desk().sealer.seal(place.as_bytes(), list)
+    }
+
+    /// A place that was sealed for this list.
+    pub fn open_place(&self, sealed: &[u8], list: &str) -> Option<String> {
+        String::from_utf8(self.desk().sealer.open(sealed, list)?).ok()
+    }
 }
 
 impl Registry {

@@ -20,7 +20,7 @@ use super::limit::Limiter;
 use super::metrics::Metrics;
 use super::node::Registry;
 use crate::clock::Clock;
-use crate::domain::ids::{EventId, OrgId, PersonId};
+use crate::domain::ids::{EventId, InquiryId, OrgId, PersonId};
 use crate::store::events::{self, SecurityEvent};
 use crate::store::{Db, StoreError};
 
@@ -56,6 +56,8 @@ pub struct Event {
     pub peer: Option<IpAddr>,
     /// The id of the request.
     pub request: Option<String>,
+    /// The inquiry under which it was read.
+    pub inquiry: Option<InquiryId>,
 }
 
 struct Job {
@@ -129,6 +131,7 @@ impl Trail {
             peer: event.peer.map(|peer| peer.to_string()),
             request: event.request,
             lost: None,
+            inquiry: event.inquiry.map(|inquiry| inquiry.to_string()),
         }
     }
 }
@@ -176,6 +179,7 @@ async fn write(db: &Db, batch: &[Job], missed: i64, clock: &Clock) -> Result<(),
             peer: None,
             request: None,
             lost: Some(missed),
+            inquiry: None,
         };
         events::insert(&mut tx, &event).await?;
     }
@@ -208,6 +212,8 @@ pub struct EventView {
     pub request_id: Option<String>,
     /// How many events were not written.
     pub lost: Option<i64>,
+    /// The inquiry under which it was read.
+    pub inquiry: Option<String>,
 }
 
 impl From<SecurityEvent> for EventView {
@@ -223,6 +229,7 @@ impl From<SecurityEvent> for EventView {
             peer: row.peer,
             request_id: row.request,
             lost: row.lost,
+            inquiry: row.inquiry,
         }
     }
 }

@@ -5,11 +5,11 @@ use super::error::StoreError;
 use super::sql::texts;
 
 texts! {
-    INSERT = "INSERT INTO security_events (id, at_ms, operation, status, org, person, credential, peer, request, lost) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    OF_ORG = "SELECT id, at_ms, operation, status, org, person, credential, peer, request, lost FROM security_events \
+    INSERT = "INSERT INTO security_events (id, at_ms, operation, status, org, person, credential, peer, request, lost, inquiry) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    OF_ORG = "SELECT id, at_ms, operation, status, org, person, credential, peer, request, lost, inquiry FROM security_events \
         WHERE org = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
-    EVERY = "SELECT id, at_ms, operation, status, org, person, credential, peer, request, lost FROM security_events \
+    EVERY = "SELECT id, at_ms, operation, status, org, person, credential, peer, request, lost, inquiry FROM security_events \
         WHERE id < $1 ORDER BY id DESC LIMIT $2";
     PURGE = "DELETE FROM security_events WHERE id IN (SELECT id FROM security_events WHERE id < $1 ORDER BY id LIMIT $2)";
 }
@@ -40,6 +40,8 @@ pub struct SecurityEvent {
     pub request: Option<String>,
     /// How many events before this one were not written.
     pub lost: Option<i64>,
+    /// The inquiry under which it was read.
+    pub inquiry: Option<String>,
 }
 
 /// Writes one.
@@ -55,6 +57,7 @@ pub async fn insert(tx: &mut Tx, event: &SecurityEvent) -> Result<(), StoreError
         .bind(&event.peer)
         .bind(&event.request)
         .bind(event.lost)
+        .bind(&event.inquiry)
         .execute(conn)
         .await
         .map(drop))?;

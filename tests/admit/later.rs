@@ -231,6 +231,7 @@ fn an_inquiry_is_by_an_auditor_into_what_exists_and_expires() {
     let mut stage = Stage::new();
     let (aki, audit, other) = (stage.holder(), stage.org(&[Role::Auditor]), stage.org(&[Role::Auditor]));
     let raw = stage.newcomer(&[Role::Auditor]);
+    let examiner = stage.org(&[Role::Investigator]);
     let registrar = stage.alone.clone();
     let (unknown, party) = (stage.id(), stage.id());
     let now = stage.now;
@@ -265,9 +266,17 @@ fn an_inquiry_is_by_an_auditor_into_what_exists_and_expires() {
     );
     let act = InquiryOpened { auditor: raw.party, ..good.clone() };
     stage.no(&registrar, act, &[("not_verified", "/auditor")]);
-    let readers = stage.ok(&registrar, good);
+    let readers = stage.ok(&registrar, good.clone());
     assert!(readers.contains(&audit.party));
     assert!(!readers.contains(&aki.party), "who is inquired into is not told");
+    // An auditor may for itself, and lets nobody else in; one who investigates may not at all.
+    let own = InquiryOpened { inquiry: stage.id(), auditor: other.party, ..good.clone() };
+    let for_other = InquiryOpened { inquiry: stage.id(), auditor: examiner.party, ..good.clone() };
+    stage.no(&other, for_other.clone(), &[("unauthorized", "/auditor")]);
+    let investigates = InquiryOpened { auditor: examiner.party, ..own.clone() };
+    stage.no(&examiner, investigates, &[("unauthorized", "")]);
+    stage.ok(&other, own);
+    assert!(stage.ok(&registrar, for_other).contains(&examiner.party));
     stage.no(&other, InquiryClosed { inquiry }, &[("unauthorized", "/inquiry")]);
     stage.ok(&audit, InquiryClosed { inquiry });
     stage.no(&registrar, InquiryClosed { inquiry }, &[("ended", "/inquiry")]);

@@ -311,7 +311,7 @@ fn later_scenes(cast: &mut Cast) {
         until: Until::Open,
         expires_ms: cast.stage.now + 9 * DAY_MS,
     };
-    cast.scene(act.clone(), REGISTRAR);
+    cast.scene(act.clone(), &["registrar", "audit"]);
     let (registrar, inquiry) = (cast.stage.alone.clone(), cast.stage.id());
     cast.stage.ok(&registrar, InquiryOpened { inquiry, ..act });
     cast.scene(InquiryClosed { inquiry }, &["registrar", "audit"]);

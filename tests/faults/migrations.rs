@@ -21,7 +21,7 @@ use crate::world::{World, run};
 const OLDER: &str = "DROP TABLE log_key_ends; DROP TABLE token_keys; DROP TABLE checks; DROP TABLE receipt_keys; DROP TABLE cosignatures; DROP TABLE witnessed; DROP TABLE log_keys; DROP TABLE identities; DROP TABLE sign_ins; DROP TABLE registrations; DROP TABLE contractors; \
                      DROP TABLE security_events; DROP TABLE revoked_tokens; DROP TABLE used_assertions; \
                      ALTER TABLE api_keys DROP COLUMN public_key; DROP TABLE org_policies; \
-                     UPDATE api_keys SET scopes = replace(scopes, ' approve', ''); \
+                     UPDATE api_keys SET scopes = replace(replace(scopes, ' approve', ''), ' inquire', ''); \
                      DELETE FROM _sqlx_migrations WHERE version > 4;";
 
 /// A registry with three grants, in the tables of an older program.

@@ -56,7 +56,7 @@ const CLOSELY_BY: &[(&str, IsTheirs)] = &[
     ("a person who signed in", |access| access == "own"),
     ("a rights holder", |access| access == "any" || access.contains("rights_holder")),
     ("a developer", |access| access == "ai_developer"),
-    ("an auditor", |access| access == "auditor"),
+    ("an auditor", |access| access.starts_with("auditor")),
     ("the registrar", |access| access == "registrar"),
 ];
 

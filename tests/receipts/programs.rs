@@ -201,7 +201,7 @@ both!(a_past_answer_comes_out_of_the_log_again, async |world: World| {
         Past::read(&Folder::new(&folder), origin, head).await.unwrap_err().to_string()
     };
     assert!(read_log("other.example/log", record.log).await.contains("there is no log"));
-    assert!(read_log("kyodaku.example/log", short).await.contains("rests on 10000"));
+    assert!(read_log("kyodaku.example/log", short).await.contains("10000 are needed"));
     let root = kyodaku::log::merkle::leaf_hash(b"another");
     let wrong = kyodaku::log::merkle::TreeHead { root, ..record.log };
     assert!(read_log("kyodaku.example/log", wrong).await.contains("are not those"));

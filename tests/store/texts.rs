@@ -42,6 +42,7 @@ fn pairs_stay_few() {
         "accounts::LOCK_PERSON",
         "archive::NO_HURRY",
         "catalogue::PUT_ALL_HISTORY",
+        "catalogue/log::ABOUT_ANY",
         "checks::PUT",
         "db::BEGIN_SNAPSHOT",
         "db::BEGIN_WRITE",

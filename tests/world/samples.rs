@@ -14,6 +14,8 @@ use super::works::{grant, id, registration};
 pub(crate) struct Samples {
     /// The holder, association and developer whose things these are.
     pub(crate) victim: Actor,
+    /// Who inquires.
+    pub(crate) auditor: Actor,
     /// By the name that the parameter of a path has.
     by_name: HashMap<&'static str, String>,
 }
@@ -42,7 +44,14 @@ impl Samples {
         let own: Value = victim.get(&format!("/v1/works/{}", works.work)).await.json();
         let asked = json!({ "context": { "uses": ["search"], "with_parts": false }, "items": [{ "work": works.work }] });
         let checked: Value = victim.post("/v1/checks", &asked).await.json();
+        let auditor = stage.verified("Kansa Office", &["auditor"]).await;
+        let inquiry = json!({
+            "auditor": auditor.org, "reason": "a complaint", "works": "any",
+            "parties": "any", "from": "on_record", "until": "open", "expires": "2099-01-01T00:00:00Z",
+        });
+        let inquiry: Value = stage.registrar.post("/v1/inquiries", &inquiry).await.json();
         let by_name = HashMap::from([
+            ("inquiry", text(&inquiry["inquiry"])),
             ("membership", text(&membership["membership"])),
             ("mandate", text(&mandate["mandate"])),
             ("organization", victim.org.clone()),
@@ -72,7 +81,7 @@ impl Samples {
             ("index", "000.p/2".to_owned()),
             ("entry", own["registered_entry"].to_string()),
         ]);
-        Self { victim, by_name }
+        Self { victim, auditor, by_name }
     }
 
     /// A path with things of the victim in it.

@@ -8,8 +8,8 @@ use super::receipt::{Proof, ProofArgs};
 use crate::cli::{Exit, Failure, Outcome, output};
 use crate::domain::ids::CheckId;
 use crate::log::receipt::CheckRecord;
-use crate::registry::offline::decision::{Computed, LogError, Past};
-use crate::registry::offline::{Folder, Unreadable};
+use crate::registry::offline::decision::{Computed, Past};
+use crate::registry::offline::{Folder, LogError, Unreadable};
 
 /// Compute past answers again, offline, from an export of the log; ends with 0 only if every one comes out the same
 ///

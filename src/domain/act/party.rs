@@ -49,6 +49,8 @@ pub enum Role {
     Auditor,
     /// Runs the registry; excludes every other role (R6).
     Registrar,
+    /// Reads what an inquiry lays open to it, and nothing beyond.
+    Investigator,
 }
 
 /// `org.registered`.

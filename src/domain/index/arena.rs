@@ -231,7 +231,8 @@ impl<K: Kind, T: Clone, const ALL: bool> Arena<K, T, ALL> {
     /// The things from a place on, in the order in which they were pushed.
     pub fn since_place(&self, place: u32) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
         let rest = self.names.all().iter().zip(&self.rows).skip(place as usize);
-        (place..).zip(rest).map(|(place, (id, item))| (Ix::new(place), *id, item))
+        // The things first: there is no place after the last.
+        rest.zip(place..).map(|((id, item), place)| (Ix::new(place), *id, item))
     }
 
     /// The things before a place, the last one first.

@@ -18,7 +18,7 @@ pub enum Scope {
     PermissionsWrite,
     /// Ask before use.
     Check,
-    /// Read the log as an auditor.
+    /// Read the log as an auditor or investigator.
     Audit,
     /// Act as the registrar.
     Register,
@@ -26,11 +26,13 @@ pub enum Scope {
     Organization,
     /// Approve, as the second person, what a colleague proposed.
     Approve,
+    /// Open and close inquiries.
+    Inquire,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Read,
         Self::WorksWrite,
         Self::PermissionsWrite,
@@ -39,6 +41,7 @@ impl Scope {
         Self::Register,
         Self::Organization,
         Self::Approve,
+        Self::Inquire,
     ];
 
     /// The name on the wire.
@@ -52,6 +55,7 @@ impl Scope {
             Self::Register => "register",
             Self::Organization => "organization",
             Self::Approve => "approve",
+            Self::Inquire => "inquire",
         }
     }
 
@@ -68,7 +72,8 @@ impl Scope {
             Self::WorksWrite => roles.meets(Roles::HOLDERS_AND_REGISTRAR),
             Self::PermissionsWrite => !roles.meets(Roles::REGISTRAR),
             Self::Check => roles.meets(Roles::DEVELOPERS),
-            Self::Audit => roles.meets(Roles::AUDITORS),
+            Self::Audit => roles.meets(Roles::INSPECTORS),
+            Self::Inquire => roles.meets(Roles::INQUIRERS),
             Self::Register => roles.meets(Roles::REGISTRAR),
         }
     }
@@ -76,7 +81,7 @@ impl Scope {
 
 /// A set of scopes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Scopes(u8);
+pub struct Scopes(u16);
 
 impl Scopes {
     /// Everything that an organization with these roles can use.
@@ -86,7 +91,7 @@ impl Scopes {
 
     /// Whether the scope is in the set.
     pub const fn holds(self, scope: Scope) -> bool {
-        self.0 & (1 << scope as u8) != 0
+        self.0 & (1 << scope as u16) != 0
     }
 
     /// Whether all of these are in the set.
@@ -119,7 +124,7 @@ impl Scopes {
 
 impl FromIterator<Scope> for Scopes {
     fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
-        Self(scopes.into_iter().fold(0, |bits, scope| bits | 1 << scope as u8))
+        Self(scopes.into_iter().fold(0, |bits, scope| bits | 1 << scope as u16))
     }
 }
 

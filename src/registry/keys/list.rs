@@ -9,7 +9,7 @@ use crate::domain::entry::Entry;
 use crate::log::receipt::signed::key_id;
 use crate::registry::answer::moment;
 use crate::registry::node::{OpenError, Settings};
-use crate::store::catalogue::log::about;
+use crate::store::catalogue::log::{Sought, about};
 use crate::store::heads::{ACTS, checks_log};
 use crate::store::{Db, StoreError, heads, log_keys, receipt_keys, token_keys};
 
@@ -115,7 +115,9 @@ pub async fn list(settings: &Settings, db: &Db) -> Result<Vec<ListedKey>, OpenEr
 /// Which act ended this key, and which one began it.
 async fn story(db: &Db, key: &str) -> Result<(Option<(u64, i64)>, bool), StoreError> {
     let (mut ended, mut begun) = (None, false);
-    for stored in about(db, [key, ""], "key.rotated", 0..i64::MAX.unsigned_abs(), 10).await? {
+    let first = &[key.to_owned()];
+    let sought = Sought { first, others: None, kind: Some("key.rotated"), hides_inquiries: false };
+    for stored in about(db, sought, 0..i64::MAX.unsigned_abs(), 10).await? {
         let corrupt = |error| StoreError::Corrupt(format!("entry {} can't be read: {error}", stored.index));
         let entry: Entry = serde_json::from_slice(&stored.bytes).map_err(corrupt)?;
         let Act::KeyRotated(KeyRotated { old, new, .. }) = entry.act else { continue };

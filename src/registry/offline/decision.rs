@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::bundle;
-use super::{Piece, Source, Unreadable};
+use super::Source;
+use super::entries::{LogError, each};
 use crate::domain::decide::decide;
 use crate::domain::decision::Verdict;
 use crate::domain::entry::Entry;
@@ -14,21 +14,9 @@ use crate::domain::question::Question;
 use crate::domain::territory::Territory;
 use crate::domain::uses::Use;
 use crate::domain::view::{Viewer, view};
-use crate::log::merkle::{Frontier, TreeHead, leaf_hash};
+use crate::log::merkle::TreeHead;
 use crate::log::receipt::CheckRecord;
-use crate::log::tile::{TILE_WIDTH, TilePath};
 use crate::registry::checks::tell;
-
-/// Why the log of an answer can't be computed with.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// Nothing can be read, which says nothing about the answer.
-    #[error(transparent)]
-    Unreadable(#[from] Unreadable),
-    /// It is not the log that the receipt names.
-    #[error("{0}")]
-    Other(String),
-}
 
 /// The act log as it was with so many entries, folded.
 pub struct Past {
@@ -63,45 +51,17 @@ impl Past {
     /// # Errors
     /// [`LogError::Other`] for another log, a shorter one, and an entry that the program can't fold.
     pub async fn read<S: Source>(source: &S, origin: &str, head: TreeHead) -> Result<Self, LogError> {
-        let other = |what: String| LogError::Other(what);
-        let logs = source.logs().await?;
-        let told = logs.iter().find(|told| told.has_name(origin));
-        let told = told.ok_or_else(|| other(format!("there is no log `{origin}` here")))?;
-        if told.size < head.size {
-            let (found, needed) = (told.size, head.size);
-            return Err(other(format!("the log has {found} entries here, and the answer rests on {needed}")));
-        }
-        let (mut index, mut tree) = (Index::new(), Frontier::new());
-        let (mut at, mut last_ms) = (0, i64::MIN);
-        while at < head.size {
-            let number = at / u64::from(TILE_WIDTH);
-            let width = u16::try_from(told.size - at).unwrap_or(u16::MAX).min(TILE_WIDTH);
-            let piece = Piece::Tile(TilePath::Entries { index: number, width });
-            let bytes = source.read(&told.log, piece).await?;
-            let bytes =
-                bytes.ok_or_else(|| other(format!("`{piece}` is not here: export with an auditor's key")))?;
-            let due = u16::try_from(head.size - at).unwrap_or(u16::MAX).min(width);
-            let entries = bundle::read(&bytes, due).entries;
-            if entries.len() < usize::from(due) {
-                return Err(other(format!("`{piece}` breaks off after {} of {due} entries", entries.len())));
-            }
-            for (_, entry) in entries {
-                tree.push(leaf_hash(entry));
-                let entry: Entry = serde_json::from_slice(entry)
-                    .map_err(|error| other(format!("entry {at} can't be read: {error}")))?;
-                index.fold(at, &entry).map_err(|error| other(error.to_string()))?;
-                last_ms = entry.at_ms;
-                at += 1;
-            }
+        let (mut index, mut last_ms) = (Index::new(), i64::MIN);
+        each(source, origin, head, |at, entry| {
+            let entry: Entry = serde_json::from_slice(entry)
+                .map_err(|error| format!("entry {at} can't be read: {error}"))?;
+            index.fold(at, &entry).map_err(|error| error.to_string())?;
             // Nothing folded here is ever undone.
             index.keep();
-        }
-        if tree.head() != head {
-            return Err(other(format!(
-                "the first {} entries here are not those that the answer rests on",
-                head.size
-            )));
-        }
+            last_ms = entry.at_ms;
+            Ok(())
+        })
+        .await?;
         Ok(Self { index, size: head.size, last_ms })
     }
 

@@ -2,11 +2,13 @@
 
 use super::{Found, find};
 use crate::domain::ids::{CheckId, OrgId, WorkId};
+use crate::domain::inquiry::Extent;
 use crate::domain::journal::{CHUNK, JournalEntry, MatchedWork, matched_works};
 use crate::log::receipt::CheckRecord;
 use crate::log::receipt::signed::Row;
 use crate::registry::authority::{Proof, Verified};
 use crate::registry::failure::Failure;
+use crate::registry::inquiries::Sight;
 use crate::registry::node::Registry;
 
 /// The most entries with matched works that are gone through for one page.
@@ -14,13 +16,13 @@ const CHUNKS_A_PAGE: u64 = 8;
 /// The most works in one statement.
 const MAX_STATED: usize = 5_000;
 
-/// A part of the works that a check matched.
+/// A part of what a check matched.
 #[derive(Clone, Debug)]
-pub struct WorksPage {
+pub struct PageOf<T> {
     /// The check.
     pub record: CheckRecord,
     /// The works, in the order of their ids.
-    pub works: Vec<Row>,
+    pub works: Vec<T>,
     /// Where the next page begins: the number of a work among all that the check matched. None on the last.
     pub next: Option<u64>,
 }
@@ -33,11 +35,12 @@ pub struct WorksPage {
 pub async fn works(
     registry: &Registry,
     by: &Verified,
+    sight: &Sight,
     check: CheckId,
     from: u64,
     most: usize,
-) -> Result<WorksPage, Failure> {
-    let found = find(registry, by, check).await?;
+) -> Result<PageOf<Row>, Failure> {
+    let found = find(registry, by, sight, check).await?;
     let reader = Reader { found: &found };
     let own = (!found.sees_whole).then(|| by.actor().org());
     let held = match own {
@@ -49,7 +52,7 @@ pub async fn works(
     }
     let (works, next) = reader.page(own, from, most).await?;
     let row = |it: MatchedWork| held.row(it);
-    Ok(WorksPage { works: works.into_iter().map(row).collect(), next, record: found.record })
+    Ok(PageOf { works: works.into_iter().map(row).collect(), next, record: found.record })
 }
 
 /// All of the caller's own works in a check.
@@ -72,9 +75,33 @@ pub(super) async fn all_own(by: &Verified, found: &Found<'_>) -> Result<Vec<Row>
     if rows.is_empty() { Err(Failure::NotFound) } else { Ok(rows) }
 }
 
+/// Whether an inquiry lays a check open: it was asked within its time, by or for one of its parties, and matched one of its works. A
+/// check is one record, and is laid open as a whole.
+pub(super) async fn is_laid_open(found: &Found<'_>, extent: &Extent) -> Result<bool, Failure> {
+    let CheckRecord { at_ms, developer, asked_by, .. } = found.record;
+    if !extent.holds_asked(at_ms, developer, asked_by) {
+        return Ok(false);
+    }
+    if extent.is_about_any() {
+        return Ok(true);
+    }
+    matched(found, |work| extent.is_about(&[work])).await
+}
+
+/// Whether a check matched a work like this.
+pub(super) async fn matched(found: &Found<'_>, is_one: impl Fn(WorkId) -> bool) -> Result<bool, Failure> {
+    let reader = Reader { found };
+    for chunk in 0..u64::from(found.record.chunks) {
+        if reader.chunk(chunk).await?.into_iter().any(|(_, row)| is_one(row.work)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Reads the entries with matched works that follow a check in its journal.
-struct Reader<'a> {
-    found: &'a Found<'a>,
+pub(super) struct Reader<'a> {
+    pub(super) found: &'a Found<'a>,
 }
 
 /// How much of what a check matched somebody holds.
@@ -95,7 +122,7 @@ impl Held {
 
 impl Reader<'_> {
     /// The works of one entry, each with its number among all.
-    async fn chunk(&self, chunk: u64) -> Result<Vec<(u64, MatchedWork)>, Failure> {
+    pub(super) async fn chunk(&self, chunk: u64) -> Result<Vec<(u64, MatchedWork)>, Failure> {
         let Found { log, stored, record, .. } = self.found;
         let at = stored.index + 1 + chunk;
         let stored = log.entry(at).await?;
@@ -144,7 +171,7 @@ impl Reader<'_> {
     }
 
     /// Up to `most` works from the one of this number on, and where the next page begins.
-    async fn page(
+    pub(super) async fn page(
         &self,
         own: Option<OrgId>,
         from: u64,

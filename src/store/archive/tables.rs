@@ -121,10 +121,10 @@ texts! {
     WRITE_REVOKED_TOKENS = "INSERT INTO revoked_tokens (jti, expires_ms) VALUES ($1, $2)";
     READ_USED_ASSERTIONS = "SELECT digest, expires_ms FROM used_assertions ORDER BY digest";
     WRITE_USED_ASSERTIONS = "INSERT INTO used_assertions (digest, expires_ms) VALUES ($1, $2)";
-    READ_SECURITY_EVENTS = "SELECT id, at_ms, operation, status, org, person, credential, peer, request, lost \
+    READ_SECURITY_EVENTS = "SELECT id, at_ms, operation, status, org, person, credential, peer, request, lost, inquiry \
         FROM security_events ORDER BY id";
     WRITE_SECURITY_EVENTS = "INSERT INTO security_events (id, at_ms, operation, status, org, person, credential, peer, \
-        request, lost) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        request, lost, inquiry) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     READ_CONTRACTORS = "SELECT id, developer, organization, created_ms, expires_ms, ended_ms FROM contractors ORDER BY id";
     WRITE_CONTRACTORS = "INSERT INTO contractors (id, developer, organization, created_ms, expires_ms, ended_ms) VALUES \
         ($1, $2, $3, $4, $5, $6)";
@@ -179,7 +179,7 @@ pub const TABLES: &[Table] = &[
     table("org_policies", "tiiti", READ_ORG_POLICIES, WRITE_ORG_POLICIES),
     table("revoked_tokens", "ti", READ_REVOKED_TOKENS, WRITE_REVOKED_TOKENS),
     table("used_assertions", "bi", READ_USED_ASSERTIONS, WRITE_USED_ASSERTIONS),
-    table("security_events", "titittttti", READ_SECURITY_EVENTS, WRITE_SECURITY_EVENTS),
+    table("security_events", "tititttttit", READ_SECURITY_EVENTS, WRITE_SECURITY_EVENTS),
     table("contractors", "tttiii", READ_CONTRACTORS, WRITE_CONTRACTORS),
     table("registrations", "bttittii", READ_REGISTRATIONS, WRITE_REGISTRATIONS),
     table("sign_ins", "bbttiiitt", READ_SIGN_INS, WRITE_SIGN_INS),

@@ -333,6 +333,7 @@ fn words(roles: &[Role]) -> String {
             Role::AiDeveloper => "an AI developer",
             Role::Auditor => "an auditor",
             Role::Registrar => "a registrar",
+            Role::Investigator => "an investigator",
         })
         .collect();
     words.join(" or ")

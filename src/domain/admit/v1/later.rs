@@ -14,8 +14,8 @@
 //! | `notice.closed` | its principal, or who served it | it stands |
 //! | `declaration.made`, `declaration.corrected` | an AI developer, for itself | a model of its own, retired or not |
 //! | `document.filed` | any verified organization | the entry is in the log |
-//! | `inquiry.opened` | registrar | a verified auditor; the inquiry expires after the entry |
-//! | `inquiry.closed` | registrar, or the auditor | it stands |
+//! | `inquiry.opened` | registrar, or an auditor for itself | a verified auditor or investigator; the inquiry expires after the entry |
+//! | `inquiry.closed` | registrar, or the one that inquires | it stands |
 
 use super::check::{Check, Over};
 use super::registry::entry;
@@ -206,9 +206,20 @@ fn declare(check: &mut Check<'_>, act: &DeclarationMade) {
 }
 
 fn inquire(check: &mut Check<'_>, act: &InquiryOpened) {
-    check.registrar_only();
+    let auditor = check.org_with("/auditor", act.auditor, &[Role::Auditor, Role::Investigator]);
+    if !check.is_registrar() {
+        let party = check.itself();
+        // Whoever reads everything may state what it looks into; it lays nothing open to others.
+        check.principal_is(party, &[Role::Auditor]);
+        if party.is_some() && auditor.is_some() && party != auditor {
+            check.unauthorized(
+                "/auditor",
+                "an auditor opens inquiries for itself: only a registrar for others",
+            );
+        }
+    }
     fresh(check, "/inquiry", act.inquiry);
-    if let Some(auditor) = check.org_with("/auditor", act.auditor, &[Role::Auditor]) {
+    if let Some(auditor) = auditor {
         check.good("/auditor", auditor);
         check.read_by(auditor);
     }
@@ -227,6 +238,6 @@ fn close_inquiry(check: &mut Check<'_>, act: &InquiryClosed) {
     let party = if check.is_registrar() { None } else { check.itself() };
     let Some(inquiry) = standing(check, "/inquiry", RecordOf::Inquiry, act.inquiry) else { return };
     if party.is_some_and(|party| !inquiry.with.contains(&party)) {
-        check.unauthorized("/inquiry", "only a registrar or the auditor named may");
+        check.unauthorized("/inquiry", "only a registrar or the organization that inquires may");
     }
 }
