@@ -50,7 +50,8 @@ pub(super) async fn refusal(
 ) -> Result<Option<Refusal>, StoreError> {
     for (place, PayloadErased { entry }) in erasures(submission) {
         let is_first = erasures(submission).all(|(other, act)| other >= place || act.entry != *entry);
-        let (code, detail) = match payloads::find_in(tx, *entry).await? {
+        let found = if *entry < size { payloads::find_in(tx, *entry).await? } else { None };
+        let (code, detail) = match found {
             _ if *entry >= size => (code::UNKNOWN, format!("there is no entry {entry}: the log has {size}")),
             _ if !is_first => (code::DUPLICATE, format!("entry {entry} stands here twice")),
             Some(Payload::Kept { .. }) => continue,

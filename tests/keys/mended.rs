@@ -146,6 +146,50 @@ both!(a_node_without_the_next_key_signs_nothing_after_the_act, async |world: Wor
     stage.developer("Kasane Labs 2").await;
 });
 
+both!(a_key_that_gave_way_itself_signs_nothing_more, async |world: World| {
+    let stage = world.stage().await;
+    let developer = stage.developer("Kasane Labs").await;
+    assert_eq!(ask(&stage, &developer.key).await, 200);
+    for (name, _) in SIGNING {
+        keys::prepare(&world.settings("a"), stage.registry.db(), &world.clock, name).await.unwrap();
+    }
+    // It has the first keys and the second, and is not started again.
+    let stage = again(&world, stage).await;
+    for name in [KeyName::Journal, KeyName::ActLog] {
+        for _ in 0..2 {
+            keys::prepare(&world.settings("a"), stage.registry.db(), &world.clock, name).await.unwrap();
+            let other = Registry::open(world.settings("a"), world.clock.clone()).await.unwrap();
+            let by = proof(&other, &stage.registrar.key).await;
+            keys::rotate(&other, &by, name).await.unwrap();
+        }
+        if name == KeyName::Journal {
+            assert_eq!(ask(&stage, &developer.key).await, 503);
+        } else {
+            let body = json!({ "name": "x", "roles": ["auditor"] });
+            assert_eq!(stage.registrar.post("/v1/organizations", &body).await.status, 503);
+        }
+    }
+    let stage = again(&world, stage).await;
+    assert_eq!(ask(&stage, &developer.key).await, 200);
+    stage.developer("Kasane Labs 2").await;
+});
+
+both!(a_key_that_is_taken_away_takes_the_next_one_with_it, async |world: World| {
+    let stage = world.stage().await;
+    let data = world.settings("a").data_dir;
+    for name in [KeyName::Token, KeyName::Receipt] {
+        keys::prepare(&world.settings("a"), stage.registry.db(), &world.clock, name).await.unwrap();
+    }
+    stage.registry.db().close().await;
+    for name in [KeyName::Token, KeyName::Receipt] {
+        std::fs::remove_file(data.join(name.file())).unwrap();
+    }
+    Registry::open(world.settings("a"), world.clock.clone()).await.unwrap();
+    for name in [KeyName::Token, KeyName::Receipt] {
+        assert!(data.join(name.file()).exists() && !data.join(name.next_file()).exists(), "{name:?}");
+    }
+});
+
 both!(a_key_of_a_log_is_not_replaced_by_a_file, async |world: World| {
     let stage = world.stage().await;
     let developer = stage.developer("Kasane Labs").await.key;

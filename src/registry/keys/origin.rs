@@ -103,8 +103,8 @@ pub async fn continue_log(
     if next.is_some_and(|next| Some(next.verifier_key().to_string()) == began) {
         place.switch()?;
     }
-    let key = place.existing_signer(origin)?.map(|signer| signer.verifier_key().to_string());
-    Ok(Continued { from, key: key.unwrap_or_default(), set_aside })
+    // As the log has it: where the key is kept elsewhere, the old one may still stand there.
+    Ok(Continued { from, key: began.unwrap_or_default(), set_aside })
 }
 
 async fn go_on(

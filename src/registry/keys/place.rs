@@ -182,6 +182,11 @@ impl Place {
 
     /// The key of today, which is made where there is none, and the next one.
     pub(in crate::registry) fn pair(&self) -> Result<Pair, SigningKeyError> {
+        let may_be_made = self.source.is_none() && self.name != KeyName::ActLog;
+        if may_be_made && self.existing()?.is_none() {
+            // Whoever has the key that was taken away may have the one that lay beside it.
+            self.forget_next()?;
+        }
         let current = self.seed()?;
         // Where the switch was made and the file is still there, or the secret store has the new one already.
         let next = self.next()?.filter(|next| *next != current);
@@ -201,11 +206,16 @@ impl Place {
 
     /// Makes the next key, in the place of one that is there.
     pub(in crate::registry) fn prepare_anew(&self) -> Result<[u8; 32], SigningKeyError> {
+        self.forget_next()?;
+        self.prepare()
+    }
+
+    fn forget_next(&self) -> Result<(), SigningKeyError> {
         match std::fs::remove_file(&self.next) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                 Err(SigningKeyError::File { place: super::called(&self.next), source })
             }
-            _ => self.prepare(),
+            _ => Ok(()),
         }
     }
 

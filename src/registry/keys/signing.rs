@@ -46,8 +46,21 @@ pub(in crate::registry) fn end_of<'a>(
 ) -> Option<&'a Rotation> {
     let mut rotations = now.rotations_of(of).peekable();
     rotations.peek()?;
-    let own = BASE64.encode(&[&[1], &public[..]].concat());
+    let own = written(public);
     rotations.find(|rotation| rotation.act.old.splitn(3, '+').nth(2) == Some(own.as_str()))
+}
+
+/// How a verifier key writes these public bytes.
+fn written(public: &[u8; 32]) -> String {
+    BASE64.encode(&[&[1], &public[..]].concat())
+}
+
+/// Whether an act let the key of these public bytes sign, and none ended it since: one that is only prepared signs nothing, and one that
+/// gave way itself nothing more.
+fn has_turn(now: AsOf<'_>, of: SigningKeyUse, public: &[u8; 32]) -> bool {
+    let own = written(public);
+    let is_begun = |rotation: &Rotation| rotation.act.new.splitn(3, '+').nth(2) == Some(own.as_str());
+    now.rotations_of(of).any(is_begun) && end_of(now, of, public).is_none()
 }
 
 fn gone(name: KeyName, rotation: &Rotation) -> KeyGone {
@@ -114,7 +127,8 @@ impl LogSigner {
         let Some(rotation) = end_of(now, self.of, self.key().public_bytes()) else {
             return Ok(Signing { signer: &self.first, ended: None });
         };
-        let signer = self.next.as_ref().ok_or_else(|| gone(self.name, rotation))?;
+        let has_turn = |next: &&CheckpointSigner| has_turn(now, self.of, next.verifier_key().public_bytes());
+        let signer = self.next.as_ref().filter(has_turn).ok_or_else(|| gone(self.name, rotation))?;
         Ok(Signing { signer, ended: Some(self.key()) })
     }
 }
@@ -136,7 +150,10 @@ impl ReceiptSigners {
     pub(in crate::registry) fn at(&self, now: AsOf<'_>) -> Result<&ReceiptSigner, KeyGone> {
         match end_of(now, SigningKeyUse::Receipt, &self.current.public()) {
             None => Ok(&self.current),
-            Some(rotation) => self.next.as_ref().ok_or_else(|| gone(KeyName::Receipt, rotation)),
+            Some(rotation) => {
+                let has_turn = |next: &&ReceiptSigner| has_turn(now, SigningKeyUse::Receipt, &next.public());
+                self.next.as_ref().filter(has_turn).ok_or_else(|| gone(KeyName::Receipt, rotation))
+            }
         }
     }
 }
@@ -200,7 +217,8 @@ fn mend(place: &Place, pair: Pair, now: AsOf<'_>) -> Result<Pair, MendError> {
     let Some(of) = place.name().signing_use() else { return Ok(pair) };
     let public = public_of(&pair.current);
     let Some(rotation) = end_of(now, of, &public) else { return Ok(pair) };
-    let next = pair.next.ok_or_else(|| gone(place.name(), rotation))?;
+    let next = pair.next.filter(|next| has_turn(now, of, &public_of(next)));
+    let next = next.ok_or_else(|| gone(place.name(), rotation))?;
     place.switch()?;
     Ok(Pair { current: next, next: None })
 }

@@ -35,8 +35,10 @@ pub(in crate::registry) async fn note_keys(
         if !noted.is_empty() && !is_noted(signer.key()) {
             return Err(OpenError::StrangeKey { file: name.file(), log: log.to_owned() });
         }
-        for key in signer.keys().filter(|key| !is_noted(key)) {
+        // The next one after that of today, also where both signed from the beginning: the first of a log is known by that.
+        for (later_ms, key) in (0..).zip(signer.keys()).filter(|(_, key)| !is_noted(key)) {
             let (first_size, first_ms) = since(db, log, key, clock).await?;
+            let first_ms = first_ms.saturating_add(later_ms);
             news.push(LogKey { log: log.to_owned(), verifier_key: key.to_string(), first_size, first_ms });
         }
     }

@@ -117,13 +117,24 @@ impl Verifier {
     }
 }
 
+/// Which key signs.
+#[derive(Clone, Copy, Default)]
+enum Turn {
+    /// That of today.
+    #[default]
+    Current,
+    /// The next one, to which that gave way.
+    Next,
+    /// One that is not here.
+    Gone,
+}
+
 /// Which keys hold, as the act log says.
 #[derive(Default)]
 struct Ways {
     /// How many rotations there were when this was made.
     rotations: usize,
-    /// Whether the key of today gave way to the next one.
-    is_next: bool,
+    turn: Turn,
     verifiers: Vec<Verifier>,
 }
 
@@ -179,13 +190,23 @@ impl Tokens {
         let ended = |rotation: &&Rotation| Some((public(&rotation.act.old)?, rotation.at_ms));
         let ended: Vec<([u8; 32], i64)> = rotations.iter().filter_map(ended).collect();
         let end_of = |key: &[u8; 32]| ended.iter().find(|(old, _)| old == key).map(|(_, at_ms)| *at_ms);
-        let own = [Some(&self.current), self.next.as_ref()].into_iter().flatten().map(|key| key.public);
-        let mut keys: Vec<[u8; 32]> = own.collect();
-        keys.extend(ended.iter().map(|(old, _)| *old).filter(|old| !keys.contains(old)).collect::<Vec<_>>());
+        let begun: Vec<[u8; 32]> =
+            rotations.iter().filter_map(|rotation| public(&rotation.act.new)).collect();
+        // One that is only prepared signs nothing yet, so whatever bears its name is a thief's.
+        let mut keys = vec![self.current.public];
+        let known = begun.iter().copied().chain(ended.iter().map(|(old, _)| *old));
+        keys.extend(known.filter(|key| *key != self.current.public));
+        keys.sort_unstable();
+        keys.dedup();
         let verifiers = keys.into_iter().filter_map(|key| Verifier::of(key, end_of(&key))).collect();
-        let is_next = end_of(&self.current.public).is_some();
+        let signs = |key: &Signer| begun.contains(&key.public) && end_of(&key.public).is_none();
+        let turn = match (end_of(&self.current.public), &self.next) {
+            (None, _) => Turn::Current,
+            (Some(_), Some(next)) if signs(next) => Turn::Next,
+            (Some(_), _) => Turn::Gone,
+        };
         *self.ways.write().unwrap_or_else(PoisonError::into_inner) =
-            Ways { rotations: rotations.len(), is_next, verifiers };
+            Ways { rotations: rotations.len(), turn, verifiers };
     }
 
     fn ways(&self) -> RwLockReadGuard<'_, Ways> {
@@ -194,7 +215,11 @@ impl Tokens {
 
     /// The key that signs; none where that of today gave way to one that is not here.
     fn signer(&self) -> Option<&Signer> {
-        if self.ways().is_next { self.next.as_ref() } else { Some(&self.current) }
+        match self.ways().turn {
+            Turn::Current => Some(&self.current),
+            Turn::Next => self.next.as_ref(),
+            Turn::Gone => None,
+        }
     }
 
     /// The public half of the key that signs, or did last.
@@ -215,8 +240,13 @@ impl Tokens {
         let now_s = now_ms.div_euclid(1_000);
         let own = keys.iter().filter(|key| key.counts(now_s)).map(|key| Jwk::signing(&key.public, &key.kid));
         let mut jwks: Vec<Jwk> = own.collect();
-        for public in prepared.iter().filter(|public| keys.iter().all(|key| key.public != **public)) {
-            jwks.extend(kid_of(public).map(|kid| Jwk::signing(public, &kid)));
+        let prepared = self.next.iter().map(|next| &next.public).chain(prepared);
+        let mut seen = Vec::new();
+        for public in prepared.filter(|public| keys.iter().all(|key| key.public != **public)) {
+            if !seen.contains(public) {
+                seen.push(*public);
+                jwks.extend(kid_of(public).map(|kid| Jwk::signing(public, &kid)));
+            }
         }
         jwks
     }
