@@ -108,3 +108,34 @@ both!(tokens_by_the_old_key_are_honoured_until_they_are_over_and_no_longer, asyn
     assert_eq!(status(&stage, &forged(&last, &seed, rotated_s + 600)).await, 401);
     assert!(token(&stage, &program).await.is_some());
 });
+
+both!(a_key_that_was_taken_away_or_only_prepared_speaks_for_nobody, async |world: World| {
+    let stage = world.stage().await;
+    let developer = stage.developer("Kasane Labs").await;
+    let program = program(&developer).await;
+    let data = world.settings("a").data_dir;
+    keys::prepare(&world.settings("a"), stage.registry.db(), &world.clock, KeyName::Token).await.unwrap();
+    let stage = again(&world, stage).await;
+    // Whoever has the prepared key: its name is published already.
+    let first = token(&stage, &program).await.unwrap();
+    let next = std::fs::read_to_string(data.join("token.next.key")).unwrap();
+    let next: [u8; 32] = HEXLOWER.decode(next.trim_end().as_bytes()).unwrap().try_into().unwrap();
+    let kid = kids(&stage).await.into_iter().find(|kid| *kid != header(&first)["kid"]).unwrap();
+    let header_of_next = json!({ "alg": "EdDSA", "kid": kid, "typ": "at+jwt" }).to_string();
+    let (_, claims) = first.split_once('.').unwrap();
+    let named = format!("{}.{claims}", BASE64URL_NOPAD.encode(header_of_next.as_bytes()));
+    let claims = BASE64URL_NOPAD.decode(claims.split('.').next().unwrap().as_bytes()).unwrap();
+    let iat_s = serde_json::from_slice::<Value>(&claims).unwrap()["iat"].as_i64().unwrap();
+    let stolen = forged(&named, &next, iat_s);
+    assert_eq!((status(&stage, &first).await, status(&stage, &stolen).await), (200, 401));
+    // Once an act began it, it speaks.
+    let by = proof(&stage.registry, &stage.registrar.key).await;
+    keys::rotate(&stage.registry, &by, KeyName::Token).await.unwrap();
+    assert_eq!(status(&stage, &stolen).await, 200);
+    // It leaked, and was taken away: what it signed is void, though an act began it and none ended it.
+    std::fs::remove_file(data.join("token.key")).unwrap();
+    let stage = again(&world, stage).await;
+    assert_eq!(status(&stage, &stolen).await, 401);
+    let fresh = token(&stage, &program).await.unwrap();
+    assert_eq!(status(&stage, &fresh).await, 200);
+});

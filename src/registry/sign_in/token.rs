@@ -192,17 +192,16 @@ impl Tokens {
         let end_of = |key: &[u8; 32]| ended.iter().find(|(old, _)| old == key).map(|(_, at_ms)| *at_ms);
         let begun: Vec<[u8; 32]> =
             rotations.iter().filter_map(|rotation| public(&rotation.act.new)).collect();
-        // One that is only prepared signs nothing yet, so whatever bears its name is a thief's.
-        let mut keys = vec![self.current.public];
-        let known = begun.iter().copied().chain(ended.iter().map(|(old, _)| *old));
-        keys.extend(known.filter(|key| *key != self.current.public));
-        keys.sort_unstable();
-        keys.dedup();
+        let signs = |key: &&Signer| begun.contains(&key.public) && end_of(&key.public).is_none();
+        // One that is only prepared signs nothing yet, so whatever bears its name is a thief's. Nor is one believed that an act began and
+        // that is not here: it may have been taken away because it leaked.
+        let own = [Some(&self.current), self.next.as_ref().filter(signs)].into_iter().flatten();
+        let mut keys: Vec<[u8; 32]> = own.map(|key| key.public).collect();
+        keys.extend(ended.iter().map(|(old, _)| *old).filter(|old| !keys.contains(old)).collect::<Vec<_>>());
         let verifiers = keys.into_iter().filter_map(|key| Verifier::of(key, end_of(&key))).collect();
-        let signs = |key: &Signer| begun.contains(&key.public) && end_of(&key.public).is_none();
         let turn = match (end_of(&self.current.public), &self.next) {
             (None, _) => Turn::Current,
-            (Some(_), Some(next)) if signs(next) => Turn::Next,
+            (Some(_), Some(next)) if signs(&next) => Turn::Next,
             (Some(_), _) => Turn::Gone,
         };
         *self.ways.write().unwrap_or_else(PoisonError::into_inner) =
