@@ -1,7 +1,10 @@
 //! What people read of an entry is erased, with every copy of it; and everything that was proved goes on being proved.
 
+use std::time::Duration;
+
 use data_encoding::HEXLOWER;
 use kyodaku::registry::backup::{backup, restore};
+use kyodaku::registry::{Registry, Settings};
 use kyodaku::store::payloads::{self, Payload};
 use kyodaku::store::{Db, Engine, archive};
 use serde_json::{Value, json};
@@ -344,6 +347,60 @@ both!(an_erasure_is_the_registrars_by_two_people_and_once, async |world: World| 
     assert_eq!(seen["index"], size, "the history of the work tells it: {seen}");
     assert!(!seen["entry"].as_str().unwrap().contains("\"payload\":"), "no reason is kept: {seen}");
 });
+
+/// A copy of the database as a process that is killed now leaves it.
+fn as_if_killed(world: &World, to: &std::path::Path) {
+    std::fs::create_dir(to).unwrap();
+    for name in ["registry.db", "registry.db-wal"] {
+        std::fs::copy(world.folder.path().join(name), to.join(name)).unwrap();
+    }
+}
+
+#[test]
+fn what_is_erased_is_in_no_file_when_it_is_answered_and_after_a_crash_when_the_next_start_is_done() {
+    crate::world::run(Engine::Sqlite, async |world: World| {
+        let stage = world.stage().await;
+        let holder = stage.holder("Hoshikuzu Press").await;
+        // Somebody reads as of now: nothing that is written from here on leaves the write-ahead log.
+        let mut reader = sqlx::SqliteConnection::connect(&world.url).await.unwrap();
+        sqlx::query("BEGIN").execute(&mut reader).await.unwrap();
+        sqlx::query("SELECT * FROM logs").fetch_all(&mut reader).await.unwrap();
+        let made = stage.registered_work(&holder, &titled("one", &titles(), &holder)).await;
+        let entry = registered_entry(&holder, &made).await;
+        let proposed = stage.registrar.post(&erasure(entry), &json!({})).await;
+        let approve = format!("/v1/proposals/{}/approve", id(&proposed, "proposal"));
+        let (size, second) = (stage.log_size().await, stage.second.clone());
+        let begun = kyodaku::clock::stopwatch();
+        let erasing = tokio::spawn(async move { second.post(&approve, &json!({})).await });
+        while stage.log_size().await == size {
+            tokio::task::yield_now().await;
+        }
+        let killed = world.folder.path().join("killed");
+        as_if_killed(&world, &killed);
+        let stands = |file: &std::path::Path| {
+            let bytes = std::fs::read(file).unwrap_or_default();
+            bytes.windows(TITLE.len()).any(|it| it == TITLE.as_bytes())
+        };
+        assert!(stands(&killed.join("registry.db-wal")), "it was only written over in a later page");
+        for _ in 0..50 {
+            stage.log_size().await;
+        }
+        // For so long whoever erases is kept waiting, on a machine that is not slower than that.
+        let is_kept_waiting = begun.elapsed() > Duration::from_secs(5) || !erasing.is_finished();
+        assert!(is_kept_waiting, "it is answered while its text stands in a file");
+        reader.close().await.unwrap();
+        assert_eq!(erasing.await.unwrap().status, 200);
+        assert_eq!(places(&world, TITLE.as_bytes()).await, [""; 0]);
+
+        let settings = Settings {
+            database_url: format!("sqlite:{}", killed.join("registry.db").display()),
+            ..world.settings("a")
+        };
+        let again = Registry::open(settings, world.clock.clone()).await.expect("it opens");
+        assert!(!stands(&killed.join("registry.db-wal")) && !stands(&killed.join("registry.db")));
+        assert_eq!(again.head().await.unwrap().0.size(), size + 1);
+    });
+}
 
 both!(a_backup_made_after_an_erasure_brings_nothing_back, async |world: World| {
     let stage = world.stage().await;

@@ -18,11 +18,19 @@ use crate::store::{Db, StoreError, Tx, entries, idempotency, payloads};
 /// The code of a refusal: nothing was kept with the entry.
 pub(super) const NO_PAYLOAD: &str = "no_payload";
 
-/// How long to wait before the write-ahead log is emptied, again and again while somebody reads from it.
-const TRIES: [Duration; 8] = [
+/// How long to wait before the write-ahead log is emptied, again and again while somebody reads from it: as long as whoever erases
+/// is kept waiting, which nobody else is.
+const TRIES: [Duration; 7] = [
     Duration::ZERO,
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(500),
     Duration::from_secs(1),
+    Duration::from_secs(2),
     Duration::from_secs(5),
+];
+/// The same, once they were told that it is erased.
+const LATER_TRIES: [Duration; 5] = [
     Duration::from_secs(30),
     Duration::from_mins(1),
     Duration::from_mins(5),
@@ -92,21 +100,45 @@ pub(super) async fn carry_out(tx: &mut Tx, by: &Entry) -> Result<Option<Entry>, 
     Ok(Some(erased))
 }
 
-/// Sees to it that what was erased is left in no file of the database: in a while, since others read.
-pub(super) fn empty_wal(db: Db) {
-    tokio::spawn(async move {
-        for wait in TRIES {
-            tokio::time::sleep(wait).await;
-            match db.empty_wal().await {
-                Ok(true) => return,
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::warn!(target: "kyodaku::erasure", %error, "the write-ahead log can't be emptied");
-                }
+/// Sees to it that what was erased is left in no file of the database. False where somebody read from it all the time.
+async fn is_emptied(db: &Db, tries: &[Duration]) -> bool {
+    for wait in tries {
+        tokio::time::sleep(*wait).await;
+        match db.empty_wal().await {
+            Ok(true) => return true,
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(target: "kyodaku::erasure", %error, "the write-ahead log can't be emptied");
             }
         }
+    }
+    false
+}
+
+/// Empties the write-ahead log once when a node opens: a process that was killed may have left in it what was erased since.
+pub(super) async fn empty_wal_at_start(db: &Db) {
+    match db.empty_wal().await {
+        Ok(true) => {}
+        // Another process reads from it.
+        Ok(false) => drop(tokio::spawn(empty_wal_later(db.clone()))),
+        Err(error) => {
+            tracing::warn!(target: "kyodaku::erasure", %error, "the write-ahead log can't be emptied");
+        }
+    }
+}
+
+/// Empties the write-ahead log before it returns, or, where somebody reads from it for longer than one may be kept waiting, as
+/// soon as nobody does. Writers wait a tenth of a second at most, each time.
+pub(super) async fn empty_wal(db: Db) {
+    if !is_emptied(&db, &TRIES).await {
+        tokio::spawn(empty_wal_later(db));
+    }
+}
+
+async fn empty_wal_later(db: Db) {
+    if !is_emptied(&db, &LATER_TRIES).await {
         let why =
             "something reads from the database all the time: what was erased may stand in its `-wal` file";
         tracing::warn!(target: "kyodaku::erasure", why, "the write-ahead log was not emptied");
-    });
+    }
 }

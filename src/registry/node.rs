@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::control::lookup::{Internet, Lookup};
 use super::credential::Realm;
+use super::erasure;
 use super::failure::Failure;
 use super::journal::{Committer, Journal};
 use super::keys::{KeySettings, Keys, LogSigner, ReceiptSigners};
@@ -129,6 +130,7 @@ impl Registry {
         // Whatever is wrong with a file is told before the database is looked at.
         let found = Keys::read(&settings)?;
         let db = Db::connect(&settings.database_url).await?;
+        erasure::empty_wal_at_start(&db).await;
         let high_water = HighWater::open(&settings.data_dir, &settings.node).await?;
         high_water.check(&db).await?;
         refuse_other_origin(&db, &settings).await?;

@@ -227,6 +227,15 @@ impl Worker {
                 Err(error) => submissions.iter().map(|_| Err(error.answer())).collect(),
             };
             for (job, answer) in jobs.drain(..).zip(answers) {
+                if answer.is_ok() && erasure::erases(&job.submission) {
+                    // It is answered once it stands in no file; nobody else waits for that.
+                    let db = self.db.clone();
+                    tokio::spawn(async move {
+                        erasure::empty_wal(db).await;
+                        drop(job.answer.send(answer));
+                    });
+                    continue;
+                }
                 // Nobody may be waiting any more; what is recorded is recorded.
                 drop(job.answer.send(answer));
             }
@@ -293,9 +302,6 @@ impl Worker {
         tx.commit().await?;
         // From here on it is recorded. A mark that can't be raised keeps it unpublished, and the answer unknown.
         self.shared.publish(writer, next.frontier, folded).await?;
-        if submissions.iter().any(|submission| erasure::erases(submission)) {
-            erasure::empty_wal(self.db.clone());
-        }
         Ok(answers)
     }
 
