@@ -65,9 +65,9 @@ struct Prepare {
     settings: SettingsArgs,
 }
 
-/// Let the key of today give way to the one that was prepared (as the registrar); the old one is deleted here
+/// Let the key of today give way to the one that was prepared (as the registrar)
 ///
-/// The log shows it. Run it where the server runs, also while it runs; then start each node again.
+/// The log shows it. The old one is deleted from the data folder; where a setting says that it is elsewhere, it is yours to replace. Run it where the server runs, also while it runs; then start each node again.
 #[derive(clap::Args)]
 struct Rotate {
     /// Which key
@@ -182,8 +182,20 @@ async fn rotate(args: Rotate) -> Outcome {
     for act in &rotated.acts {
         output::line(format_args!("{} gave way to {}", act.old, act.new));
     }
-    output::say("it is recorded, and the old key is deleted here; start each node again");
+    output::say(done(rotated.old_stays_in, args.of.into()));
     Ok(Exit::Done)
+}
+
+/// What is left to be done after a rotation.
+fn done(old_stays_in: Option<&str>, name: KeyName) -> String {
+    let (next, setting) = (name.next_file(), name.setting());
+    match old_stays_in {
+        None => "it is recorded, and the old key is deleted here; start each node again".to_owned(),
+        Some(place) => format!(
+            "it is recorded; the old key is still where the setting `{setting}` says ({place}): put what is in `{next}` there in its place, \
+             start each node again, and then delete that file"
+        ),
+    }
 }
 
 async fn new_origin(args: NewOrigin) -> Outcome {

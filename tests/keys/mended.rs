@@ -4,7 +4,8 @@ use kyodaku::registry::Registry;
 use kyodaku::registry::keys::{self, KeyName};
 use serde_json::json;
 
-use super::{SIGNING, again, listed, proof, run};
+use super::{ORIGIN, SIGNING, again, listed, proof, run};
+use crate::cli::{kyodaku, said};
 use crate::world::actors::Stage;
 use crate::world::{World, both};
 
@@ -211,4 +212,31 @@ both!(a_key_of_a_log_is_not_replaced_by_a_file, async |world: World| {
         std::fs::rename(&kept, &file).unwrap();
     }
     Registry::open(world.settings("a"), world.clock.clone()).await.unwrap();
+});
+
+both!(a_journal_has_a_next_key_before_it_has_a_check, async |world: World| {
+    let stage = world.stage().await;
+    let developer = stage.developer("Kasane Labs").await.key;
+    let next = world.settings("a").data_dir.join(KeyName::Journal.next_file());
+    // Under a name that no server had there is nothing to sign, and nothing is made.
+    let mut command = kyodaku();
+    command.args(["keys", "prepare", "journal", "--database-url", &world.url, "--origin", ORIGIN]);
+    command.args(["--node", "nobody", "--data-dir"]).arg(world.settings("a").data_dir);
+    let nobody = said(command.output().unwrap());
+    assert!(nobody.code == 1 && nobody.err.contains("start it once"), "{}{}", nobody.out, nobody.err);
+    assert!(!next.exists(), "nothing is left behind");
+    let prepared = run(&world, &["keys", "prepare", "journal"], &[]);
+    assert!(prepared.code == 0 && next.exists(), "{}{}", prepared.out, prepared.err);
+    let stage = again(&world, stage).await;
+    let by = proof(&stage.registry, &stage.registrar.key).await;
+    let rotated = keys::rotate(&stage.registry, &by, KeyName::Journal).await.unwrap();
+    assert_eq!((rotated.acts.len(), next.exists()), (1, false));
+    assert_eq!(ask(&stage, &developer).await, 200);
+    let stage = again(&world, stage).await;
+    assert_eq!(ask(&stage, &developer).await, 200);
+    assert!(signing(&world).iter().any(|(_, key)| *key == rotated.acts[0].new));
+    for more in [&["fsck"][..], &["fsck", "--only-hashes"], &["rebuild", "--check"]] {
+        let checked = run(&world, more, &[]);
+        assert_eq!(checked.code, 0, "{more:?}: {}{}", checked.out, checked.err);
+    }
 });

@@ -107,6 +107,41 @@ both!(keys_come_from_files_elsewhere_and_from_the_environment, async |world: Wor
     }
 });
 
+both!(a_rotation_says_where_the_old_key_still_is, async |world: World| {
+    let world = World { clock: Clock::system(), ..world };
+    let stage = world.stage().await;
+    let data = world.settings("a").data_dir;
+    let elsewhere = world.folder.path().join("receipts");
+    std::fs::rename(data.join("receipts.key"), &elsewhere).unwrap();
+    let token = std::fs::read_to_string(data.join("token.key")).unwrap().trim_end().to_owned();
+    std::fs::remove_file(data.join("token.key")).unwrap();
+    let places = [("KYODAKU_RECEIPT_KEY", elsewhere.to_str().unwrap()), ("KYODAKU_TOKEN_KEY", &token)];
+    let environment = [&places[..], &[("KYODAKU_API_KEY", stage.registrar.key.as_str())]].concat();
+    for (word, name, place) in [
+        ("receipt", KeyName::Receipt, Some("file")),
+        ("token", KeyName::Token, Some("environment")),
+        ("act-log", KeyName::ActLog, None),
+    ] {
+        let before = secrets(&data);
+        let prepared = run(&world, &["keys", "prepare", word], &environment);
+        assert_eq!(prepared.code, 0, "{}{}", prepared.out, prepared.err);
+        let rotated = run(&world, &["keys", "rotate", word], &environment);
+        assert_eq!(rotated.code, 0, "{}{}", rotated.out, rotated.err);
+        let told = rotated.err.as_str();
+        match place {
+            None => {
+                assert!(told.contains("the old key is deleted here") && secrets(&data) != before, "{told}");
+            }
+            Some(place) => {
+                let is_told = told.contains(&format!("`{}` says ({place})", name.setting()));
+                assert!(is_told && told.contains(name.next_file()), "{told}");
+                assert!(!told.contains("deleted here") && data.join(name.next_file()).exists(), "{told}");
+            }
+        }
+    }
+    assert!(elsewhere.exists());
+});
+
 both!(a_key_that_others_can_read_is_refused_with_what_to_do, async |world: World| {
     world.stage().await.registry.db().close().await;
     let data = world.settings("a").data_dir;

@@ -231,6 +231,11 @@ impl Place {
         std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(refuse)
     }
 
+    /// Whether the key of today is not in the data folder.
+    pub const fn is_elsewhere(&self) -> bool {
+        self.source.is_some()
+    }
+
     /// Which key.
     pub const fn name(&self) -> KeyName {
         self.name

@@ -18,7 +18,7 @@ use crate::registry::node::{OpenError, Registry, Settings};
 use crate::registry::published::first_named;
 use crate::registry::sequencer::{Body, Recorded, SubmitError};
 use crate::registry::{receipts, sign_in};
-use crate::store::heads::{self, ACTS};
+use crate::store::heads::{self, ACTS, checks_log};
 use crate::store::log_keys::{self, LogKey};
 use crate::store::{Db, StoreError};
 
@@ -41,6 +41,8 @@ pub struct Rotated {
     pub recorded: Option<Recorded>,
     /// What gave way to what.
     pub acts: Vec<KeyRotated>,
+    /// Where the old key is still, in words: elsewhere than in the data folder nothing is deleted.
+    pub old_stays_in: Option<&'static str>,
 }
 
 /// Makes the next key of this name, if there is none, and publishes it: from now on it is told, and signs beside that of today on
@@ -59,6 +61,10 @@ pub async fn prepare(
         place.existing()?.ok_or_else(|| SigningKeyError::Missing(super::called(name.file().as_ref())))?;
     if heads::read_tree(db, ACTS).await?.is_none_or(|head| head.size == 0) {
         return Err(OpenError::Begin("the database holds no log".to_owned()));
+    }
+    if matches!(name, KeyName::ActLog | KeyName::Journal) {
+        // Nothing is made where there is nothing to sign.
+        logs_of(settings, db, name, &Pair { current, next: None }).await?;
     }
     let next = place.prepare()?;
     if next == current {
@@ -101,7 +107,14 @@ async fn logs_of(
     pair: &Pair,
 ) -> Result<Vec<(String, Vec<LogKey>, LogSigner)>, OpenError> {
     let mut logs = Vec::new();
-    for (log, origin) in heads::page(db, "", MOST).await? {
+    let mut found = heads::page(db, "", MOST).await?;
+    let own = checks_log(&settings.node);
+    if found.iter().all(|(log, _)| *log != own) {
+        // Before the first check there is no journal, and its key is noted all the same.
+        let origin = format!("{}/{own}", settings.origin);
+        found.push((own, origin));
+    }
+    for (log, origin) in found {
         if (log == ACTS) != (name == KeyName::ActLog) {
             continue;
         }
@@ -113,7 +126,7 @@ async fn logs_of(
     }
     if logs.is_empty() {
         let why = format!(
-            "no log in this database is signed by `{}` of `{}`",
+            "no log in this database is signed by `{}` of `{}`: say with which data folder and under which `node` name the server runs here, and if it never did, start it once",
             name.file(),
             settings.data_dir.display()
         );
@@ -131,12 +144,15 @@ async fn note_logs(
 ) -> Result<Vec<String>, OpenError> {
     let logs = logs_of(settings, db, name, pair).await?;
     let mut told = Vec::new();
-    for (log, _, signer) in logs {
+    for (log, noted, signer) in logs {
         let Some(next) = signer.keys().nth(1) else { continue };
         let verifier_key = next.to_string();
         let first_size = heads::read_tree(db, &log).await?.map_or(0, |head| head.size);
+        // After those that are noted, also within one moment: the first of a log is known by that.
+        let last_ms = noted.iter().map(|key| key.first_ms).max().unwrap_or_default();
+        let first_ms = clock.now_ms().max(last_ms.saturating_add(1));
         let mut tx = db.begin().await?;
-        let key = LogKey { log, verifier_key: verifier_key.clone(), first_size, first_ms: clock.now_ms() };
+        let key = LogKey { log, verifier_key: verifier_key.clone(), first_size, first_ms };
         log_keys::put(&mut tx, &key).await?;
         tx.commit().await?;
         told.push(verifier_key);
@@ -172,7 +188,8 @@ pub async fn rotate(registry: &Registry, by: &Registrar, name: KeyName) -> Resul
             )))
         })?;
     }
-    Ok(Rotated { recorded: submitted.recorded, acts })
+    let old_stays_in = place.is_elsewhere().then(|| place.words());
+    Ok(Rotated { recorded: submitted.recorded, acts, old_stays_in })
 }
 
 /// What is to be recorded of logs: what signs now, and what is to sign. Where somebody has switched the files already, the
