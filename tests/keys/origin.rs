@@ -269,9 +269,14 @@ both!(a_commitment_to_another_history_is_named, async |world: World| {
     stage.registry.submit(submission).await.unwrap();
     let folder = world.folder.path().join("exported");
     export(&served(&stage).await, &auditor.key, &folder).await;
-    let bad = verified(&folder, &[]).await;
-    assert!(bad.code == 65 && bad.out.contains("continues_other"), "{}{}", bad.out, bad.err);
-    assert!(bad.out.contains("goes on from"), "the root too: {}", bad.out);
+    for more in [&[][..], &["--only-hashes"]] {
+        let mut command = kyodaku();
+        command.args(["verify", "log"]).arg(&folder).args(more);
+        let bad = run_beside(command).await;
+        assert!(bad.code == 65 && bad.out.contains("continues_other"), "{more:?}: {}{}", bad.out, bad.err);
+        assert!(bad.out.contains("goes on from"), "{more:?}, the root too: {}", bad.out);
+        assert!(bad.out.contains("it is told of"), "{more:?}, the names too: {}", bad.out);
+    }
     let checked = said(program(&world, &["rebuild", "--check"]).output().unwrap());
     assert!(
         checked.code == 1 && checked.out.contains("continues_other, log `acts`"),

@@ -9,7 +9,7 @@ use data_encoding::BASE64;
 
 use super::stored::name;
 use super::{FsckError, Ground, Pace};
-use crate::domain::act::Act;
+use crate::domain::act::{Act, KeyRotated, SigningKeyUse};
 use crate::domain::entry::Entry;
 use crate::log::checkpoint::{CheckpointError, VerifierKey, verify_by_any};
 use crate::log::merkle::{HASH_BYTES, Hash, MAX_SIZE};
@@ -164,7 +164,7 @@ impl Noted {
             let (text, Ok(key)) = (&noted.verifier_key, noted.verifier_key.parse::<VerifierKey>()) else {
                 continue;
             };
-            let by = ended.of(&key);
+            let by = ended.of(&key, self.log == ACTS);
             // What ended since the logs were pinned is not in what was read of them.
             let end = self.end(text).filter(|end| end.last_size < size);
             let what = match (by, end) {
@@ -252,8 +252,9 @@ fn earlier(origin: &str, ends: &[KeyEnd]) -> BTreeMap<String, u64> {
 /// The keys that the act log ended, as far as it was read.
 #[derive(Debug, Default)]
 pub(super) struct Ended {
-    /// By which entry.
-    keys: BTreeMap<String, u64>,
+    /// By which entry, those of the act log and those of journals. Of journals one key signs several, each under a name of its own: the
+    /// bytes count.
+    keys: [BTreeMap<[u8; 32], u64>; 2],
     /// All of a name, with the entry with which the log went on under another.
     names: BTreeMap<String, u64>,
 }
@@ -268,8 +269,16 @@ impl Ended {
                 continue;
             }
             match serde_json::from_str::<Entry>(text).map(|entry| entry.act) {
-                Ok(Act::KeyRotated(act)) => {
-                    self.keys.entry(act.old).or_insert(stored.index);
+                Ok(Act::KeyRotated(KeyRotated { key_use, old, .. })) => {
+                    let [acts, journals] = &mut self.keys;
+                    let keys = match key_use {
+                        SigningKeyUse::ActLog => acts,
+                        SigningKeyUse::Journal => journals,
+                        SigningKeyUse::Receipt | SigningKeyUse::Token => continue,
+                    };
+                    if let Ok(key) = old.parse::<VerifierKey>() {
+                        keys.entry(*key.public_bytes()).or_insert(stored.index);
+                    }
                 }
                 Ok(Act::LogContinued(act)) => {
                     self.names.entry(act.from).or_insert(stored.index);
@@ -279,9 +288,11 @@ impl Ended {
         }
     }
 
-    /// Which entry ended a key.
-    fn of(&self, key: &VerifierKey) -> Option<u64> {
-        let by = [self.keys.get(&key.to_string()), self.names.get(key.name())];
+    /// Which entry ended a key of the act log, or of a journal.
+    fn of(&self, key: &VerifierKey, is_acts: bool) -> Option<u64> {
+        let [acts, journals] = &self.keys;
+        let keys = if is_acts { acts } else { journals };
+        let by = [keys.get(key.public_bytes()), self.names.get(key.name())];
         by.into_iter().flatten().min().copied()
     }
 }

@@ -65,9 +65,9 @@ impl<'a> Checks<'a> {
     }
 
     /// The keys that the act log had ended when the last check was answered.
-    pub(super) fn ended(&self) -> impl Iterator<Item = &'a str> {
+    pub(super) fn ended(&self) -> impl Iterator<Item = &'a KeyEnded> {
         let size = self.last_size;
-        self.acts.ended.iter().filter(move |ended| ended.entry < size).map(|ended| ended.key.as_str())
+        self.acts.ended.iter().filter(move |ended| ended.entry < size)
     }
 
     /// Whether there is an act log that is as it was signed.

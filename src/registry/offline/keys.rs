@@ -109,9 +109,10 @@ impl<'a> Keys<'a> {
         Self { told, trusted: trusted.collect(), are_self_told }
     }
 
-    /// The act log says that this key signs nothing of more than so many entries.
-    pub(super) fn end(&mut self, key: &str, size: u64) {
-        for trusted in self.trusted.iter_mut().filter(|trusted| trusted.key.to_string() == key) {
+    /// The act log says that this key signs nothing of more than so many entries. Of journals one key signs several, each under
+    /// a name of its own: the bytes count.
+    pub(super) fn end(&mut self, public: &[u8; 32], size: u64) {
+        for trusted in self.trusted.iter_mut().filter(|trusted| trusted.key.public_bytes() == public) {
             trusted.until = Some(trusted.until.map_or(size, |until| until.min(size)));
         }
     }
@@ -196,4 +197,38 @@ pub(super) fn cosigned(note: &[u8], witnesses: &[CosignerKey]) -> (usize, Vec<Fi
         }
     }
     (good, false_ones)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::checkpoint::CheckpointSigner;
+    use crate::log::merkle::{Hash, TreeHead};
+    use crate::registry::published::LogName;
+
+    #[test]
+    fn a_key_ends_under_every_name_that_it_has() {
+        let [own, other] = ["log.example/checks/a", "log.example/checks/b"]
+            .map(|origin| CheckpointSigner::from_seed(origin, &[7; 32]).unwrap());
+        let told = ToldLog {
+            log: LogName::stored_as("checks/a".to_owned()),
+            origin: own.origin().to_owned(),
+            prefix: "logs/checks-a".to_owned(),
+            size: 9,
+            root: String::new(),
+            keys: Vec::new(),
+            continues: Vec::new(),
+        };
+        let given: GivenKey = own.verifier_key().to_string().parse().unwrap();
+        let mut keys = Keys::of(&told, &[given]);
+        let note = |size| {
+            let head = TreeHead { size, root: Hash([1; 32]) };
+            own.sign(&Checkpoint::new(own.origin(), head)).unwrap()
+        };
+        assert!(keys.examine(note(9).as_bytes()).unwrap().1.is_none());
+        assert_ne!(own.verifier_key().to_string(), other.verifier_key().to_string());
+        keys.end(other.verifier_key().public_bytes(), 5);
+        assert!(keys.examine(note(5).as_bytes()).unwrap().1.is_none());
+        assert_eq!(keys.examine(note(9).as_bytes()).unwrap().1.map(|it| it.kind), Some(Kind::RetiredKey));
+    }
 }
