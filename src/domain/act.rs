@@ -9,6 +9,7 @@ mod consent;
 mod later;
 mod party;
 mod work;
+mod works;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,30 +1,20 @@
 //! Which works an act is about.
 
 use super::Index;
-use crate::domain::act::{Act, ReservedSubject};
+use crate::domain::act::Act;
 use crate::domain::decision::sorted;
 use crate::domain::ids::{BindingId, DenialId, GrantId, HoldingId, LinkId, TransferId, WorkId};
-use crate::domain::scope::Scope;
 
 impl Index {
     /// The works that an act names, by themselves or by a holding, binding, link, grant, denial, claim or dispute of
     /// theirs that the index knows: sorted, distinct.
     pub fn works_of(&self, act: &Act) -> Vec<WorkId> {
-        sorted(self.named_works(act))
+        sorted(self.found_works(act))
     }
 
-    fn named_works(&self, act: &Act) -> Vec<WorkId> {
+    fn found_works(&self, act: &Act) -> Vec<WorkId> {
         match act {
-            Act::WorkRegistered(it) => {
-                let ties = it.layers.iter().chain(&it.part_of).map(|tie| tie.work);
-                std::iter::once(it.work).chain(ties).collect()
-            }
-            Act::WorkAmended(it) => vec![it.work],
-            Act::WorkWithdrawn(it) => vec![it.work],
-            Act::WorksMerged(it) => vec![it.duplicate, it.into],
-            Act::HoldingAsserted(it) => vec![it.work],
             Act::HoldingRelinquished(it) => self.of_holding(it.holding),
-            Act::BindingAsserted(it) => vec![it.work],
             Act::BindingRemoved(it) => self.of_binding(it.binding),
             Act::AssertionsConfirmed(it) => self.of_assertions(&it.holdings, &it.bindings),
             Act::AssertionsRejected(it) => self.of_assertions(&it.holdings, &it.bindings),
@@ -32,39 +22,19 @@ impl Index {
             Act::TransferOffered(it) => self.of_holding(it.holding),
             Act::TransferAccepted(it) => self.of_transfer(it.transfer),
             Act::TransferWithdrawn(it) => self.of_transfer(it.transfer),
-            Act::RosterDeclared(it) => vec![it.work],
-            Act::RosterSameAsParent(it) => vec![it.work, it.parent],
-            Act::LayersDeclared(it) => vec![it.work],
-            Act::LayerLinked(it) => vec![it.work, it.layer],
-            Act::PartLinked(it) => vec![it.part, it.whole],
             Act::PartAccepted(it) => self.of_link(it.link),
             Act::LinkRemoved(it) => self.of_link(it.link),
-            Act::ClaimMade(it) => vec![it.work],
             Act::ClaimWithdrawn(it) => {
                 let claim = self.claims.find(it.claim).map(|ix| self.claims.at(ix).work);
                 claim.map(|work| self.works.id(work)).into_iter().collect()
             }
-            Act::DisputeOpened(it) => vec![it.work],
             Act::DisputeSettled(it) => {
                 let dispute = self.disputes.find(it.dispute).map(|ix| self.disputes.at(ix).work);
                 dispute.map(|work| self.works.id(work)).into_iter().collect()
             }
-            Act::GrantRecorded(it) => vec![it.work],
             Act::GrantRevoked(it) => self.of_grant(it.grant),
-            Act::DenialRecorded(it) => vec![it.work],
             Act::DenialWithdrawn(it) => self.of_denial(it.denial),
-            Act::ReservationRecorded(it) => match it.subject {
-                ReservedSubject::Work(work) => vec![work],
-                ReservedSubject::Key(_) => Vec::new(),
-            },
-            Act::OfferPublished(it) => it.works.clone(),
-            Act::RequestMade(it) => it.works.clone(),
-            Act::NoticeServed(it) => it.works.clone(),
-            Act::InquiryOpened(it) => match &it.works {
-                Scope::Any => Vec::new(),
-                Scope::Only(works) => works.clone(),
-            },
-            _ => Vec::new(),
+            _ => act.named_works(),
         }
     }
 

@@ -8,7 +8,6 @@ use super::{Asked, Evidence, LogKeys, OpenEntry, TypedText};
 use crate::domain::act::{Act, InquiryOpened};
 use crate::domain::entry::Entry;
 use crate::domain::ids::{CheckId, WorkId};
-use crate::domain::index::Index;
 use crate::domain::inquiry::Extent;
 use crate::domain::journal::{JournalEntry, MatchedWork, matched_works};
 use crate::log::checkpoint::{CheckpointError, CosignerKey, VerifierKey, claimed, verify_by_any};
@@ -275,13 +274,13 @@ impl Evidence {
 
     /// Entries beyond what the inquiry lays open, and those that are about other works than is told.
     fn verify_scope(&self, extent: &Extent) -> Vec<Fault> {
-        let nothing = Index::default();
         let mut faults = Vec::new();
         for OpenEntry { index, works, entry, .. } in &self.entries {
             let Ok(entry) = serde_json::from_str::<Entry>(entry) else { continue };
             let is_opening =
                 matches!(&entry.act, Act::InquiryOpened(opened) if opened.inquiry == self.inquiry);
-            let named = nothing.works_of(&entry.act);
+            // One that names works by something else of theirs is about those that the bundle says: an export of the log shows it.
+            let named = entry.act.named_works();
             let why = if !named.is_empty() && named != *works {
                 "it is about other works than the bundle says"
             } else if !is_opening && !extent.holds_entry(&entry, works) {
