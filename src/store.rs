@@ -9,7 +9,7 @@
 //! |---|---|
 //! | [`heads`], [`entries`], [`tiles`], [`append()`] | the append-only logs: `acts`, and one `checks/<node>` a process |
 //! | [`extent`] | how far the rows of a log reach |
-//! | [`log_keys`], [`receipt_keys`] | the public keys of the logs and of receipts, old ones too |
+//! | [`log_keys`], [`public_keys`] | the public keys of the logs, of receipts and of tokens, old ones too |
 //! | [`checks`] | where the journal entry of each check is |
 //! | [`cosignatures`], [`witnessed`] | what witnesses cosigned here, and what was cosigned of others |
 //! | [`high_water`] | the file outside the database that a restored older database is held against |
@@ -45,14 +45,13 @@ pub mod logins;
 pub mod payloads;
 pub mod policies;
 pub mod proposals;
-pub mod receipt_keys;
+pub mod public_keys;
 pub mod registrations;
 pub mod second_factors;
 pub mod sessions;
 pub mod sign_ins;
 pub mod sql;
 pub mod tiles;
-pub mod token_keys;
 pub mod tokens;
 pub mod witnessed;
 

@@ -26,7 +26,7 @@ use crate::registry::inquiries::Sight;
 use crate::registry::oauth::jwk::Jwk;
 use crate::registry::receipts::{self, MAX_BASIS, Of, PageOf, RestedOn, Wanted};
 use crate::store::checks::StoredCheck;
-use crate::store::receipt_keys::ReceiptKey;
+use crate::store::public_keys::PublicKey;
 
 pub(super) fn routes() -> Vec<Route> {
     let read = Access::Any(Scope::Read);
@@ -261,7 +261,7 @@ struct Key {
 async fn keys(State(app): State<App>) -> Result<Reply, Problem> {
     let found = receipts::keys(app.registry()).await?;
     let key =
-        |it: ReceiptKey| Key { jwk: Jwk::signing(&it.public, &it.kid), iat: it.first_ms.div_euclid(1_000) };
+        |it: PublicKey| Key { jwk: Jwk::signing(&it.public, &it.kid), iat: it.first_ms.div_euclid(1_000) };
     let reply = Reply::ok(&KeySet { keys: found.into_iter().map(key).collect() })?;
     Ok(reply.header(CACHE_CONTROL, HeaderValue::from_static("no-cache")))
 }

@@ -29,7 +29,7 @@ use crate::log::receipt::signed::{Place, ReceiptSigner, Statement, TYP, WORKS_TY
 use crate::log::receipt::{Basis, CheckRecord, RECEIPT_VERSION, Receipt, Recorded, Sealed};
 use crate::store::checks::{self, StoredCheck};
 use crate::store::entries::{self, StoredEntry};
-use crate::store::receipt_keys::{self, ReceiptKey};
+use crate::store::public_keys::{self, KeyTable, PublicKey};
 use crate::store::{Db, StoreError, catalogue, heads, tiles};
 
 pub(super) use evidence::evidence;
@@ -52,18 +52,19 @@ pub(super) async fn note_keys(db: &Db, signers: &ReceiptSigners, clock: &Clock) 
 
 /// Notes a key, where it is not noted yet.
 pub(super) async fn note_key(db: &Db, signer: &ReceiptSigner, clock: &Clock) -> Result<(), StoreError> {
-    if receipt_keys::all(db).await?.iter().any(|key| key.kid == signer.kid()) {
+    if public_keys::all(db, KeyTable::Receipts).await?.iter().any(|key| key.kid == signer.kid()) {
         return Ok(());
     }
     let (kid, public) = (signer.kid().to_owned(), signer.public());
     let mut tx = db.begin().await?;
-    receipt_keys::put(&mut tx, &ReceiptKey { kid, public, first_ms: clock.now_ms() }).await?;
+    let key = PublicKey { kid, public, first_ms: clock.now_ms() };
+    public_keys::put(&mut tx, KeyTable::Receipts, &key).await?;
     tx.commit().await
 }
 
 /// The keys that sign receipts and that ever did, the oldest first.
-pub async fn keys(registry: &Registry) -> Result<Vec<ReceiptKey>, Failure> {
-    Ok(receipt_keys::all(registry.db()).await?)
+pub async fn keys(registry: &Registry) -> Result<Vec<PublicKey>, Failure> {
+    Ok(public_keys::all(registry.db(), KeyTable::Receipts).await?)
 }
 
 /// A log, as it is published for one request: each look at a journal that grows would wait for a mark of its own.

@@ -11,7 +11,8 @@ use crate::registry::answer::moment;
 use crate::registry::node::{OpenError, Settings};
 use crate::store::catalogue::log::{Sought, about};
 use crate::store::heads::{ACTS, checks_log};
-use crate::store::{Db, StoreError, heads, log_keys, receipt_keys, token_keys};
+use crate::store::public_keys::{self, KeyTable, PublicKey};
+use crate::store::{Db, StoreError, heads, log_keys};
 
 /// The most logs that are looked at.
 const MOST: u32 = 10_000;
@@ -105,10 +106,9 @@ pub async fn list(settings: &Settings, db: &Db) -> Result<Vec<ListedKey>, OpenEr
     for (log, origin) in journals {
         listed.extend(of_log(settings, db, KeyName::Journal, &log, &origin).await?);
     }
-    let receipts = receipt_keys::all(db).await?.into_iter().map(|key| (key.public, key.first_ms)).collect();
-    listed.extend(of_other(settings, db, KeyName::Receipt, receipts).await?);
-    let tokens = token_keys::all(db).await?.into_iter().map(|key| (key.public, key.first_ms)).collect();
-    listed.extend(of_other(settings, db, KeyName::Token, tokens).await?);
+    for (name, table) in [(KeyName::Receipt, KeyTable::Receipts), (KeyName::Token, KeyTable::Tokens)] {
+        listed.extend(of_other(settings, db, name, public_keys::all(db, table).await?).await?);
+    }
     Ok(listed)
 }
 
@@ -178,12 +178,12 @@ async fn of_other(
     settings: &Settings,
     db: &Db,
     name: KeyName,
-    noted: Vec<([u8; 32], i64)>,
+    noted: Vec<PublicKey>,
 ) -> Result<Vec<ListedKey>, OpenError> {
     let here = Here::of(settings, name)?;
     let r#use = if name == KeyName::Receipt { "receipt" } else { "token" };
     let mut listed = Vec::new();
-    for (public, first_ms) in noted {
+    for PublicKey { public, first_ms, .. } in noted {
         let (ended, begun) = story(db, &other_key(settings, name, &public)?).await?;
         let (state, secret) = here.state(Some(public), ended.is_some(), begun);
         listed.push(ListedKey {

@@ -5,12 +5,12 @@ use crate::clock::Clock;
 use crate::registry::failure::Failure;
 use crate::registry::keys::{Pair, public_of};
 use crate::registry::node::Registry;
-use crate::store::token_keys::{self, TokenKey};
+use crate::store::public_keys::{self, KeyTable, PublicKey};
 use crate::store::{Db, StoreError};
 
 /// Notes the keys of this node, where they are not noted yet.
 pub(in crate::registry) async fn note(db: &Db, pair: &Pair, clock: &Clock) -> Result<(), StoreError> {
-    let noted = token_keys::all(db).await?;
+    let noted = public_keys::all(db, KeyTable::Tokens).await?;
     let own = [Some(pair.current), pair.next].into_iter().flatten().map(|seed| public_of(&seed));
     let news: Vec<[u8; 32]> =
         own.filter(|public| noted.iter().all(|noted| noted.public != *public)).collect();
@@ -20,14 +20,15 @@ pub(in crate::registry) async fn note(db: &Db, pair: &Pair, clock: &Clock) -> Re
     let mut tx = db.begin().await?;
     for public in news {
         let Some(kid) = kid_of(&public) else { continue };
-        token_keys::put(&mut tx, &TokenKey { kid, public, first_ms: clock.now_ms() }).await?;
+        let key = PublicKey { kid, public, first_ms: clock.now_ms() };
+        public_keys::put(&mut tx, KeyTable::Tokens, &key).await?;
     }
     tx.commit().await
 }
 
 /// Those that were noted after the key of this node: they will sign. An earlier one was replaced, and says nothing any more.
 pub(in crate::registry) async fn prepared(registry: &Registry) -> Result<Vec<[u8; 32]>, Failure> {
-    let noted = token_keys::all(registry.db()).await?;
+    let noted = public_keys::all(registry.db(), KeyTable::Tokens).await?;
     let own = registry.tokens().public();
     let since = noted.iter().find(|key| key.public == own).map_or(i64::MAX, |key| key.first_ms);
     Ok(noted.into_iter().filter(|key| key.first_ms >= since).map(|key| key.public).collect())
