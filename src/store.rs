@@ -44,6 +44,7 @@ pub mod log_keys;
 pub mod logins;
 pub mod payloads;
 pub mod policies;
+pub mod prepared_keys;
 pub mod proposals;
 pub mod public_keys;
 pub mod registrations;

@@ -6,6 +6,7 @@ mod origin;
 mod places;
 mod rotating;
 mod tokens;
+mod thrown;
 
 use std::path::Path;
 

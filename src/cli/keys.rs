@@ -139,7 +139,7 @@ async fn database(settings: &Settings) -> Result<Db, Failure> {
 async fn list(args: List) -> Outcome {
     let settings = registry_settings(&args.settings.load()?);
     let db = database(&settings).await?;
-    let listed = keys::list(&settings, &db).await;
+    let listed = keys::list(&settings, &db, &Clock::system()).await;
     db.close().await;
     let listed = listed.map_err(refuse)?;
     if args.json {

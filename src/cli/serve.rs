@@ -241,6 +241,9 @@ async fn clear(registry: &Registry) {
             tracing::warn!(target: "kyodaku::serve", %error, "old idempotency keys are not cleared");
         }
     }
+    if let Err(error) = registry.state_next_keys().await {
+        tracing::warn!(target: "kyodaku::serve", %error, "which next keys are here is not known to other nodes");
+    }
     if let Err(error) = registry.purge_events().await {
         tracing::warn!(target: "kyodaku::serve", %error, "old security events are not cleared");
     }

@@ -4,6 +4,7 @@
 mod list;
 mod origin;
 mod place;
+mod prepared;
 mod rotate;
 mod signing;
 
@@ -18,6 +19,7 @@ use crate::log::checkpoint::{CheckpointSigner, Cosigner, KeyError};
 pub use list::{KeyState, ListedKey, list};
 pub use origin::{ContinueError, Continued, continue_log};
 pub use place::{KeyName, KeySettings, KeySource, Place, Seed};
+pub(super) use prepared::{Prepared as PreparedKeys, state as state_prepared};
 pub use rotate::{Prepared, Rotated, prepare, rotate};
 pub use signing::{KeyGone, MendError};
 pub(super) use signing::{Keys, LogSigner, Pair, ReceiptSigners, end_of, public_of};

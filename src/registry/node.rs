@@ -12,7 +12,7 @@ use super::credential::Realm;
 use super::erasure;
 use super::failure::Failure;
 use super::journal::{Committer, Journal};
-use super::keys::{KeySettings, Keys, LogSigner, ReceiptSigners};
+use super::keys::{KeySettings, Keys, LogSigner, ReceiptSigners, state_prepared};
 use super::metrics::Metrics;
 use super::published::{self, Publisher};
 use super::receipts;
@@ -134,6 +134,7 @@ impl Registry {
         let high_water = HighWater::open(&settings.data_dir, &settings.node).await?;
         high_water.check(&db).await?;
         refuse_other_origin(&db, &settings).await?;
+        state_prepared(&settings, &db, &clock, &found.pairs()).await?;
         let [log_signer, journal_signer] = found.log_signers(&settings)?;
         published::note_keys(&db, &settings, [&log_signer, &journal_signer], &clock).await?;
         receipts::note_keys(&db, &ReceiptSigners::of(&found.receipt), &clock).await?;
@@ -144,6 +145,7 @@ impl Registry {
             None => SharedIndex::new(high_water),
         });
         shared.read_up(&db).await?;
+        state_prepared(&settings, &db, &clock, &found.pairs()).await?;
         let found = found.mended(&settings, &shared)?;
         let ended: Vec<_> =
             shared.read().as_of(shared.published()).rotations().map(Rotation::ended).collect();

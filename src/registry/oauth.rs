@@ -278,7 +278,8 @@ fn described(good: Good, scopes: Scopes, issuer: &str) -> Described {
 
 /// The keys with which this node signs access tokens, or will.
 pub fn own_keys(registry: &Registry) -> Vec<Jwk> {
-    registry.tokens().jwks(&[], registry.clock().now_ms())
+    let tokens = registry.tokens();
+    tokens.jwks(tokens.next_public().as_slice(), registry.clock().now_ms())
 }
 
 /// The keys that verify access tokens: those that sign, that will, and that signed one that is not over yet.

@@ -11,7 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::authority::{Auditor, Proof, Roles, Scope, Verified};
 use super::failure::Failure;
+use super::keys::{KeyName, PreparedKeys};
 use super::node::{Registry, is_token};
+use crate::log::checkpoint::VerifierKey;
 use crate::log::merkle::{Hash, TreeHead};
 use crate::log::proof::{
     ProofError, ProofFile, consistency_tiles, inclusion_tiles, prove_consistency, prove_inclusion,
@@ -157,6 +159,8 @@ async fn earlier_names(registry: &Registry) -> Result<Vec<EarlierName>, Failure>
 async fn keys_of(registry: &Registry, log: &LogName, origin: &str) -> Result<Vec<KeyView>, Failure> {
     let keys = log_keys::of_log(registry.db(), log.stored()).await?;
     let ends = log_keys::ends(registry.db(), log.stored()).await?;
+    let name = if log.is_acts() { KeyName::ActLog } else { KeyName::Journal };
+    let prepared = PreparedKeys::of(registry.db(), name, registry.clock().now_ms()).await?;
     let index = registry.shared().read();
     let now = index.as_of(registry.shared().published());
     let first = first_named(&keys, origin);
@@ -164,7 +168,12 @@ async fn keys_of(registry: &Registry, log: &LogName, origin: &str) -> Result<Vec
         let end = ends.iter().find(|end| end.verifier_key == key.verifier_key).cloned();
         KeyView { state: keys::state_of(now, log.is_acts(), &key, origin, first.as_deref()), key, end }
     };
-    Ok(keys.into_iter().map(view).collect())
+    let is_told = |view: &KeyView| {
+        let public = view.key.verifier_key.parse::<VerifierKey>();
+        view.state != KeyState::Next
+            || !public.is_ok_and(|key| prepared.is_thrown_away(now, key.public_bytes()))
+    };
+    Ok(keys.into_iter().map(view).filter(is_told).collect())
 }
 
 /// What is published of a log: everything that was acknowledged before the call.

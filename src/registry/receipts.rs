@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use super::authority::{Actor, Proof, Verified};
 use super::failure::Failure;
 use super::inquiries::Sight;
-use super::keys::ReceiptSigners;
+use super::keys::{KeyName, PreparedKeys, ReceiptSigners};
 use super::node::Registry;
 use super::published::{self, LogName};
 use crate::clock::Clock;
@@ -62,9 +62,13 @@ pub(super) async fn note_key(db: &Db, signer: &ReceiptSigner, clock: &Clock) -> 
     tx.commit().await
 }
 
-/// The keys that sign receipts and that ever did, the oldest first.
+/// The keys that sign receipts, that ever did, and that will, the oldest first.
 pub async fn keys(registry: &Registry) -> Result<Vec<PublicKey>, Failure> {
-    Ok(public_keys::all(registry.db(), KeyTable::Receipts).await?)
+    let noted = public_keys::all(registry.db(), KeyTable::Receipts).await?;
+    let prepared = PreparedKeys::of(registry.db(), KeyName::Receipt, registry.clock().now_ms()).await?;
+    let index = registry.shared().read();
+    let now = index.as_of(registry.shared().published());
+    Ok(noted.into_iter().filter(|key| !prepared.is_thrown_away(now, &key.public)).collect())
 }
 
 /// A log, as it is published for one request: each look at a journal that grows would wait for a mark of its own.

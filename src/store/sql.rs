@@ -109,6 +109,7 @@ pub const ALL: &[(&str, Texts)] = &[
     ("logins", super::logins::TEXTS),
     ("payloads", super::payloads::TEXTS),
     ("policies", super::policies::TEXTS),
+    ("prepared_keys", super::prepared_keys::TEXTS),
     ("proposals", super::proposals::TEXTS),
     ("public_keys", super::public_keys::TEXTS),
     ("registrations", super::registrations::TEXTS),

@@ -156,7 +156,7 @@ both!(a_check_that_is_noted_otherwise_than_in_its_journal_is_named_and_mended, a
 
 both!(what_older_programs_did_not_note_is_filled_in_from_the_logs, async |world: World| {
     drop(filled(&world).await);
-    let older = "DROP TABLE log_key_ends; DROP TABLE token_keys; DROP TABLE checks; DROP TABLE receipt_keys; ALTER TABLE security_events DROP COLUMN inquiry; DELETE FROM catalog_history WHERE subject LIKE '%/checks/%'; \
+    let older = "DROP TABLE prepared_keys; DROP TABLE log_key_ends; DROP TABLE token_keys; DROP TABLE checks; DROP TABLE receipt_keys; ALTER TABLE security_events DROP COLUMN inquiry; DELETE FROM catalog_history WHERE subject LIKE '%/checks/%'; \
         DELETE FROM _sqlx_migrations WHERE version >= 14";
     tamper(&world, older, older).await;
     let said = rebuild(&world, &["--check"]);

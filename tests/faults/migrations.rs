@@ -18,7 +18,7 @@ use crate::world::{World, run};
 
 /// Takes back what the migrations after the fourth made: the tables as an older program left them. A new migration takes
 /// back here what it makes.
-const OLDER: &str = "DROP TABLE log_key_ends; DROP TABLE token_keys; DROP TABLE checks; DROP TABLE receipt_keys; DROP TABLE cosignatures; DROP TABLE witnessed; DROP TABLE log_keys; DROP TABLE identities; DROP TABLE sign_ins; DROP TABLE registrations; DROP TABLE contractors; \
+const OLDER: &str = "DROP TABLE prepared_keys; DROP TABLE log_key_ends; DROP TABLE token_keys; DROP TABLE checks; DROP TABLE receipt_keys; DROP TABLE cosignatures; DROP TABLE witnessed; DROP TABLE log_keys; DROP TABLE identities; DROP TABLE sign_ins; DROP TABLE registrations; DROP TABLE contractors; \
                      DROP TABLE security_events; DROP TABLE revoked_tokens; DROP TABLE used_assertions; \
                      ALTER TABLE api_keys DROP COLUMN public_key; DROP TABLE org_policies; \
                      UPDATE api_keys SET scopes = replace(replace(scopes, ' approve', ''), ' inquire', ''); \

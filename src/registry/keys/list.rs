@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::prepared::Prepared;
 use super::rotate::other_key;
 use super::{KeyName, LogSigner, Place, public_of};
+use crate::clock::Clock;
 use crate::domain::act::{Act, KeyRotated};
 use crate::domain::entry::Entry;
 use crate::log::receipt::signed::key_id;
@@ -63,51 +65,62 @@ struct Here {
     place: Place,
     current: Option<[u8; 32]>,
     next: Option<[u8; 32]>,
+    /// What the nodes have.
+    prepared: Prepared,
 }
 
 impl Here {
-    fn of(settings: &Settings, name: KeyName) -> Result<Self, OpenError> {
+    async fn of(settings: &Settings, db: &Db, name: KeyName, now_ms: i64) -> Result<Self, OpenError> {
         let place = settings.key(name);
         let (current, next) = (place.existing()?, place.next()?);
         let public = |seed: Option<[u8; 32]>| seed.map(|seed| public_of(&seed));
-        Ok(Self { current: public(current), next: public(next), place })
+        let prepared = Prepared::of(db, name, now_ms).await?;
+        Ok(Self { current: public(current), next: public(next), place, prepared })
     }
 
-    /// What the key of these bytes does, which the act log has ended or not, and where its secret is.
+    /// What the key of these bytes does, which the act log has ended or not, and where its secret is; nothing of one that was thrown away
+    /// before its turn came.
     fn state(
         &self,
         public: Option<[u8; 32]>,
         ended: bool,
         follows: bool,
-    ) -> (KeyState, Option<&'static str>) {
+    ) -> Option<(KeyState, Option<&'static str>)> {
         let (is_current, is_next) =
             (public.is_some() && public == self.current, public.is_some() && public == self.next);
         let secret = if is_current { Some(self.place.words()) } else { is_next.then_some("data folder") };
+        let held = public.filter(|_| !follows).and_then(|public| self.prepared.is_held(&public));
         let state = match (is_current, is_next) {
             _ if ended => KeyState::Published,
             (true, _) => KeyState::Signs,
             (_, true) if follows => KeyState::Signs,
             (_, true) => KeyState::Next,
+            _ if held == Some(true) => KeyState::Next,
+            _ if held == Some(false) => return None,
             _ => KeyState::Published,
         };
-        (state, secret)
+        Some((state, secret))
     }
 }
 
 /// All keys of the registry with these settings, by use, the oldest of each first. Nothing is made.
-pub async fn list(settings: &Settings, db: &Db) -> Result<Vec<ListedKey>, OpenError> {
+pub async fn list(settings: &Settings, db: &Db, clock: &Clock) -> Result<Vec<ListedKey>, OpenError> {
+    let now_ms = clock.now_ms();
+    let acts_here = Here::of(settings, db, KeyName::ActLog, now_ms).await?;
+    let journal_here = Here::of(settings, db, KeyName::Journal, now_ms).await?;
     // The name that the log has, whatever the settings say.
     let acts = heads::read(db, ACTS).await?.map_or_else(|| settings.origin.clone(), |head| head.origin);
-    let mut listed = of_log(settings, db, KeyName::ActLog, ACTS, &acts).await?;
+    let mut listed = of_log(settings, db, &acts_here, ACTS, &acts).await?;
     let own = checks_log(&settings.node);
     let mut journals = vec![(own.clone(), format!("{}/{own}", settings.origin))];
     let others = heads::page(db, "", MOST).await?;
     journals.extend(others.into_iter().filter(|(log, _)| *log != ACTS && *log != own));
     for (log, origin) in journals {
-        listed.extend(of_log(settings, db, KeyName::Journal, &log, &origin).await?);
+        listed.extend(of_log(settings, db, &journal_here, &log, &origin).await?);
     }
     for (name, table) in [(KeyName::Receipt, KeyTable::Receipts), (KeyName::Token, KeyTable::Tokens)] {
-        listed.extend(of_other(settings, db, name, public_keys::all(db, table).await?).await?);
+        let here = Here::of(settings, db, name, now_ms).await?;
+        listed.extend(of_other(settings, db, &here, public_keys::all(db, table).await?).await?);
     }
     Ok(listed)
 }
@@ -132,11 +145,11 @@ async fn story(db: &Db, key: &str) -> Result<(Option<(u64, i64)>, bool), StoreEr
 async fn of_log(
     settings: &Settings,
     db: &Db,
-    name: KeyName,
+    here: &Here,
     log: &str,
     origin: &str,
 ) -> Result<Vec<ListedKey>, OpenError> {
-    let here = Here::of(settings, name)?;
+    let name = here.place.name();
     let r#use = if name == KeyName::ActLog { "act_log" } else { "journal" };
     let mut listed: Vec<ListedKey> = Vec::new();
     for key in log_keys::of_log(db, log).await? {
@@ -145,7 +158,8 @@ async fn of_log(
         // The name of the key is that of the log: one of an earlier name ended with it.
         let is_earlier = public.as_ref().is_some_and(|public| public.name() != origin);
         let is_over = ended.is_some() || is_earlier;
-        let (state, secret) = here.state(public.map(|public| *public.public_bytes()), is_over, begun);
+        let public = public.map(|public| *public.public_bytes());
+        let Some((state, secret)) = here.state(public, is_over, begun) else { continue };
         listed.push(ListedKey {
             r#use,
             state,
@@ -177,15 +191,15 @@ fn bare(r#use: &'static str, key: String, log: Option<String>, secret: &'static 
 async fn of_other(
     settings: &Settings,
     db: &Db,
-    name: KeyName,
+    here: &Here,
     noted: Vec<PublicKey>,
 ) -> Result<Vec<ListedKey>, OpenError> {
-    let here = Here::of(settings, name)?;
+    let name = here.place.name();
     let r#use = if name == KeyName::Receipt { "receipt" } else { "token" };
     let mut listed = Vec::new();
     for PublicKey { public, first_ms, .. } in noted {
         let (ended, begun) = story(db, &other_key(settings, name, &public)?).await?;
-        let (state, secret) = here.state(Some(public), ended.is_some(), begun);
+        let Some((state, secret)) = here.state(Some(public), ended.is_some(), begun) else { continue };
         listed.push(ListedKey {
             r#use,
             state,

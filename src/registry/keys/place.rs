@@ -61,6 +61,17 @@ impl KeyName {
         }
     }
 
+    /// What it is for, in a word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ActLog => "act_log",
+            Self::Journal => "journal",
+            Self::Receipt => "receipt",
+            Self::Token => "token",
+            Self::Sealing => "sealing",
+        }
+    }
+
     /// What it signs, as acts call it.
     pub const fn signing_use(self) -> Option<SigningKeyUse> {
         match self {

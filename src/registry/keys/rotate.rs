@@ -72,6 +72,7 @@ pub async fn prepare(
         return Err(OpenError::Begin(why));
     }
     let pair = Pair { current, next: Some(next) };
+    super::prepared::state(settings, db, clock, &[(name, &pair)]).await?;
     let keys = match name {
         KeyName::ActLog | KeyName::Journal => note_logs(settings, db, clock, name, &pair).await?,
         KeyName::Receipt => {

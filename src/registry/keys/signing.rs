@@ -58,9 +58,13 @@ fn written(public: &[u8; 32]) -> String {
 /// Whether an act let the key of these public bytes sign, and none ended it since: one that is only prepared signs nothing, and one that
 /// gave way itself nothing more.
 fn has_turn(now: AsOf<'_>, of: SigningKeyUse, public: &[u8; 32]) -> bool {
+    has_begun(now, of, public) && end_of(now, of, public).is_none()
+}
+
+/// Whether an act let the key of these public bytes sign.
+pub(super) fn has_begun(now: AsOf<'_>, of: SigningKeyUse, public: &[u8; 32]) -> bool {
     let own = written(public);
-    let is_begun = |rotation: &Rotation| rotation.act.new.splitn(3, '+').nth(2) == Some(own.as_str());
-    now.rotations_of(of).any(is_begun) && end_of(now, of, public).is_none()
+    now.rotations_of(of).any(|rotation| rotation.act.new.splitn(3, '+').nth(2) == Some(own.as_str()))
 }
 
 fn gone(name: KeyName, rotation: &Rotation) -> KeyGone {
@@ -177,6 +181,16 @@ impl Keys {
             receipt: settings.key(KeyName::Receipt).pair()?,
             token: settings.key(KeyName::Token).pair()?,
         })
+    }
+
+    /// Each that signs, by its name.
+    pub(in crate::registry) const fn pairs(&self) -> [(KeyName, &Pair); 4] {
+        [
+            (KeyName::ActLog, &self.act_log),
+            (KeyName::Journal, &self.journal),
+            (KeyName::Receipt, &self.receipt),
+            (KeyName::Token, &self.token),
+        ]
     }
 
     /// The signers of the act log and of this node's journal.

@@ -226,6 +226,11 @@ impl Tokens {
         self.signer().unwrap_or(&self.current).public
     }
 
+    /// The public half of the next key.
+    pub fn next_public(&self) -> Option<[u8; 32]> {
+        self.next.as_ref().map(|next| next.public)
+    }
+
     /// Who issues them: the URL at which the registry is reached.
     pub fn issuer(&self) -> &str {
         &self.issuer
@@ -239,9 +244,8 @@ impl Tokens {
         let now_s = now_ms.div_euclid(1_000);
         let own = keys.iter().filter(|key| key.counts(now_s)).map(|key| Jwk::signing(&key.public, &key.kid));
         let mut jwks: Vec<Jwk> = own.collect();
-        let prepared = self.next.iter().map(|next| &next.public).chain(prepared);
         let mut seen = Vec::new();
-        for public in prepared.filter(|public| keys.iter().all(|key| key.public != **public)) {
+        for public in prepared.iter().filter(|public| keys.iter().all(|key| key.public != **public)) {
             if !seen.contains(public) {
                 seen.push(*public);
                 jwks.extend(kid_of(public).map(|kid| Jwk::signing(public, &kid)));

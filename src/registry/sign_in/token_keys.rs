@@ -3,7 +3,7 @@
 use super::token::kid_of;
 use crate::clock::Clock;
 use crate::registry::failure::Failure;
-use crate::registry::keys::{Pair, public_of};
+use crate::registry::keys::{KeyName, Pair, PreparedKeys, public_of};
 use crate::registry::node::Registry;
 use crate::store::public_keys::{self, KeyTable, PublicKey};
 use crate::store::{Db, StoreError};
@@ -26,10 +26,15 @@ pub(in crate::registry) async fn note(db: &Db, pair: &Pair, clock: &Clock) -> Re
     tx.commit().await
 }
 
-/// Those that were noted after the key of this node: they will sign. An earlier one was replaced, and says nothing any more.
+/// Those that were noted after the key of this node: they will sign. An earlier one was replaced, and says nothing any more; nor does one
+/// that was thrown away.
 pub(in crate::registry) async fn prepared(registry: &Registry) -> Result<Vec<[u8; 32]>, Failure> {
     let noted = public_keys::all(registry.db(), KeyTable::Tokens).await?;
     let own = registry.tokens().public();
     let since = noted.iter().find(|key| key.public == own).map_or(i64::MAX, |key| key.first_ms);
-    Ok(noted.into_iter().filter(|key| key.first_ms >= since).map(|key| key.public).collect())
+    let prepared = PreparedKeys::of(registry.db(), KeyName::Token, registry.clock().now_ms()).await?;
+    let index = registry.shared().read();
+    let now = index.as_of(registry.shared().published());
+    let is_told = |key: &PublicKey| key.first_ms >= since && !prepared.is_thrown_away(now, &key.public);
+    Ok(noted.into_iter().filter(is_told).map(|key| key.public).collect())
 }

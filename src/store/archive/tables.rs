@@ -55,6 +55,8 @@ texts! {
     WRITE_LOG_KEY_ENDS = "INSERT INTO log_key_ends (log, verifier_key, last_size, last_ms) VALUES ($1, $2, $3, $4)";
     READ_TOKEN_KEYS = "SELECT kid, public, first_ms FROM token_keys ORDER BY kid";
     WRITE_TOKEN_KEYS = "INSERT INTO token_keys (kid, public, first_ms) VALUES ($1, $2, $3)";
+    READ_PREPARED_KEYS = "SELECT key_use, kid, node, seen_ms FROM prepared_keys ORDER BY key_use, kid, node";
+    WRITE_PREPARED_KEYS = "INSERT INTO prepared_keys (key_use, kid, node, seen_ms) VALUES ($1, $2, $3, $4)";
     READ_PAYLOADS = "SELECT idx, salt, body, erased_ms FROM payloads ORDER BY idx";
     WRITE_PAYLOADS = "INSERT INTO payloads (idx, salt, body, erased_ms) VALUES ($1, $2, $3, $4)";
     READ_IDEMPOTENCY = "SELECT org, key, operation, body_digest, status, response, at_ms FROM idempotency ORDER BY org, \
@@ -158,6 +160,7 @@ pub const TABLES: &[Table] = &[
     table("receipt_keys", "tbi", READ_RECEIPT_KEYS, WRITE_RECEIPT_KEYS),
     table("log_key_ends", "ttii", READ_LOG_KEY_ENDS, WRITE_LOG_KEY_ENDS),
     table("token_keys", "tbi", READ_TOKEN_KEYS, WRITE_TOKEN_KEYS),
+    table("prepared_keys", "ttti", READ_PREPARED_KEYS, WRITE_PREPARED_KEYS),
     table("payloads", "ibti", READ_PAYLOADS, WRITE_PAYLOADS),
     table("idempotency", "tttbiti", READ_IDEMPOTENCY, WRITE_IDEMPOTENCY),
     table("catalog_works", "tttttttiii", READ_CATALOG_WORKS, WRITE_CATALOG_WORKS),
