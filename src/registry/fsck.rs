@@ -13,6 +13,7 @@ mod copy;
 mod keys;
 mod pace;
 mod payloads;
+mod public_keys;
 mod rows;
 mod stored;
 
@@ -324,6 +325,7 @@ impl Reading<'_> {
             let (size, pace) = (stored.size(noted.log()), &self.asked.pace);
             unverified.extend(noted.hold(&self.ground.db, ended, (size, pace), findings).await?);
         }
+        unverified.extend(public_keys::hold(self.ground, ended, findings).await?);
         Ok(unverified)
     }
 

@@ -20,6 +20,9 @@ texts! {
     COVERING = "SELECT size, root, note, at_ms FROM checkpoints WHERE log = $1 AND size >= $2 \
         ORDER BY size LIMIT 1";
     AT = "SELECT size, root, note, at_ms FROM checkpoints WHERE log = $1 AND size = $2";
+    /// Checkpoints of another time than the last entry that they cover.
+    OTHER_TIME = "SELECT c.size, c.at_ms FROM checkpoints c JOIN entries e ON e.log = c.log AND e.idx = c.size - 1 \
+        WHERE c.log = $1 AND c.size >= $2 AND c.size <= $3 AND c.at_ms <> e.at_ms ORDER BY c.size";
     /// The newest first.
     BEFORE = "SELECT size, root, note, at_ms FROM checkpoints WHERE log = $1 AND size < $2 ORDER BY size DESC LIMIT $3";
 }
@@ -222,6 +225,23 @@ pub async fn checkpoints(
         .fetch_all(pool)
         .await)?;
     rows.into_iter().map(|row| checkpoint(log, row)).collect()
+}
+
+/// Of the checkpoints of these sizes those that are of another time than the row of the last entry that they cover: the size, and
+/// the time.
+pub async fn of_other_time(
+    db: &Db,
+    log: &str,
+    range: RangeInclusive<u64>,
+) -> Result<Vec<(u64, i64)>, StoreError> {
+    let (from, until) = (to_db(*range.start())?, to_db(*range.end())?);
+    let rows: Vec<(i64, i64)> = on_db!(db, pool => sqlx::query_as(OTHER_TIME)
+        .bind(log)
+        .bind(from)
+        .bind(until)
+        .fetch_all(pool)
+        .await)?;
+    rows.into_iter().map(|(size, at_ms)| Ok((from_db(size)?, at_ms))).collect()
 }
 
 fn checkpoint(log: &str, (size, root, note, at_ms): CheckpointRow) -> Result<StoredCheckpoint, StoreError> {

@@ -216,6 +216,17 @@ fn damages(world: &World) -> Vec<(String, Vec<&'static str>)> {
             "DELETE FROM logs WHERE log = 'checks/one'",
             &["unknown_journal, log `acts`, entry 4", "stray, table `tiles`"],
         ),
+        of(
+            "UPDATE logs SET at_ms = at_ms + 1 WHERE log = 'acts'",
+            &["signed_time, log `acts`, table `logs`", "the head of size 5"],
+        ),
+        of(
+            "UPDATE checkpoints SET at_ms = at_ms - 1 WHERE log = 'acts' AND size = 4",
+            &["signed_time, log `acts`, table `checkpoints`", "the checkpoint of size 4"],
+        ),
+        of("DELETE FROM receipt_keys", &["absent, table `receipt_keys`", "which the data folder holds"]),
+        of("DELETE FROM token_keys", &["absent, table `token_keys`", "which the data folder holds"]),
+        of("UPDATE receipt_keys SET kid = 'another'", &["unknown_key, table `receipt_keys`", "`another`"]),
         of("DELETE FROM log_keys WHERE log = 'acts'", &["unknown_key, log `acts`, table `log_keys`"]),
         of(
             "UPDATE log_keys SET verifier_key = 'nonsense' WHERE log = 'checks/one'",

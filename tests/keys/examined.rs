@@ -229,3 +229,28 @@ both!(what_an_ended_key_signs_later_is_named_whatever_is_noted, async |world: Wo
         }
     }
 });
+
+both!(a_key_of_receipts_or_tokens_that_is_not_noted_is_named, async |world: World| {
+    let world = World { clock: Clock::system(), ..world };
+    let mut stage = world.stage().await;
+    for (word, table) in [("receipt", "receipt_keys"), ("token", "token_keys")] {
+        let prepared = run(&world, &["keys", "prepare", word], &[]);
+        assert_eq!(prepared.code, 0, "{}{}", prepared.out, prepared.err);
+        let rotated = with_key(&world, &["keys", "rotate", word], &stage.registrar.key).await;
+        assert_eq!(rotated.code, 0, "{}{}", rotated.out, rotated.err);
+        stage = again(&world, stage).await;
+        // The one that gave way is in no file any more, and an act speaks of it.
+        let said = fsck(&world, ("a", ORIGIN), &[]).await;
+        assert!(!said.out.contains(table) && !said.err.contains(table), "{}{}", said.out, said.err);
+        let entry = stage.log_size().await - 1;
+        damage(&world, &format!("DELETE FROM {table} WHERE first_ms = (SELECT MIN(first_ms) FROM {table})"))
+            .await;
+        for more in [&[][..], &["--only-hashes"]] {
+            let said = fsck(&world, ("a", ORIGIN), more).await;
+            assert_eq!(said.code, 65, "{}{}", said.out, said.err);
+            let place = format!("absent, table `{table}`");
+            let why = format!("of which entry {entry} speaks");
+            assert!(said.out.contains(&place) && said.out.contains(&why), "{}{}", said.out, said.err);
+        }
+    }
+});

@@ -31,6 +31,8 @@ pub(super) struct Own {
     origin: String,
     acts: Vec<[u8; 32]>,
     journal: Vec<[u8; 32]>,
+    receipt: Vec<[u8; 32]>,
+    token: Vec<[u8; 32]>,
 }
 
 impl Own {
@@ -42,7 +44,31 @@ impl Own {
             Ok::<Vec<_>, SigningKeyError>(seeds.flatten().map(|seed| public_of(&seed)).collect())
         };
         let (acts, journal) = (publics(KeyName::ActLog)?, publics(KeyName::Journal)?);
-        Ok((!acts.is_empty()).then(|| Self { origin: settings.origin.clone(), acts, journal }))
+        let (receipt, token) = (publics(KeyName::Receipt)?, publics(KeyName::Token)?);
+        let origin = settings.origin.clone();
+        Ok((!acts.is_empty()).then_some(Self { origin, acts, journal, receipt, token }))
+    }
+
+    /// Those that sign no log, that of today first.
+    pub(super) fn others(&self, of: SigningKeyUse) -> &[[u8; 32]] {
+        match of {
+            SigningKeyUse::Receipt => &self.receipt,
+            SigningKeyUse::Token => &self.token,
+            SigningKeyUse::ActLog | SigningKeyUse::Journal => &[],
+        }
+    }
+
+    /// Those that sign the act log.
+    pub(super) fn of_acts(&self) -> Result<Vec<VerifierKey>, SigningKeyError> {
+        Self::named(&self.origin, &self.acts)
+    }
+
+    fn named(origin: &str, publics: &[[u8; 32]]) -> Result<Vec<VerifierKey>, SigningKeyError> {
+        let key = |public| {
+            VerifierKey::new(origin, public)
+                .map_err(|error| SigningKeyError::Origin(origin.to_owned(), error))
+        };
+        publics.iter().map(key).collect()
     }
 
     /// Those that sign a log, where nobody else may.
@@ -52,10 +78,7 @@ impl Own {
             log if log == checks_log(node) => (&head.origin, &self.journal),
             _ => return Ok(Vec::new()),
         };
-        let key = |public| {
-            VerifierKey::new(origin, public).map_err(|error| SigningKeyError::Origin(origin.clone(), error))
-        };
-        publics.iter().map(key).collect()
+        Self::named(origin, publics)
     }
 }
 
@@ -255,6 +278,8 @@ pub(super) struct Ended {
     /// By which entry, those of the act log and those of journals. Of journals one key signs several, each under a name of its own: the
     /// bytes count.
     keys: [BTreeMap<[u8; 32], u64>; 2],
+    /// Those that sign no log and of which an act speaks, old ones and new ones, each with the entry.
+    others: Vec<(SigningKeyUse, [u8; 32], u64)>,
     /// All of a name, with the entry with which the log went on under another.
     names: BTreeMap<String, u64>,
 }
@@ -269,23 +294,35 @@ impl Ended {
                 continue;
             }
             match serde_json::from_str::<Entry>(text).map(|entry| entry.act) {
-                Ok(Act::KeyRotated(KeyRotated { key_use, old, .. })) => {
-                    let [acts, journals] = &mut self.keys;
-                    let keys = match key_use {
-                        SigningKeyUse::ActLog => acts,
-                        SigningKeyUse::Journal => journals,
-                        SigningKeyUse::Receipt | SigningKeyUse::Token => continue,
-                    };
-                    if let Ok(key) = old.parse::<VerifierKey>() {
-                        keys.entry(*key.public_bytes()).or_insert(stored.index);
-                    }
-                }
+                Ok(Act::KeyRotated(act)) => self.rotated(&act, stored.index),
                 Ok(Act::LogContinued(act)) => {
                     self.names.entry(act.from).or_insert(stored.index);
                 }
                 _ => {}
             }
         }
+    }
+
+    fn rotated(&mut self, act: &KeyRotated, by: u64) {
+        let public = |key: &str| key.parse::<VerifierKey>().ok().map(|key| *key.public_bytes());
+        let [acts, journals] = &mut self.keys;
+        let keys = match act.key_use {
+            SigningKeyUse::ActLog => acts,
+            SigningKeyUse::Journal => journals,
+            of @ (SigningKeyUse::Receipt | SigningKeyUse::Token) => {
+                let both = [&act.old, &act.new].into_iter().filter_map(|key| public(key));
+                return self.others.extend(both.map(|key| (of, key, by)));
+            }
+        };
+        if let Some(old) = public(&act.old) {
+            keys.entry(old).or_insert(by);
+        }
+    }
+
+    /// Those that sign no log and of which an act speaks, each with its entry.
+    pub(super) fn others(&self, of: SigningKeyUse) -> impl Iterator<Item = (&[u8; 32], u64)> {
+        let others = self.others.iter().filter(move |(its, ..)| *its == of);
+        others.map(|(_, public, by)| (public, *by))
     }
 
     /// Which entry ended a key of the act log, or of a journal.

@@ -2,12 +2,14 @@
 
 use super::stored::{Stored, name};
 use super::{FsckError, Pace};
+use crate::domain::entry::Entry;
 use crate::log::checkpoint::claimed;
 use crate::log::merkle::HASH_BYTES;
 use crate::log::tile::TileId;
 use crate::registry::offline::{Finding, Findings, Kind};
 use crate::store::entries::StoredEntry;
-use crate::store::{Db, extent, tiles};
+use crate::store::heads::ACTS;
+use crate::store::{Db, entries, extent, tiles};
 
 /// How many checkpoints are read at once.
 const PAGE: u32 = 500;
@@ -32,7 +34,8 @@ pub(super) async fn examine(
         for finding in beyond(db, log).await?.into_iter().chain(edges(db, log).await?) {
             findings.push(finding.in_log(&name(log)));
         }
-        for finding in signed(db, log, stored.size(log), pace).await? {
+        let signed = signed(db, log, stored.size(log), pace).await?;
+        for finding in signed.into_iter().chain(newest_time(db, stored, log).await?) {
             findings.push(finding.in_log(&name(log)));
         }
     }
@@ -80,7 +83,29 @@ async fn edges(db: &Db, log: &str) -> Result<Vec<Finding>, FsckError> {
     Ok(findings)
 }
 
-/// The newest checkpoint is kept, and each has its root a second time, in a column of its own.
+/// What was appended at once is of one moment: the last entries, the head and its checkpoint. Nothing where the time that is noted is that
+/// of the entry, and it is the row of the entry that says another.
+fn signed_time(what: &str, log: &str, noted_ms: i64, last: &StoredEntry) -> Option<Finding> {
+    let own: Option<Entry> = if log == ACTS { serde_json::from_slice(&last.bytes).ok() } else { None };
+    let last_ms = own.map_or(last.at_ms, |own| own.at_ms);
+    let (size, is_other) = (last.index.saturating_add(1), noted_ms != last_ms);
+    is_other.then(|| {
+        let what = format!("{what} of size {size} is of {noted_ms} ms, and its last entry of {last_ms} ms");
+        Finding::new(Kind::SignedTime, what)
+    })
+}
+
+/// The head is of the time of the last entry.
+async fn newest_time(db: &Db, stored: &Stored<'_>, log: &str) -> Result<Option<Finding>, FsckError> {
+    let (size, noted_ms) = (stored.size(log), stored.at_ms(log).unwrap_or_default());
+    let Some(last) = size.checked_sub(1) else { return Ok(None) };
+    let last = entries::present(db, log, last..size).await?.pop();
+    let finding = last.and_then(|last| signed_time("the head", log, noted_ms, &last));
+    Ok(finding.map(|finding| finding.in_table("logs")))
+}
+
+/// The newest checkpoint is kept, and each has its root a second time, in a column of its own; and is of the time of the last
+/// entry that it covers.
 async fn signed(db: &Db, log: &str, size: u64, pace: &Pace) -> Result<Vec<Finding>, FsckError> {
     let (mut findings, mut before) = (Vec::new(), size.saturating_add(1));
     if size > 0 && tiles::checkpoint_at(db, log, size).await?.is_none() {
@@ -92,6 +117,12 @@ async fn signed(db: &Db, log: &str, size: u64, pace: &Pace) -> Result<Vec<Findin
         let Some(last) = page.last() else { return Ok(findings) };
         before = last.tree.size;
         pace.rest().await;
+        let newest = page.first().map_or(before, |newest| newest.tree.size);
+        for (size, noted_ms) in tiles::of_other_time(db, log, before..=newest).await? {
+            let last = entries::present(db, log, size.saturating_sub(1)..size).await?.pop();
+            let finding = last.and_then(|last| signed_time("the checkpoint", log, noted_ms, &last));
+            findings.extend(finding.map(|finding| finding.in_table("checkpoints")));
+        }
         for stored in &page {
             let signed = claimed(stored.note.as_bytes());
             if signed.is_ok_and(|signed| signed.head() != stored.tree) {

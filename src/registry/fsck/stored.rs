@@ -74,6 +74,11 @@ impl<'a> Stored<'a> {
         self.head(log).map_or(0, |head| head.size)
     }
 
+    /// When the last entry of a log was appended, as its row says.
+    pub(super) fn at_ms(&self, log: &str) -> Option<i64> {
+        self.head(log).map(|head| head.at_ms)
+    }
+
     /// Whether there was such a log.
     pub(super) fn has(&self, log: &str) -> bool {
         self.head(log).is_some()

@@ -72,6 +72,8 @@ pub enum Kind {
     Head,
     /// The row of an entry is of another time than the entry.
     RowTime,
+    /// The row of a log, or of a checkpoint, is of another time than the last entry that it covers.
+    SignedTime,
     /// What people read of an entry is not what was digested.
     PayloadAltered,
     /// What people read of an entry is gone, and no act erased it.
