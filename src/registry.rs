@@ -70,6 +70,7 @@ pub mod journal;
 pub mod keys;
 pub mod limit;
 pub mod mail;
+mod marks;
 pub mod metrics;
 pub mod names;
 pub mod node;

@@ -1,12 +1,13 @@
 //! The keys of the registry: where they are, who may read them, and that no output ever shows one.
 
 mod examined;
+mod given_up;
 mod mended;
 mod origin;
 mod places;
 mod rotating;
-mod tokens;
 mod thrown;
+mod tokens;
 
 use std::path::Path;
 

@@ -88,7 +88,7 @@ struct NewOrigin {
     /// The new name, which the log never had: a URL without its scheme
     #[arg(value_parser = origin)]
     name: Origin,
-    /// Give up for ever what was published and is not in the database any more
+    /// Give up for ever what was published, by whichever node, and is not in the database any more; the log shows it
     #[arg(long)]
     give_up: bool,
     #[command(flatten)]

@@ -121,7 +121,7 @@ pub const FIELDS: &[Row] = &[
     Row { of: "payload.erased", class: Log, fields: &["entry"] },
     Row { of: "key.rotated", class: Log, fields: &["key_use", "new", "old"] },
     Row { of: "journal.sealed", class: Log, fields: &["journal", "root", "size"] },
-    Row { of: "log.continued", class: Log, fields: &["from", "origin", "root", "size"] },
+    Row { of: "log.continued", class: Log, fields: &["from", "gives_up", "origin", "root", "size"] },
     Row { of: "org", class: Payload, fields: &["name"] },
     Row { of: "model", class: Payload, fields: &["name"] },
     Row { of: "work", class: Payload, fields: &["titles", "titles/text", "titles/lang", "titles/reading", "published"] },

@@ -19,6 +19,7 @@ mod stored;
 
 use std::path::{Path, PathBuf};
 
+use super::marks;
 use super::node::Settings;
 use super::offline::{self, Finding, Findings, Kind, Report, Teller, Unreadable};
 use crate::clock::Clock;
@@ -238,12 +239,14 @@ async fn read(
 /// The database must be the one that was published from here, by whichever node.
 async fn marks(ground: &Ground, findings: &mut Findings) -> Result<(), FsckError> {
     let mut nodes = high_water::nodes(&ground.data_dir)?;
+    let keys = ground.own.of_acts()?;
     if !nodes.contains(&ground.node) {
         nodes.push(ground.node.clone());
     }
     for node in nodes {
         let marked = match HighWater::open(&ground.data_dir, &node).await {
-            Ok(marks) => marks.check(&ground.db).await,
+            // Those of a history that was given up say nothing of this one.
+            Ok(marks) => marks::do_hold(&ground.db, &marks, &keys).await.map(|_| ()),
             Err(error) => Err(error),
         };
         match marked {

@@ -14,7 +14,7 @@ use std::path::Path;
 use data_encoding::HEXLOWER;
 
 use crate::clock;
-use crate::log::checkpoint::{CheckpointSigner, Cosigner, KeyError};
+use crate::log::checkpoint::{CheckpointSigner, Cosigner, KeyError, VerifierKey};
 
 pub use list::{KeyState, ListedKey, list};
 pub use origin::{ContinueError, Continued, continue_log};
@@ -77,6 +77,11 @@ pub fn signer(path: &Path, origin: &str) -> Result<CheckpointSigner, SigningKeyE
 fn of_seed(seed: &[u8; 32], origin: &str) -> Result<CheckpointSigner, SigningKeyError> {
     CheckpointSigner::from_seed(origin, seed)
         .map_err(|error| SigningKeyError::Origin(origin.to_owned(), error))
+}
+
+/// The public half of a seed, by this name.
+pub(super) fn verifier_key(seed: &[u8; 32], name: &str) -> Result<VerifierKey, SigningKeyError> {
+    Ok(of_seed(seed, name)?.verifier_key().clone())
 }
 
 /// The key of a witness, from the file in `path`; it is made when there is none.

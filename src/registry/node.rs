@@ -13,6 +13,7 @@ use super::erasure;
 use super::failure::Failure;
 use super::journal::{Committer, Journal};
 use super::keys::{KeySettings, Keys, LogSigner, ReceiptSigners, state_prepared};
+use super::marks;
 use super::metrics::Metrics;
 use super::published::{self, Publisher};
 use super::receipts;
@@ -131,11 +132,10 @@ impl Registry {
         let found = Keys::read(&settings)?;
         let db = Db::connect(&settings.database_url).await?;
         erasure::empty_wal_at_start(&db).await;
-        let high_water = HighWater::open(&settings.data_dir, &settings.node).await?;
-        high_water.check(&db).await?;
         refuse_other_origin(&db, &settings).await?;
-        state_prepared(&settings, &db, &clock, &found.pairs()).await?;
+        let high_water = marks::hold(&db, &settings, &marks::own_keys(&settings)?).await?;
         let [log_signer, journal_signer] = found.log_signers(&settings)?;
+        state_prepared(&settings, &db, &clock, &found.pairs()).await?;
         published::note_keys(&db, &settings, [&log_signer, &journal_signer], &clock).await?;
         receipts::note_keys(&db, &ReceiptSigners::of(&found.receipt), &clock).await?;
         token_keys::note(&db, &found.token, &clock).await?;
@@ -145,8 +145,8 @@ impl Registry {
             None => SharedIndex::new(high_water),
         });
         shared.read_up(&db).await?;
-        state_prepared(&settings, &db, &clock, &found.pairs()).await?;
         let found = found.mended(&settings, &shared)?;
+        state_prepared(&settings, &db, &clock, &found.pairs()).await?;
         let ended: Vec<_> =
             shared.read().as_of(shared.published()).rotations().map(Rotation::ended).collect();
         published::note_ends(&db, &settings.node, &ended).await?;

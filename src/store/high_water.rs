@@ -23,6 +23,9 @@ const FILE_NAME: &str = "high-water";
 struct Marks {
     /// Size and root, by log.
     logs: BTreeMap<String, TreeHead>,
+    /// The name of the act log in the history to which they belong; none where an older program wrote them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
 }
 
 impl Marks {
@@ -65,6 +68,25 @@ impl HighWater {
         Ok(name)
     }
 
+    /// The name of the act log in the history to which the marks belong, where it is known.
+    pub fn origin(&self) -> Option<&str> {
+        self.marks.origin.as_deref()
+    }
+
+    /// Every mark, by log.
+    pub fn all(&self) -> impl Iterator<Item = (&str, TreeHead)> {
+        self.marks.logs.iter().map(|(log, mark)| (log.as_str(), *mark))
+    }
+
+    /// Notes that the marks belong to the history in which the act log has this name: a database of it was found to hold them.
+    pub async fn belong_to(&mut self, origin: &str) -> Result<(), StoreError> {
+        if self.origin() == Some(origin) {
+            return Ok(());
+        }
+        let name = origin.to_owned();
+        self.change(move |marks| marks.origin = Some(name)).await
+    }
+
     /// The mark of `log`.
     pub fn mark(&self, log: &str) -> Option<TreeHead> {
         self.marks.logs.get(log).copied()
@@ -103,11 +125,24 @@ impl HighWater {
         if self.marks.covers(heads) {
             return Ok(());
         }
-        let (folder, file) = (self.folder.clone(), self.file.clone());
         let heads: Vec<(String, TreeHead)> =
             heads.iter().map(|(log, head)| ((*log).to_owned(), *head)).collect();
-        let raised = tokio::task::spawn_blocking(move || raise_file(&folder, &file, &heads)).await;
-        self.marks = raised.map_err(|error| StoreError::Program(error.to_string()))??;
+        self.change(move |marks| {
+            for (log, head) in heads {
+                let mark = marks.logs.entry(log).or_insert(TreeHead::EMPTY);
+                if head.size > mark.size {
+                    *mark = head;
+                }
+            }
+        })
+        .await
+    }
+
+    /// Changes the marks in the file, and takes up what they are then.
+    async fn change(&mut self, change: impl FnOnce(&mut Marks) + Send + 'static) -> Result<(), StoreError> {
+        let (folder, file) = (self.folder.clone(), self.file.clone());
+        let changed = tokio::task::spawn_blocking(move || change_file(&folder, &file, change)).await;
+        self.marks = changed.map_err(|error| StoreError::Program(error.to_string()))??;
         Ok(())
     }
 
@@ -141,8 +176,8 @@ fn parse(path: &Path, read: std::io::Result<Vec<u8>>) -> Result<Marks, StoreErro
     }
 }
 
-/// Raises the marks in the file as it is now, while no other process does, and gives all of them.
-fn raise_file(folder: &Path, file: &str, heads: &[(String, TreeHead)]) -> Result<Marks, StoreError> {
+/// Changes the marks in the file as it is now, while no other process does, and gives all of them.
+fn change_file(folder: &Path, file: &str, change: impl FnOnce(&mut Marks)) -> Result<Marks, StoreError> {
     let (path, lock_path) = (folder.join(file), folder.join(format!("{file}.lock")));
     // Another process may have raised it since: writing what this one remembers would lower it again.
     let lock = std::fs::OpenOptions::new().create(true).append(true).open(&lock_path);
@@ -150,12 +185,7 @@ fn raise_file(folder: &Path, file: &str, heads: &[(String, TreeHead)]) -> Result
         lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|error| file_error(&lock_path, error))?;
     let before = parse(&path, std::fs::read(&path))?;
     let mut marks = before.clone();
-    for (log, head) in heads {
-        let mark = marks.logs.entry(log.clone()).or_insert(TreeHead::EMPTY);
-        if head.size > mark.size {
-            *mark = *head;
-        }
-    }
+    change(&mut marks);
     if marks != before {
         let bytes = serde_json::to_vec(&marks).map_err(|error| StoreError::Program(error.to_string()))?;
         replace(folder, &path, &bytes).map_err(|error| file_error(&path, error))?;

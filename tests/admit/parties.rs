@@ -277,6 +277,7 @@ fn rules_go_upwards_keys_rotate_and_journals_are_sealed_within_bounds() {
         origin: origin.into(),
         size,
         root: digest(),
+        gives_up: false,
     };
     let size = stage.index.size();
     stage.no(&installation, go_on("log.example/acts", "a b", size), &[("out_of_bounds", "/origin")]);

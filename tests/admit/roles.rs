@@ -82,7 +82,7 @@ fn registry_scenes(cast: &mut Cast) {
     cast.scene(JournalSealed { journal, size: 1, root: digest() }, &["installation"]);
     let (from, origin) = ("log.example/acts".to_owned(), "log.example/acts-2".to_owned());
     // Its size is told once all are there.
-    cast.scene(LogContinued { from, origin, size: 0, root: digest() }, &["installation"]);
+    cast.scene(LogContinued { from, origin, size: 0, root: digest(), gives_up: false }, &["installation"]);
     cast.scene(PayloadErased { entry: 3 }, REGISTRAR);
 }
 

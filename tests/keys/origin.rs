@@ -255,7 +255,8 @@ both!(a_commitment_to_another_history_is_named, async |world: World| {
     let TreeHead { size, root } = stage.registry.head().await.unwrap().0.tree();
     let mut other = root.0;
     other[0] ^= 1;
-    let act = LogContinued { from: ORIGIN.to_owned(), origin: NEW.to_owned(), size, root: Sha256(other) };
+    let (from, origin) = (ORIGIN.to_owned(), NEW.to_owned());
+    let act = LogContinued { from, origin, size, root: Sha256(other), gives_up: false };
     let submission = Submission {
         party: stage.registry.installation().unwrap(),
         on_behalf_of: None,

@@ -268,4 +268,7 @@ pub struct LogContinued {
     pub size: u64,
     /// Its root at that size.
     pub root: Sha256,
+    /// Whether whatever was published under the old name beyond that size is given up, knowingly.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gives_up: bool,
 }

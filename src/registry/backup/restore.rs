@@ -6,6 +6,7 @@ use super::{BackupError, DATABASE, FORM, KEYS, MANIFEST, Manifest, files};
 use crate::clock::Clock;
 use crate::log::merkle::TreeHead;
 use crate::registry::keys::KeyName;
+use crate::registry::marks;
 use crate::registry::node::{Settings, make_folder};
 use crate::registry::rebuild::examine;
 use crate::store::high_water::{self, HighWater};
@@ -74,8 +75,9 @@ async fn restore_by(
     if logs != manifest.logs {
         return Err(BackupError::Refused("the backup holds other logs than its manifest says".to_owned()));
     }
+    let keys = marks::own_keys(&staged).map_err(|error| BackupError::Refused(error.to_string()))?;
     for node in high_water::nodes(&settings.data_dir)? {
-        HighWater::open(&settings.data_dir, &node).await?.check(&source).await?;
+        marks::do_hold(&source, &HighWater::open(&settings.data_dir, &node).await?, &keys).await?;
     }
     let heads: Vec<(&str, TreeHead)> = logs.iter().map(|(log, head)| (log.as_str(), *head)).collect();
     fill(&source, settings, staging, &heads).await?;

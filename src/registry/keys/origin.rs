@@ -89,14 +89,16 @@ pub async fn continue_log(
     let from = if head.origin == origin {
         None
     } else {
-        go_on(settings, origin, db, clock, (&head, &place)).await?;
+        go_on(settings, (origin, give_up), db, clock, (&head, &place)).await?;
         Some((head.origin.clone(), head.tree()))
     };
     // The act counts; the marks and the file follow it.
     let set_aside =
         if is_short { Some(HighWater::set_aside(&settings.data_dir, &settings.node)?) } else { None };
     let size = heads::read_tree(db, ACTS).await?.unwrap_or(TreeHead::EMPTY);
-    HighWater::open(&settings.data_dir, &settings.node).await?.raise(&[(ACTS, size)]).await?;
+    let mut marks = HighWater::open(&settings.data_dir, &settings.node).await?;
+    marks.raise(&[(ACTS, size)]).await?;
+    marks.belong_to(origin).await?;
     // Not one that was prepared since, which an act must let sign.
     let began = first_named(&log_keys::of_log(db, ACTS).await?, origin);
     let next = place.next()?.map(|seed| of_seed(&seed, origin)).transpose()?;
@@ -109,7 +111,7 @@ pub async fn continue_log(
 
 async fn go_on(
     settings: &Settings,
-    origin: &str,
+    (origin, gives_up): (&str, bool),
     db: &Db,
     clock: &Clock,
     (head, place): (&Head, &Place),
@@ -126,7 +128,7 @@ async fn go_on(
     let at_ms = clock.now_ms().max(shared.head_ms());
     let installation = shared.read().registry();
     let installation = installation.ok_or_else(|| refused("the log was never opened"))?;
-    let acts = acts(db, head, origin).await?;
+    let acts = acts(db, head, origin, gives_up).await?;
     let mut tx = db.begin().await?;
     let locked = heads::lock(&mut tx, ACTS).await?;
     if locked.as_ref() != Some(head) {
@@ -154,10 +156,10 @@ async fn refuse_unbelieved(db: &Db, head: &Head) -> Result<(), ContinueError> {
 }
 
 /// What is recorded: that it goes on, and the journals of the old name as they end.
-async fn acts(db: &Db, head: &Head, origin: &str) -> Result<Vec<Act>, ContinueError> {
+async fn acts(db: &Db, head: &Head, origin: &str, gives_up: bool) -> Result<Vec<Act>, ContinueError> {
     let (from, origin, size) = (head.origin.clone(), origin.to_owned(), head.size());
-    let mut acts: Vec<Act> =
-        vec![LogContinued { from, origin, size, root: Sha256(head.tree().root.0) }.into()];
+    let root = Sha256(head.tree().root.0);
+    let mut acts: Vec<Act> = vec![LogContinued { from, origin, size, root, gives_up }.into()];
     for (log, journal) in heads::page(db, "", MOST).await? {
         let Some(TreeHead { size, root }) = heads::read_tree(db, &log).await?.filter(|_| log != ACTS) else {
             continue;

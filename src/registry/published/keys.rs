@@ -18,7 +18,7 @@ const MOST: u32 = 10_000;
 ///
 /// # Errors
 /// [`OpenError::StrangeKey`] where a log of this node was signed by others before, and by none of these: a key is replaced by
-/// an act, and not by a file.
+/// an act, and not by a file. [`OpenError::Journal`] where that of the journal bears an earlier name of the log.
 pub(in crate::registry) async fn note_keys(
     db: &Db,
     settings: &Settings,
@@ -32,6 +32,14 @@ pub(in crate::registry) async fn note_keys(
     for (log, signer, name) in own {
         let noted = log_keys::of_log(db, log).await?;
         let is_noted = |key: &VerifierKey| noted.iter().any(|noted| noted.verifier_key == key.to_string());
+        let names: Vec<String> = noted.iter().filter_map(|key| name_of(&key.verifier_key)).collect();
+        if let Some(found) = names.first()
+            && name == KeyName::Journal
+            && names.iter().all(|name| name != signer.origin())
+        {
+            // Also where the journal has no entry yet, or lost those that it had.
+            return Err(OpenError::Journal { node: settings.node.clone(), found: found.clone() });
+        }
         if !noted.is_empty() && !is_noted(signer.key()) {
             return Err(OpenError::StrangeKey { file: name.file(), log: log.to_owned() });
         }
@@ -65,6 +73,11 @@ pub(in crate::registry) async fn note_keys(
     }
     tx.commit().await?;
     Ok(())
+}
+
+/// The name of a key.
+fn name_of(verifier_key: &str) -> Option<String> {
+    Some(verifier_key.parse::<VerifierKey>().ok()?.name().to_owned())
 }
 
 /// How many entries a log had when the key was first ready to sign it, and when that was: none if it signed the first

@@ -40,7 +40,8 @@ impl Teller {
         let (from, origin) = (from.to_owned(), format!("registry.example/acts-{size}"));
         self.now_ms += 1;
         let root = Sha256::of(b"root");
-        self.play(self.cast.installation, None, vec![LogContinued { from, origin, size, root }.into()]);
+        let act = LogContinued { from, origin, size, root, gives_up: size.is_multiple_of(32) };
+        self.play(self.cast.installation, None, vec![act.into()]);
     }
 
     fn opt_out(&mut self) -> Option<(OrgId, Act)> {
