@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
+use kyodaku::domain::act::Act;
+use kyodaku::domain::entry::Entry;
+use kyodaku::domain::key::Sha256;
+use kyodaku::log::digest::salted;
 use kyodaku::registry::backup::{backup, restore};
 use kyodaku::registry::{Registry, Settings};
+use kyodaku::store::entries;
 use kyodaku::store::payloads::{self, Payload};
 use kyodaku::store::{Db, Engine, archive};
 use serde_json::{Value, json};
@@ -272,6 +277,20 @@ both!(names_are_erased_and_words_say_so_in_both_languages, async |world: World| 
     rebuild(&world);
 });
 
+/// The digest of evidence in words is of the text and the salt that lies beside it.
+async fn the_act_holds_a_salted_digest(world: &World, entry: u64) {
+    let db = world.db().await;
+    let stored = entries::read(&db, "acts", entry..entry + 1).await.unwrap().remove(0);
+    let Act::AssertionsConfirmed(act) = serde_json::from_slice::<Entry>(&stored.bytes).unwrap().act else {
+        panic!("{stored:?}");
+    };
+    let (_, kept) = payloads::read(&db, entry..entry + 1).await.unwrap().remove(0);
+    let Payload::Kept { body, .. } = kept else { panic!("{kept:?}") };
+    let typed: kyodaku::domain::payload::Payload = serde_json::from_str(&body).unwrap();
+    let kyodaku::domain::payload::Payload::Evidence { salt, text } = typed else { panic!("{typed:?}") };
+    assert_eq!((text.as_str(), act.evidence.0), (NOTE, salted(&salt.0, NOTE.as_bytes()).0));
+}
+
 both!(a_note_is_erased_from_the_proposal_that_brought_it_too, async |world: World| {
     let stage = world.stage().await;
     let holder = stage.holder("Hoshikuzu Press").await;
@@ -284,6 +303,9 @@ both!(a_note_is_erased_from_the_proposal_that_brought_it_too, async |world: Worl
     let approved = stage.second.post(&format!("{path}/approve"), &json!({})).await;
     let entry = approved.json::<Value>()["recorded"]["first_entry"].as_u64().unwrap();
     assert!(!places(&world, NOTE.as_bytes()).await.is_empty());
+    let plain = Sha256::of(NOTE.as_bytes()).to_string();
+    assert_eq!(places(&world, plain.as_bytes()).await, [""; 0], "whoever guesses the text finds its digest");
+    the_act_holds_a_salted_digest(&world, entry).await;
     assert_eq!(erase(&stage, entry).await.status, 200);
     let shown: Value = stage.second.get(&path).await.json();
     let act = &shown["command"]["acts"][0];

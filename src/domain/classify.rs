@@ -126,5 +126,6 @@ pub const FIELDS: &[Row] = &[
     Row { of: "model", class: Payload, fields: &["name"] },
     Row { of: "work", class: Payload, fields: &["titles", "titles/text", "titles/lang", "titles/reading", "published"] },
     Row { of: "note", class: Payload, fields: &["text"] },
+    Row { of: "evidence", class: Payload, fields: &["salt", "text"] },
     Row { of: "*", class: Forbidden, fields: &["name", "names", "title", "titles", "reading", "person_name", "nickname", "email", "mail", "phone", "telephone", "fax", "address", "street", "city", "postcode", "birth", "birthday", "born", "gender", "nationality", "passport", "photo", "signature", "ip", "user_agent", "cookie", "password", "secret", "token", "bank", "account", "iban", "price", "amount", "text", "note", "message", "comment", "description", "reason", "letter", "remark", "free_text", "lang"] },
 ];

@@ -3,7 +3,7 @@
 //! The entries stand in `examples.ndjson` as the bytes that the log would hold, so they also guard the form: an act
 //! whose shape changes no longer reads them, or no longer writes the same bytes.
 
-use super::entry::Entry;
+use super::entry::{Entry, Salt};
 use super::payload::{Payload, Title};
 
 /// The examples as canonical JSON, one entry a line, in the order of [`Act::CODES`](super::act::Act::CODES).
@@ -31,5 +31,9 @@ pub fn payloads() -> Vec<Payload> {
             published: Some("2024-07".into()),
         },
         Payload::Note { text: "Letter of the committee, page 2.".into() },
+        Payload::Evidence {
+            salt: Salt([7; 16]),
+            text: "The contract of 3 March, seen in the original.".into(),
+        },
     ]
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::entry::Salt;
+
 /// A text in a language.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,8 +39,15 @@ pub enum Payload {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         published: Option<String>,
     },
-    /// A note in words: a reason, a letter, evidence.
+    /// A note in words: a reason, a letter; evidence too, where an older program recorded it.
     Note {
+        /// The text.
+        text: String,
+    },
+    /// Evidence in words. The act holds a digest of it beside that of the payload, and that has a salt too, which goes with the text.
+    Evidence {
+        /// The salt: the digest in the act is SHA-256 of its 16 bytes and the text.
+        salt: Salt,
         /// The text.
         text: String,
     },

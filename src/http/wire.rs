@@ -266,7 +266,7 @@ impl Validate for EvidenceIn {
 impl std::convert::From<EvidenceIn> for Evidence {
     fn from(evidence: EvidenceIn) -> Self {
         match evidence {
-            EvidenceIn::Text(text) => Self::Text(text.into_string()),
+            EvidenceIn::Text(text) => Self::in_words(text.into_string()),
             EvidenceIn::Sha256(digest) => Self::Digest(digest),
         }
     }

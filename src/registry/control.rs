@@ -12,13 +12,12 @@ use super::answer::moment;
 use super::authority::{Holder, Proof};
 use super::failure::Failure;
 use super::node::Registry;
+use super::orders::Evidence;
 use super::sequencer::{Once, Submission, Submitted};
 use crate::clock;
 use crate::domain::act::{Act, ControlMethod, ControlProved};
 use crate::domain::ids::{BindingId, ChallengeId, OrgId};
 use crate::domain::index::AsOf;
-use crate::domain::key::Sha256;
-use crate::domain::payload::Payload;
 use crate::store::challenges::{self, Challenge};
 
 pub mod address;
@@ -180,7 +179,8 @@ pub async fn verify(registry: &Registry, by: &Holder, id: ChallengeId) -> Result
     let org = by.actor().org();
     let host = row.host.clone();
     let bindings = registry.read(|now| waiting(now, org, &host)).await?;
-    let evidence = Sha256(sha2::Sha256::digest(seen.as_bytes()).into());
+    let seen = Evidence::in_words(seen);
+    let evidence = seen.digest();
     let mut lists: Vec<_> = bindings.chunks(MAX_BINDINGS).take(MAX_ENTRIES).map(<[_]>::to_vec).collect();
     if lists.is_empty() {
         lists.push(Vec::new());
@@ -188,7 +188,7 @@ pub async fn verify(registry: &Registry, by: &Holder, id: ChallengeId) -> Result
     let confirmed = lists.concat();
     let acts = lists.into_iter().map(|bindings| {
         let act = ControlProved { org, host: row.host.clone(), method, bindings, evidence };
-        (Act::ControlProved(act), Some(Payload::Note { text: seen.clone() }))
+        (Act::ControlProved(act), seen.clone().payload())
     });
     let fields = Verified { challenge: &row.id, host: &row.host, confirmed };
     let party = registry.installation().ok_or_else(|| Failure::Unavailable("the log is empty".to_owned()))?;

@@ -11,10 +11,13 @@ use super::failure::Failure;
 use super::node::Registry;
 use super::proposals::submit_or_propose;
 use super::sequencer::{Body, Once, Submitted};
+use crate::clock;
 use crate::domain::act::{Act, PayloadErased};
+use crate::domain::entry::Salt;
 use crate::domain::ids::OrgId;
 use crate::domain::key::Sha256;
 use crate::domain::payload::Payload;
+use crate::log::digest::salted;
 
 mod consent;
 mod holdings;
@@ -90,10 +93,7 @@ impl Order {
     }
 
     fn evidence(self, evidence: Evidence) -> Self {
-        match evidence {
-            Evidence::Text(text) => self.note(Some(text)),
-            Evidence::Digest(_) => self,
-        }
+        self.with(evidence.payload())
     }
 }
 
@@ -105,18 +105,36 @@ pub fn erase(entry: u64) -> Order {
 /// What the registrar saw: its text, which is kept as payload, or its digest alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// In words.
-    Text(String),
+    /// In words, with a salt, without which a short text could be guessed from its digest.
+    Text {
+        /// The text.
+        text: String,
+        /// The salt.
+        salt: Salt,
+    },
     /// The SHA-256 of a document kept elsewhere.
     Digest(Sha256),
 }
 
 impl Evidence {
+    /// A text, with a salt of its own.
+    pub fn in_words(text: String) -> Self {
+        Self::Text { text, salt: Salt(clock::random()) }
+    }
+
     /// The digest that stands in the act.
     pub fn digest(&self) -> Sha256 {
         match self {
-            Self::Text(text) => Sha256::of(text.as_bytes()),
+            Self::Text { text, salt } => Sha256(salted(&salt.0, text.as_bytes()).0),
             Self::Digest(digest) => *digest,
+        }
+    }
+
+    /// What is kept beside the log.
+    pub(super) fn payload(self) -> Option<Payload> {
+        match self {
+            Self::Text { text, salt } => Some(Payload::Evidence { salt, text }),
+            Self::Digest(_) => None,
         }
     }
 }

@@ -216,7 +216,7 @@ impl<'a> Reader<'a> {
                 let texts: Vec<String> = titles.into_iter().map(|title| title.text).collect();
                 texts.join(" / ")
             }
-            Payload::Note { text } => text,
+            Payload::Note { text } | Payload::Evidence { text, .. } => text,
         })
     }
 
