@@ -1,9 +1,11 @@
-//! Our checkpoints go to witnesses (C2SP `tlog-witness`), and what they cosign is kept and served with the checkpoint.
+//! Our checkpoints go to witnesses (C2SP `tlog-witness`), and what they cosign is kept and served with the checkpoint: those of the
+//! act log and of a node's own journal from that node, those of nodes that have left from every other one.
 //!
 //! Nothing waits for a witness. Each is asked by a task of its own, one request at a time, at intervals; one that is slow,
 //! broken or lies is asked less and less often, and nothing of it is believed that its key did not sign.
 
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use data_encoding::BASE64;
@@ -15,7 +17,7 @@ use super::failure::Failure;
 use super::node::Registry;
 use super::published::{self, LogName};
 use crate::log::checkpoint::{CheckpointError, CosignerKey, KeyError, parse_size};
-use crate::store::cosignatures::{self, Cosignature};
+use crate::store::cosignatures::{self, Cosignature, Left};
 
 /// How long a witness may take for one answer.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -25,6 +27,11 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 const MAX_PAUSE: Duration = Duration::from_mins(5);
 /// By how many seconds the clock of a witness may be ahead.
 const MAX_AHEAD_S: u64 = 3_600;
+/// How long a journal of another node has not grown that is sent on from here: whoever writes it still has sent it by then. It is
+/// looked for them so often, too.
+const LEFT_MS: i64 = 60_000;
+/// The most journals of other nodes that one look sends on; the next one begins after them.
+const MOST_LEFT: u32 = 32;
 /// The media type of the size that a witness answers with 409.
 const SIZE_TYPE: &str = "text/x.tlog.size";
 
@@ -118,6 +125,17 @@ impl From<crate::store::StoreError> for NoCosignature {
 pub struct WitnessClient {
     settings: WitnessSettings,
     client: Client,
+    /// How far the journals of other nodes were sent on. Cloning shares it.
+    sent: Arc<Mutex<Sent>>,
+}
+
+/// How far the journals of other nodes were sent on.
+#[derive(Debug, Default)]
+struct Sent {
+    /// The last one that was looked at; the next look begins after it.
+    after: String,
+    /// When that was.
+    looked_ms: i64,
 }
 
 enum Answer {
@@ -137,7 +155,7 @@ impl WitnessClient {
             .connect_timeout(ANSWER)
             .timeout(ANSWER)
             .build()?;
-        Ok(Self { settings, client })
+        Ok(Self { settings, client, sent: Arc::default() })
     }
 
     async fn send(&self, old: u64, proof: &[String], note: &str) -> Result<Answer, NoCosignature> {
@@ -167,23 +185,63 @@ impl WitnessClient {
 }
 
 impl Registry {
-    /// Asks this witness for what it has not cosigned of the act log and of this node's journal; how many cosignatures that
-    /// gave.
+    /// Asks this witness for what it has not cosigned of the act log and of this node's journal, and now and then of the journals of
+    /// nodes that have left; how many cosignatures that gave.
     ///
     /// # Errors
-    /// With the first one that it did not give.
+    /// With the first one that it did not give. Of a journal of a node that has left only that it has seen more of it than there is:
+    /// a witness that does not know such a journal is asked as often for the others.
     pub async fn ask_witness(&self, witness: &WitnessClient) -> Result<usize, NoCosignature> {
+        let own = LogName::journal(&self.settings().node);
+        let left = self.left(witness, &own).await?;
         let mut given = 0;
-        for log in [LogName::acts(), LogName::journal(&self.settings().node)] {
-            match published::head(self, &log).await {
-                // A journal that is not begun.
-                Err(Failure::NotFound) => {}
-                Err(error) => return Err(error.into()),
-                Ok(head) if head.size == 0 => {}
-                Ok(head) => given += usize::from(self.ask_about(witness, &log, head.size).await?),
+        for log in [LogName::acts(), own] {
+            given += usize::from(self.ask_newest(witness, &log).await?);
+        }
+        for log in left {
+            match self.ask_newest(witness, &log).await {
+                Ok(is_given) => given += usize::from(is_given),
+                Err(error @ (NoCosignature::Beyond { .. } | NoCosignature::Unreachable(_))) => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    let witness = witness.settings.key.name();
+                    tracing::warn!(target: "kyodaku::witness", witness, %log, %error, "the witness did not cosign the journal of a node that has left");
+                }
             }
         }
         Ok(given)
+    }
+
+    /// The next journals of nodes that have left, once in a while. Every node that is up sends them on: who is later finds that
+    /// nothing is lacking any more, or gets the same cosignature.
+    async fn left(&self, witness: &WitnessClient, own: &LogName) -> Result<Vec<LogName>, NoCosignature> {
+        let now_ms = self.clock().now_ms();
+        let after = {
+            let mut sent = witness.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            if now_ms.abs_diff(sent.looked_ms) < LEFT_MS.unsigned_abs() {
+                return Ok(Vec::new());
+            }
+            sent.looked_ms = now_ms;
+            std::mem::take(&mut sent.after)
+        };
+        let of = Left { own: own.stored(), after: &after, since_ms: now_ms.saturating_sub(LEFT_MS) };
+        let key = witness.settings.key.to_string();
+        let left = cosignatures::left(self.db(), of, &key, MOST_LEFT).await?;
+        if let Some(last) = left.last().filter(|_| left.len() == MOST_LEFT as usize) {
+            witness.sent.lock().unwrap_or_else(PoisonError::into_inner).after.clone_from(last);
+        }
+        Ok(left.into_iter().map(LogName::stored_as).collect())
+    }
+
+    async fn ask_newest(&self, witness: &WitnessClient, log: &LogName) -> Result<bool, NoCosignature> {
+        match published::head(self, log).await {
+            // A journal that is not begun.
+            Err(Failure::NotFound) => Ok(false),
+            Err(error) => Err(error.into()),
+            Ok(head) if head.size == 0 => Ok(false),
+            Ok(head) => self.ask_about(witness, log, head.size).await,
+        }
     }
 
     async fn ask_about(
@@ -198,29 +256,47 @@ impl Registry {
             return Ok(false);
         }
         let note = published::signed_note(self, log, size).await?;
+        let mut told = None;
         // Once more where it remembers another checkpoint than we do.
         for _ in 0..2 {
             let proof = published::consistency(self, log, old, size).await?;
             let proof: Vec<String> = proof.iter().map(|hash| BASE64.encode(hash.as_ref())).collect();
             match witness.send(old, &proof, &note).await? {
-                Answer::Seen(seen) if seen > size => return Err(NoCosignature::Beyond { seen, size }),
-                Answer::Seen(seen) => old = seen,
-                Answer::Lines(lines) => {
-                    let found = key.find(note.as_bytes(), &lines);
-                    let (line, at_s) = found.map_err(NoCosignature::Unbelieved)?;
-                    let now_s = u64::try_from(self.clock().now_ms() / 1_000).unwrap_or_default();
-                    if at_s > now_s.saturating_add(MAX_AHEAD_S) {
-                        return Err(NoCosignature::Ahead(at_s));
-                    }
-                    let (log, witness) = (log.stored().to_owned(), key.to_string());
-                    let mut tx = self.db().begin().await?;
-                    cosignatures::put(&mut tx, &Cosignature { log, size, witness, line, at_s }).await?;
-                    tx.commit().await?;
-                    return Ok(true);
-                }
+                Answer::Seen(seen) if seen > size => return self.overtaken(log, seen).await,
+                // It has seen more since it was asked first: another node sends the same log.
+                Answer::Seen(seen) if told.is_some_and(|told| told < seen) => return Ok(false),
+                Answer::Seen(seen) => (old, told) = (seen, Some(seen)),
+                Answer::Lines(lines) => return self.take(key, log, size, &note, &lines).await,
             }
         }
         Err(NoCosignature::Status(StatusCode::CONFLICT.as_u16()))
+    }
+
+    /// It has seen more than was sent: another node sent it since, if the log has so much by now.
+    async fn overtaken(&self, log: &LogName, seen: u64) -> Result<bool, NoCosignature> {
+        let size = published::head(self, log).await?.size;
+        if seen > size { Err(NoCosignature::Beyond { seen, size }) } else { Ok(false) }
+    }
+
+    /// Keeps the cosignature of a checkpoint, if it is one.
+    async fn take(
+        &self,
+        key: &CosignerKey,
+        log: &LogName,
+        size: u64,
+        note: &str,
+        lines: &str,
+    ) -> Result<bool, NoCosignature> {
+        let (line, at_s) = key.find(note.as_bytes(), lines).map_err(NoCosignature::Unbelieved)?;
+        let now_s = u64::try_from(self.clock().now_ms() / 1_000).unwrap_or_default();
+        if at_s > now_s.saturating_add(MAX_AHEAD_S) {
+            return Err(NoCosignature::Ahead(at_s));
+        }
+        let (log, witness) = (log.stored().to_owned(), key.to_string());
+        let mut tx = self.db().begin().await?;
+        cosignatures::put(&mut tx, &Cosignature { log, size, witness, line, at_s }).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Asks these witnesses at this interval, each in a task of its own, until the set is dropped.

@@ -2,6 +2,7 @@
 
 use super::db::{Db, Tx, from_db, on_db, on_tx, to_db};
 use super::error::StoreError;
+use super::heads::ACTS;
 use super::sql::texts;
 
 texts! {
@@ -10,6 +11,10 @@ texts! {
     OF = "SELECT line FROM cosignatures WHERE log = $1 AND size = $2 ORDER BY witness LIMIT $3";
     LAST = "SELECT MAX(size) FROM cosignatures WHERE log = $1 AND witness = $2";
     NEWEST = "SELECT MAX(size) FROM cosignatures WHERE log = $1 AND size <= $2";
+    /// Journals of others that have not grown since a moment, and of which a witness has not cosigned all, by name.
+    LEFT = "SELECT logs.log FROM logs WHERE logs.log > $1 AND logs.log NOT IN ($2, $3) AND logs.size > 0 \
+        AND logs.at_ms <= $4 AND NOT EXISTS (SELECT 1 FROM cosignatures AS own \
+        WHERE own.log = logs.log AND own.size = logs.size AND own.witness = $5) ORDER BY logs.log LIMIT $6";
 }
 
 /// The most cosignatures that are served with one checkpoint.
@@ -70,4 +75,28 @@ pub async fn newest(db: &Db, log: &str, most: u64) -> Result<Option<u64>, StoreE
     let size: Option<i64> =
         on_db!(db, pool => sqlx::query_scalar(NEWEST).bind(log).bind(most).fetch_one(pool).await)?;
     size.map(from_db).transpose()
+}
+
+/// Which journals.
+#[derive(Clone, Copy, Debug)]
+pub struct Left<'a> {
+    /// The name of this node's own, which is not among them.
+    pub own: &'a str,
+    /// Those after this one, by name.
+    pub after: &'a str,
+    /// Those that have not grown since.
+    pub since_ms: i64,
+}
+
+/// The names of at most so many journals of other nodes that do not grow any more, and that a witness has not cosigned whole.
+pub async fn left(db: &Db, of: Left<'_>, witness: &str, most: u32) -> Result<Vec<String>, StoreError> {
+    Ok(on_db!(db, pool => sqlx::query_scalar(LEFT)
+        .bind(of.after)
+        .bind(ACTS)
+        .bind(of.own)
+        .bind(of.since_ms)
+        .bind(witness)
+        .bind(i64::from(most))
+        .fetch_all(pool)
+        .await)?)
 }

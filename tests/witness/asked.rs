@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -10,7 +11,8 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use kyodaku::log::checkpoint::{Cosigner, VerifierKey};
 use kyodaku::registry::witnesses::{NoCosignature, WitnessClient, WitnessSettings};
-use kyodaku::store::Db;
+use kyodaku::registry::{Registry, keys as key_files};
+use kyodaku::store::{Db, append, heads};
 use serde_json::{Value, json};
 
 use super::{NAME, cosigner, serve, serve_witness, witness};
@@ -87,6 +89,125 @@ both!(a_witness_that_remembers_more_than_we_do_is_caught_up_with, async |world: 
     stage.holder("Hoshikuzu Press").await;
     assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 1);
     assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 0);
+});
+
+/// A journal of a node that has left, with so many entries by now, and its key.
+async fn journal_of(stage: &Stage, node: &str, entries: u64) -> VerifierKey {
+    let settings = stage.registry.settings();
+    let log = heads::checks_log(node);
+    let signer =
+        key_files::signer(&settings.data_dir.join("journal.key"), &format!("{}/{log}", settings.origin))
+            .unwrap();
+    let mut tx = stage.registry.db().begin().await.unwrap();
+    let head = heads::lock_or_create(&mut tx, &log, &signer, stage.clock().now_ms()).await.unwrap();
+    let new: Vec<String> = (head.size()..entries).map(|entry| format!("entry {entry}")).collect();
+    append(&mut tx, &head, &new, &signer, stage.clock().now_ms()).await.unwrap();
+    tx.commit().await.unwrap();
+    signer.verifier_key().clone()
+}
+
+const PAST: Duration = Duration::from_mins(2);
+
+both!(the_journals_of_nodes_that_have_left_are_sent_on, async |world: World| {
+    let stage = world.stage().await;
+    let mut known = vec![keys(&stage).await[0].clone()];
+    // More than one look sends on, one of which the witness does not know.
+    for number in 0..40 {
+        let key = journal_of(&stage, &format!("gone{number:02}"), 3).await;
+        if number != 1 {
+            known.push(key);
+        }
+    }
+    let url = serve_witness(witness(state(&world).await, known, world.clock.clone())).await;
+    let asked = client(&url);
+    assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 1, "whoever writes it sends it");
+    stage.clock().advance(PAST);
+    assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 31, "the one that it does not know");
+    assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 0, "it has just looked");
+    stage.clock().advance(PAST);
+    assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 8);
+    stage.clock().advance(PAST);
+    assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 0, "nothing is lacking");
+    for log in ["checks-gone00", "checks-gone39"] {
+        let note = checkpoint(&stage, &format!("/logs/{log}/checkpoint?cosigned=true")).await;
+        cosigner().public().find(note.as_bytes(), note.rsplit_once("\n\n").unwrap().1).unwrap();
+    }
+    // One that goes on after all is left to its node until it stands still again.
+    journal_of(&stage, "gone00", 5).await;
+    stage.clock().advance(Duration::from_secs(1));
+    assert_eq!(stage.registry.ask_witness(&client(&url)).await.unwrap(), 0);
+    stage.clock().advance(PAST);
+    assert_eq!(stage.registry.ask_witness(&client(&url)).await.unwrap(), 1);
+});
+
+both!(journals_that_a_witness_does_not_know_keep_no_other_one_from_it, async |world: World| {
+    let stage = world.stage().await;
+    let mut known = vec![keys(&stage).await[0].clone()];
+    for number in 0..34 {
+        let key = journal_of(&stage, &format!("gone{number:02}"), 1).await;
+        known.extend(Some(key).filter(|_| number >= 32));
+    }
+    let url = serve_witness(witness(state(&world).await, known, world.clock.clone())).await;
+    let asked = client(&url);
+    // One look, all of it in vain, and the next one after it; then from the beginning.
+    for given in [1, 2, 0] {
+        stage.clock().advance(PAST);
+        assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), given);
+    }
+});
+
+both!(nodes_that_send_the_same_journal_do_no_harm_to_each_other, async |world: World| {
+    let stage = world.stage().await;
+    let known = [keys(&stage).await[0].clone(), journal_of(&stage, "gone", 3).await];
+    stage.clock().advance(PAST);
+    let url = serve_witness(witness(state(&world).await, known, world.clock.clone())).await;
+    let other = Registry::open(world.settings("b"), world.clock.clone()).await.unwrap();
+    let both = [&stage.registry, &other].map(|registry| {
+        let (registry, asked) = (registry.clone(), client(&url));
+        tokio::spawn(async move { registry.ask_witness(&asked).await })
+    });
+    for asked in both {
+        asked.await.unwrap().expect("whoever is later is not told that anything is wrong");
+    }
+    for log in ["acts", "checks-gone"] {
+        let note = checkpoint(&stage, &format!("/logs/{log}/checkpoint")).await;
+        assert_eq!(note.rsplit_once("\n\n").unwrap().1.lines().count(), 2, "{note}");
+    }
+});
+
+/// A witness that tells of these sizes, one after the other; the log of `growing` grows while it is asked for the first time.
+async fn telling(sizes: Vec<u64>, growing: Option<Stage>) -> String {
+    let asked = Arc::new(AtomicU64::new(0));
+    let answer = move || {
+        let at = asked.fetch_add(1, Ordering::SeqCst);
+        let size = sizes[usize::try_from(at).unwrap().min(sizes.len() - 1)];
+        let growing = growing.clone().filter(|_| at == 0);
+        async move {
+            if let Some(stage) = growing {
+                stage.auditor_named("Later").await;
+            }
+            (StatusCode::CONFLICT, [(CONTENT_TYPE, "text/x.tlog.size")], format!("{size}\n"))
+        }
+    };
+    serve(Router::new().route("/add-checkpoint", post(answer))).await
+}
+
+both!(a_race_that_is_lost_is_no_alarm, async |world: World| {
+    let stage = world.stage().await;
+    let size = stage.log_size().await;
+    // Another node sent more in between, twice.
+    let url = telling(vec![1, 2], None).await;
+    assert_eq!(stage.registry.ask_witness(&client(&url)).await.unwrap(), 0);
+    // It tells the same twice, and takes nothing.
+    let url = telling(vec![1, 1], None).await;
+    let stuck = stage.registry.ask_witness(&client(&url)).await.unwrap_err();
+    assert!(matches!(stuck, NoCosignature::Status(409)), "{stuck}");
+    // It has seen more than was sent; by now there is so much.
+    let url = telling(vec![size + 1], Some(stage.clone())).await;
+    assert_eq!(stage.registry.ask_witness(&client(&url)).await.unwrap(), 0);
+    let url = telling(vec![1_000_000], Some(stage.clone())).await;
+    let beyond = stage.registry.ask_witness(&client(&url)).await.unwrap_err();
+    assert!(matches!(beyond, NoCosignature::Beyond { seen: 1_000_000, .. }), "{beyond}");
 });
 
 /// A witness that answers so, and that nobody may follow where it leads: that is counted.
@@ -168,9 +289,9 @@ both!(a_witness_that_never_answers_holds_up_nothing, async |world: World| {
     let key = cosigner().public().to_string();
     let silent = Cosigner::from_seed("silent.example", &[3; 32]).unwrap().public().to_string();
     let settings = [(&silent, &url), (&key, &good)].map(|(key, url)| WitnessSettings::new(key, url).unwrap());
-    let tasks = stage.registry.watched_by(settings.to_vec(), std::time::Duration::from_millis(10)).unwrap();
+    let tasks = stage.registry.watched_by(settings.to_vec(), Duration::from_millis(10)).unwrap();
     while asked.load(Ordering::SeqCst) == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     // It is being asked, and all the others go on, the other witness too.
     stage.holder("Hoshikuzu Press").await;
@@ -181,7 +302,7 @@ both!(a_witness_that_never_answers_holds_up_nothing, async |world: World| {
         if note.contains(&format!("\u{2014} {NAME} ")) {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     drop(tasks);
 });
