@@ -6,6 +6,7 @@
 //! So no answer misses an act that was acknowledged before its question came, and none leaves before it is durable.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -24,9 +25,9 @@ use crate::log::digest::salted;
 use crate::log::merkle::{Hash, TreeHead};
 use crate::log::proof::ItemTree;
 use crate::store::checks::{self, StoredCheck};
-use crate::store::heads::{self, checks_log};
+use crate::store::heads::{self, Head, checks_log};
 use crate::store::log_keys::{self, KeyEnd};
-use crate::store::{Db, StoreError, append};
+use crate::store::{Db, StoreError, Tx, append};
 
 /// The most checks that wait; more are told to come back.
 pub const QUEUE: usize = 1_024;
@@ -52,6 +53,17 @@ pub(super) struct Committer {
     pub(super) clock: Clock,
     pub(super) node: String,
     pub(super) recheck_max_ms: i64,
+    /// How many entries the journal had after the last window that this process wrote.
+    pub(super) written: Written,
+}
+
+/// A number of entries; none is known at first.
+pub(super) struct Written(AtomicU64);
+
+impl Default for Written {
+    fn default() -> Self {
+        Self(AtomicU64::new(u64::MAX))
+    }
 }
 
 impl Journal {
@@ -134,6 +146,7 @@ impl Committer {
         let (signer, _) = self.signing(published.size)?;
         let found = heads::lock_or_create_beside(&mut tx, &log, heads::ACTS, &signer, now_ms);
         let (journal, acts) = found.await?;
+        let acts = self.not_before(&mut tx, &journal, acts).await?;
         self.shared.catch_up_to(&self.db, published, acts).await?;
         let head = self.shared.head();
         // What begins in a year must not be permitted today.
@@ -154,7 +167,7 @@ impl Committer {
         let mut answers = Vec::with_capacity(decided.len());
         for decided in decided {
             let index = journal.size() + bytes.len() as u64;
-            let written = Written { head, moment_ms, rule_version, index };
+            let written = Place { head, moment_ms, rule_version, index };
             answers.push(match decided {
                 Ok(decided) => Ok(self.write_down(decided, &written, &mut bytes)?),
                 Err(error) => Err(error),
@@ -171,7 +184,17 @@ impl Committer {
         let noted: Vec<StoredCheck> = answers.iter().flatten().map(|checked| checked.noted(&log)).collect();
         checks::put(&mut tx, &noted).await?;
         tx.commit().await?;
+        self.written.0.store(journal.size() + bytes.len() as u64, Ordering::Relaxed);
         Ok(answers)
+    }
+
+    /// The act log's head, and one that is not before what the last entry of the journal was answered from. Whoever waited for
+    /// another process of this name read the act log before that one ended: it is read once more, behind it.
+    async fn not_before(&self, tx: &mut Tx, journal: &Head, acts: TreeHead) -> Result<TreeHead, StoreError> {
+        if journal.size() == self.written.0.load(Ordering::Relaxed) {
+            return Ok(acts);
+        }
+        Ok(heads::read_tree_in(tx, heads::ACTS).await?.unwrap_or(acts))
     }
 
     /// Who signs what is answered from so many entries of the act log, and which key gave way to it.
@@ -184,7 +207,7 @@ impl Committer {
     fn write_down(
         &self,
         decided: Decided,
-        written: &Written,
+        written: &Place,
         bytes: &mut Vec<Vec<u8>>,
     ) -> Result<Checked, CheckError> {
         let id = CheckId::new(self.clock.new_uuid());
@@ -269,7 +292,7 @@ impl Decided {
 }
 
 /// Where and when a window is written.
-struct Written {
+struct Place {
     head: TreeHead,
     moment_ms: i64,
     rule_version: u32,

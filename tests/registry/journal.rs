@@ -4,10 +4,11 @@ use kyodaku::domain::decision::{ReasonCode, Verdict};
 use kyodaku::domain::journal::JournalEntry;
 use kyodaku::domain::key::Key;
 use kyodaku::log::checkpoint::{Checkpoint, VerifierKey};
+use kyodaku::log::merkle::TreeHead;
 use kyodaku::registry::checks::{CheckError, Item, MAX_ITEMS};
-use kyodaku::store::{entries, heads};
+use kyodaku::store::{Db, Engine, append, entries, heads};
 
-use super::scene::Scene;
+use super::scene::{Scene, node};
 use crate::world::{World, both};
 
 both!(every_item_is_answered_in_order_and_written_down, async |world: World| {
@@ -79,3 +80,50 @@ both!(a_check_has_a_size, async |world: World| {
     let most = scene.check(&vec![&key; MAX_ITEMS]).await;
     assert_eq!(most.items.len(), MAX_ITEMS);
 });
+
+/// What the journal of a process of the same name, that has it now, would hold next: a check that was answered from so much.
+fn answered_from(last: &[u8], acts: TreeHead) -> Vec<u8> {
+    let mut entry: serde_json::Value = serde_json::from_slice(last).unwrap();
+    entry["log_size"] = acts.size.into();
+    entry["log_root"] = acts.root.to_string().into();
+    serde_json::to_vec(&entry).unwrap()
+}
+
+/// Until somebody waits for a lock of this database.
+async fn until_one_waits(db: &Db) {
+    let text = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let Db::Postgres(pool) = db else { panic!("only there are rows locked") };
+    while sqlx::query_scalar::<_, i64>(text).fetch_one(pool).await.unwrap() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+#[test]
+fn a_process_that_waits_for_another_of_its_name_answers_from_no_less() {
+    crate::world::run(Engine::Postgres, async |world: World| {
+        let scene = Scene::open(&world).await;
+        let work = scene.work("one").await;
+        let twin = node(&world, "one").await;
+        let unknown = Key::identifier("catalogue", "unknown").unwrap();
+        let first = twin.check(scene.check_of(&[&unknown])).await.unwrap();
+        let (db, log) = (scene.registry.db(), heads::checks_log("one"));
+        let last = entries::read(db, &log, first.journal.1..first.journal.1 + 1).await.unwrap();
+        // Another process of this name has the journal, and a second one waits for it.
+        let mut tx = db.begin().await.unwrap();
+        let head = heads::lock(&mut tx, &log).await.unwrap().unwrap();
+        let check = scene.check_of(&[&work.key]);
+        let waiting = tokio::spawn(async move { twin.check(check).await });
+        until_one_waits(db).await;
+        // What the first one is answered from is more than the second one read.
+        scene.grant(work.work).await;
+        let acts = heads::read_tree(db, heads::ACTS).await.unwrap().unwrap();
+        let settings = scene.registry.settings();
+        let signer = kyodaku::registry::keys::signer(&settings.data_dir.join("journal.key"), &head.origin);
+        let new = [answered_from(&last[0].bytes, acts)];
+        append(&mut tx, &head, &new, &signer.unwrap(), head.at_ms).await.unwrap();
+        tx.commit().await.unwrap();
+        let answer = waiting.await.unwrap().unwrap();
+        assert_eq!((answer.journal.1, answer.log), (first.journal.1 + 2, acts));
+        assert_eq!(answer.items[0].verdict, Verdict::Permitted, "it was granted before");
+    });
+}
