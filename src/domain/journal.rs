@@ -149,6 +149,10 @@ pub fn matched_works(works: &str) -> Option<Vec<MatchedWork>> {
     let read = |row: &[u8; ROW]| {
         let (id, [high, low, permitted]) = row.split_first_chunk::<16>()? else { return None };
         let asked = u16::from_be_bytes([*high, *low]);
+        let known = Use::ALL.iter().fold(0_u16, |bits, leaf| bits | (1 << *leaf as u16));
+        if asked & !known != 0 {
+            return None;
+        }
         let uses = Use::ALL.iter().copied().filter(|leaf| asked & (1 << *leaf as u16) != 0);
         Some(MatchedWork {
             work: WorkId::new(uuid::Uuid::from_bytes(*id)),

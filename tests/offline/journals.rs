@@ -1,5 +1,6 @@
 //! Journals beside the act log: neither can be rewritten without the other.
 
+use data_encoding::BASE64;
 use kyodaku::log::merkle::root_of;
 use kyodaku::registry::offline::{Finding, Kind};
 use serde_json::{Value, json};
@@ -150,4 +151,99 @@ both!(a_check_that_contradicts_the_act_log_is_named, async |world: World| {
     let report = examine(folder.path(), &asked(&prey.keys)).await.unwrap();
     assert_eq!(report.findings.kept(), []);
     assert!(report.unverified[0].contains("1 checks of `checks-a`"), "{:?}", report.unverified);
+});
+
+/// What is done to the rows of works.
+type Rows<'a> = &'a dyn Fn(&mut Vec<u8>);
+
+/// The works of the last check that matched, as they stand in its journal.
+fn rows(checks: &Forge) -> (usize, Vec<u8>) {
+    let at = last(checks) + 1;
+    let works = checks.entry(at)["works"].as_str().unwrap().to_owned();
+    (at, BASE64.decode(works.as_bytes()).unwrap())
+}
+
+both!(works_that_can_not_be_those_that_matched_are_named, async |world: World| {
+    let prey = Prey::of(&world).await;
+    let other: kyodaku::domain::ids::WorkId = "wrk_01h455vb4pex5vsknk084sn02q".parse().unwrap();
+    let unknown = *other.uuid().as_bytes();
+    let changes: [(Kind, &str, Rows<'_>); 7] = [
+        (Kind::EntryForm, "the works that matched can't be read", &|rows| rows.truncate(18)),
+        (Kind::EntryForm, "the works that matched can't be read", &|rows| rows[18] = 2),
+        (Kind::EntryForm, "the works that matched can't be read", &|rows| rows[16] = 0xff),
+        (Kind::CheckContradicts, "holds 0 works", &|rows| rows.clear()),
+        (Kind::CheckContradicts, "for no use", &|rows| rows[16..18].fill(0)),
+        (Kind::CheckContradicts, "and no item was", &|rows| rows[18] ^= 1),
+        (Kind::CheckContradicts, "is in none of", &|rows| rows[..16].copy_from_slice(&unknown)),
+    ];
+    for (kind, words, change) in changes {
+        let found = prey
+            .stolen(|_, checks| {
+                let (at, mut rows) = rows(checks);
+                change(&mut rows);
+                checks.change(at, |entry| entry["works"] = json!(BASE64.encode(&rows)));
+            })
+            .await;
+        assert_eq!((kinds(&found), found.len()), (vec![kind], 1), "{words}: {found:?}");
+        assert!(found[0].what.contains(words), "{words}: {found:?}");
+    }
+    // In another order than that of their ids.
+    let found = prey
+        .stolen(|acts, checks| {
+            let (at, rows) = rows(checks);
+            let registered = (0..acts.entries.len()).map(|at| acts.entry(at)["act"].clone());
+            let works = registered.filter(|act| act["type"] == "work.registered");
+            let largest = works.map(|act| act["work"].as_str().unwrap().to_owned()).max().unwrap();
+            let largest: kyodaku::domain::ids::WorkId = largest.parse().unwrap();
+            let first = [&largest.uuid().as_bytes()[..], &rows[16..19]].concat();
+            checks.change(at, |entry| entry["works"] = json!(BASE64.encode(&[first, rows].concat())));
+        })
+        .await;
+    assert_eq!((kinds(&found), found.len()), (vec![Kind::CheckContradicts], 1), "{found:?}");
+    assert!(found[0].what.contains("out of its order"), "{found:?}");
+});
+
+both!(a_check_of_another_time_than_the_acts_around_it_is_named, async |world: World| {
+    let prey = Prey::of(&world).await;
+    let found = prey
+        .stolen(|_, checks| {
+            let at = last(checks);
+            checks.change(at, |entry| entry["at_ms"] = json!(entry["at_ms"].as_i64().unwrap() - 1));
+        })
+        .await;
+    assert_eq!((kinds(&found), found.len()), (vec![Kind::CheckTime], 1), "{found:?}");
+    assert!(found[0].what.contains("the last of which is of"), "{found:?}");
+    // What no seal covers yet may be younger than all of the act log.
+    let later = |entry: &mut Value| entry["at_ms"] = json!(entry["at_ms"].as_i64().unwrap() + 1);
+    let found = prey.stolen(|_, checks| checks.change(last(checks), later)).await;
+    assert_eq!(found, []);
+    let found = prey
+        .sealed(|acts, checks| {
+            checks.change(0, later);
+            for at in seals(acts) {
+                let size = usize::try_from(acts.entry(at)["act"]["size"].as_u64().unwrap()).unwrap();
+                let root = root_of(&checks.leaves()[..size]).to_string();
+                acts.change(at, |entry| entry["act"]["root"] = json!(root));
+            }
+        })
+        .await;
+    assert_eq!((kinds(&found), found.len()), (vec![Kind::CheckTime], 1), "{found:?}");
+    assert_eq!((found[0].log.as_deref(), found[0].entry), (Some("checks-a"), Some(0)), "{found:?}");
+    assert!(found[0].what.contains("had sealed it at"), "{found:?}");
+});
+
+both!(a_journal_is_not_sealed_before_what_stands_in_it, async |world: World| {
+    let site = Site::open(&world).await;
+    let now_ms = world.clock.now_ms();
+    world.clock.set(now_ms + 60_000);
+    site.ask("夜の庭").await;
+    // Somebody puts the clock right.
+    world.clock.set(now_ms);
+    let (sealed, recorded) = site.stage.registry.seal_journal(5).await.unwrap();
+    assert!(sealed == 5 && recorded.is_none(), "{sealed}");
+    world.clock.set(now_ms + 60_000);
+    let (sealed, recorded) = site.stage.registry.seal_journal(5).await.unwrap();
+    assert!(sealed == 7 && recorded.is_some(), "{sealed}");
+    let folder = site.exported().await;
+    assert_eq!(findings(folder.path(), &asked(&site.keys().await)).await, []);
 });

@@ -125,10 +125,10 @@ async fn go_on(
     if !clock.is_believed_after(shared.head_ms()) {
         return Err(refused(NOT_BELIEVED));
     }
-    let at_ms = clock.now_ms().max(shared.head_ms());
     let installation = shared.read().registry();
     let installation = installation.ok_or_else(|| refused("the log was never opened"))?;
-    let acts = acts(db, head, origin, gives_up).await?;
+    let (acts, last_ms) = acts(db, head, origin, gives_up).await?;
+    let at_ms = clock.now_ms().max(shared.head_ms()).max(last_ms);
     let mut tx = db.begin().await?;
     let locked = heads::lock(&mut tx, ACTS).await?;
     if locked.as_ref() != Some(head) {
@@ -155,20 +155,27 @@ async fn refuse_unbelieved(db: &Db, head: &Head) -> Result<(), ContinueError> {
     }
 }
 
-/// What is recorded: that it goes on, and the journals of the old name as they end.
-async fn acts(db: &Db, head: &Head, origin: &str, gives_up: bool) -> Result<Vec<Act>, ContinueError> {
+/// What is recorded: that it goes on, and the journals of the old name as they end; and the moment before which it is not, that of
+/// the last of their entries.
+async fn acts(
+    db: &Db,
+    head: &Head,
+    origin: &str,
+    gives_up: bool,
+) -> Result<(Vec<Act>, i64), ContinueError> {
     let (from, origin, size) = (head.origin.clone(), origin.to_owned(), head.size());
     let root = Sha256(head.tree().root.0);
     let mut acts: Vec<Act> = vec![LogContinued { from, origin, size, root, gives_up }.into()];
+    let mut last_ms = head.at_ms;
     for (log, journal) in heads::page(db, "", MOST).await? {
-        let Some(TreeHead { size, root }) = heads::read_tree(db, &log).await?.filter(|_| log != ACTS) else {
-            continue;
-        };
+        let Some(stored) = heads::read(db, &log).await?.filter(|_| log != ACTS) else { continue };
+        let TreeHead { size, root } = stored.tree();
         if size > 0 && journal.starts_with(&format!("{}/", head.origin)) {
             acts.push(JournalSealed { journal, size, root: Sha256(root.0) }.into());
+            last_ms = last_ms.max(stored.at_ms);
         }
     }
-    Ok(acts)
+    Ok((acts, last_ms))
 }
 
 fn admitted(

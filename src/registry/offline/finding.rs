@@ -66,6 +66,8 @@ pub enum Kind {
     UnknownJournal,
     /// An entry of a journal contradicts the act log that it names.
     CheckContradicts,
+    /// A check is older than the last entry of the act log from which it was answered, or younger than the act that sealed it.
+    CheckTime,
     /// A file, or a row, lies where none belongs.
     Stray,
     /// The head of a log, in the database, is not that of its tree.

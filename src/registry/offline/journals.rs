@@ -1,14 +1,14 @@
 //! The journals beside the act log: what each check says of it, and what it has sealed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::finding::{Finding, Kind};
-use super::replay::{KeyEnded, Seal};
+use super::replay::{KeyEnded, Seal, Times};
 use super::told::ToldLog;
 use super::{Piece, Source, Unreadable};
-use crate::domain::ids::CheckId;
+use crate::domain::ids::{CheckId, WorkId};
 use crate::domain::index::Index;
-use crate::domain::journal::JournalEntry;
+use crate::domain::journal::{CHUNK, JournalEntry, MatchedWork, matched_works};
 use crate::log::merkle::{Hash, TreeHead};
 use crate::log::tile::{TileId, TilePath, TileRef, TileSet, edge_tiles};
 use crate::registry::published::LogName;
@@ -27,6 +27,8 @@ pub(super) struct Acts {
     pub(super) seals: BTreeMap<String, Vec<Seal>>,
     /// Which keys it ended.
     pub(super) ended: Vec<KeyEnded>,
+    /// When its entries were recorded.
+    pub(super) times: Times,
 }
 
 impl Acts {
@@ -39,6 +41,55 @@ impl Acts {
     }
 }
 
+/// A check of which not all matched works were read.
+struct Due {
+    check: CheckId,
+    /// The next of its chunks, and how many there are.
+    chunk: u32,
+    chunks: u32,
+    /// From how many entries of the act log it was answered.
+    log_size: u64,
+    /// Whether there was an item of each verdict.
+    has_permitted: bool,
+    has_refused: bool,
+    /// The last work that was read.
+    last: Option<WorkId>,
+}
+
+impl Due {
+    /// What does not hold of the works of its next chunk.
+    fn fault(&mut self, works: &[MatchedWork], index: &Index) -> Option<String> {
+        let is_last = self.chunk + 1 == self.chunks;
+        if works.is_empty() || works.len() > CHUNK || !is_last && works.len() < CHUNK {
+            return Some(format!("chunk {} of {} holds {} works", self.chunk, self.chunks, works.len()));
+        }
+        let seen = (index.size() >= self.log_size).then(|| index.as_of(self.log_size));
+        for MatchedWork { work, uses, permitted } in works {
+            if self.last.replace(*work).is_some_and(|last| last > *work) {
+                return Some(format!("the work `{work}` stands out of its order"));
+            }
+            if uses.is_empty() {
+                return Some(format!("the work `{work}` was asked about for no use"));
+            }
+            if !(if *permitted { self.has_permitted } else { self.has_refused }) {
+                let told = if *permitted {
+                    "was permitted, and no item was"
+                } else {
+                    "was not permitted, and every item was"
+                };
+                return Some(format!("the work `{work}` {told}"));
+            }
+            if seen.is_some_and(|seen| seen.work(*work).is_none()) {
+                let size = self.log_size;
+                return Some(format!(
+                    "the work `{work}` is in none of the {size} entries from which it was answered"
+                ));
+            }
+        }
+        None
+    }
+}
+
 /// One journal while it is read.
 pub(super) struct Checks<'a> {
     acts: &'a Acts,
@@ -46,8 +97,10 @@ pub(super) struct Checks<'a> {
     last: Option<TreeHead>,
     tiles: HashMap<TileRef, Vec<u8>>,
     last_size: u64,
-    /// The check whose matched works are due, the next chunk, and how many there are.
-    due: Option<(CheckId, u32, u32)>,
+    /// The check whose matched works are due.
+    due: Option<Due>,
+    /// What the act log sealed of the journal, by size, as far as it is not read yet.
+    seals: VecDeque<Seal>,
     /// Checks that name more entries of the act log than there are here.
     pub(super) beyond: u64,
     pub(super) read: u64,
@@ -55,8 +108,19 @@ pub(super) struct Checks<'a> {
 
 impl<'a> Checks<'a> {
     /// One that has read nothing.
-    pub(super) fn beside(acts: &'a Acts) -> Self {
-        Self { acts, last: None, tiles: HashMap::new(), last_size: 0, due: None, beyond: 0, read: 0 }
+    pub(super) fn beside(acts: &'a Acts, origin: &str) -> Self {
+        let mut seals = acts.seals.get(origin).cloned().unwrap_or_default();
+        seals.sort_by_key(|seal| seal.size);
+        Self {
+            acts,
+            last: None,
+            tiles: HashMap::new(),
+            last_size: 0,
+            due: None,
+            seals: seals.into(),
+            beyond: 0,
+            read: 0,
+        }
     }
 
     /// An entry could not be read: what was due may have been in it.
@@ -77,53 +141,98 @@ impl<'a> Checks<'a> {
 
     /// The journal ends here.
     pub(super) fn end(&mut self) -> Option<Finding> {
-        let (of, due, _) = self.due.take()?;
+        let Due { check, chunk, .. } = self.due.take()?;
         Some(Finding::new(
             Kind::CheckContradicts,
-            format!("it ends where chunk {due} of the check `{of}` is due"),
+            format!("it ends where chunk {chunk} of the check `{check}` is due"),
         ))
     }
 
-    /// Reads an entry as it was hashed, and gives what does not hold of it.
+    /// Reads the entry at `at` as it was hashed, and gives what does not hold of it.
     pub(super) async fn entry<S: Source>(
         &mut self,
         source: &S,
+        at: u64,
         bytes: &[u8],
-    ) -> Result<Option<Finding>, Unreadable> {
+    ) -> Result<Vec<Finding>, Unreadable> {
         let entry: JournalEntry = match serde_json::from_slice(bytes) {
             Ok(entry) => entry,
             Err(error) => {
                 self.skip();
-                return Ok(Some(Finding::new(Kind::EntryForm, format!("it can't be read: {error}"))));
+                return Ok(vec![Finding::new(Kind::EntryForm, format!("it can't be read: {error}"))]);
             }
         };
         self.read += 1;
-        let contradicts = |what: String| Some(Finding::new(Kind::CheckContradicts, what));
+        let contradicts = |what: String| Finding::new(Kind::CheckContradicts, what);
         match entry {
-            JournalEntry::Matched { check, chunk, .. } => match self.due.take() {
-                Some((of, due, all)) if of == check && due == chunk => {
-                    self.due = (due + 1 < all).then_some((of, due + 1, all));
-                    Ok(None)
-                }
-                _ => Ok(contradicts(format!(
-                    "it is chunk {chunk} of the check `{check}`, which is not due here"
-                ))),
-            },
+            JournalEntry::Matched { check, chunk, works, .. } => {
+                Ok(self.matched(check, chunk, &works).into_iter().collect())
+            }
             JournalEntry::Check {
-                check, items, permitted, log_size, log_root, rule_version, chunks, ..
+                check,
+                at_ms,
+                items,
+                permitted,
+                log_size,
+                log_root,
+                rule_version,
+                chunks,
+                ..
             } => {
-                let missing = self.due.replace((check, 0, chunks));
-                self.due.take_if(|(_, _, all)| *all == 0);
-                if let Some((of, due, _)) = missing {
-                    return Ok(contradicts(format!("chunk {due} of the check `{of}` is due before it")));
+                let (has_permitted, has_refused) = (permitted > 0, permitted < items);
+                let due = Due { check, chunk: 0, chunks, log_size, has_permitted, has_refused, last: None };
+                let missing = self.due.replace(due);
+                self.due.take_if(|due| due.chunks == 0);
+                let mut findings: Vec<Finding> = self.beside_times(at, at_ms, log_size).into_iter().collect();
+                if let Some(Due { check: of, chunk, .. }) = missing {
+                    findings.push(contradicts(format!("chunk {chunk} of the check `{of}` is due before it")));
+                } else if permitted > items {
+                    findings.push(contradicts(format!("it permits {permitted} of {items} items")));
+                } else {
+                    let told = TreeHead { size: log_size, root: Hash(log_root.0) };
+                    findings.extend(self.beside_acts(source, told, rule_version).await?);
                 }
-                if permitted > items {
-                    return Ok(contradicts(format!("it permits {permitted} of {items} items")));
-                }
-                let told = TreeHead { size: log_size, root: Hash(log_root.0) };
-                self.beside_acts(source, told, rule_version).await
+                Ok(findings)
             }
         }
+    }
+
+    /// Reads matched works of a check, which must be those that are due.
+    fn matched(&mut self, check: CheckId, chunk: u32, works: &str) -> Option<Finding> {
+        let contradicts = |what: String| Some(Finding::new(Kind::CheckContradicts, what));
+        let Some(mut due) = self.due.take().filter(|due| due.check == check && due.chunk == chunk) else {
+            return contradicts(format!("it is chunk {chunk} of the check `{check}`, which is not due here"));
+        };
+        let fault = match matched_works(works) {
+            Some(works) => due.fault(&works, &self.acts.index).and_then(contradicts),
+            None => Some(Finding::new(Kind::EntryForm, "the works that matched can't be read")),
+        };
+        due.chunk += 1;
+        self.due = Some(due).filter(|due| due.chunk < due.chunks);
+        fault
+    }
+
+    /// Both logs are stamped by the registry, and neither goes back: a check is not before the last entry that it rests on, and
+    /// not after what sealed it.
+    fn beside_times(&mut self, at: u64, at_ms: i64, log_size: u64) -> Option<Finding> {
+        while self.seals.front().is_some_and(|seal| seal.size <= at) {
+            self.seals.pop_front();
+        }
+        self.acts.head?;
+        let time = |what: String| Some(Finding::new(Kind::CheckTime, what));
+        let last_ms = log_size.checked_sub(1).and_then(|last| self.acts.times.of(last));
+        if let Some(last_ms) = last_ms.filter(|last_ms| at_ms < *last_ms) {
+            return time(format!(
+                "it was answered at {at_ms} ms from {log_size} entries of the act log, the last of which is of {last_ms} ms"
+            ));
+        }
+        let Seal { entry, at_ms: sealed_ms, .. } = self.seals.front().copied()?;
+        if at_ms > sealed_ms {
+            return time(format!(
+                "it was answered at {at_ms} ms, and entry {entry} of the act log had sealed it at {sealed_ms} ms"
+            ));
+        }
+        None
     }
 
     async fn beside_acts<S: Source>(

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::finding::{Finding, Kind};
+use super::journals::Acts;
 use super::told::ToldLog;
 use crate::domain::act::{Act, KeyRotated, LogContinued, SigningKeyUse};
 use crate::domain::admit::admit;
@@ -15,12 +16,14 @@ use crate::domain::entry::Entry;
 use crate::domain::index::Index;
 use crate::log::canonical::to_canonical;
 use crate::log::checkpoint::VerifierKey;
-use crate::log::merkle::Hash;
+use crate::log::merkle::{Hash, TreeHead};
 
 /// A journal as the act log has sealed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seal {
     pub(super) entry: u64,
+    /// When it was recorded.
+    pub(super) at_ms: i64,
     pub(super) size: u64,
     pub(super) root: Hash,
 }
@@ -38,6 +41,29 @@ pub(super) struct Replay<'a> {
     ended: Vec<KeyEnded>,
     /// What it committed to where it went on under another name.
     commitments: Vec<Seal>,
+    times: Times,
+}
+
+/// When each entry says that it was recorded; [`UNREAD`] where it can't be read.
+#[derive(Default)]
+pub(super) struct Times(Vec<i64>);
+
+/// No entry is so old.
+const UNREAD: i64 = i64::MIN;
+
+impl Times {
+    fn put(&mut self, at: u64, at_ms: i64) {
+        if let Ok(at) = usize::try_from(at) {
+            self.0.resize(at, UNREAD);
+            self.0.push(at_ms);
+        }
+    }
+
+    /// When this entry was recorded.
+    pub(super) fn of(&self, at: u64) -> Option<i64> {
+        let at_ms = usize::try_from(at).ok().and_then(|at| self.0.get(at).copied());
+        at_ms.filter(|at_ms| *at_ms != UNREAD)
+    }
 }
 
 /// A key that the act log ended.
@@ -68,6 +94,7 @@ impl<'a> Replay<'a> {
             replayed: 0,
             ended: Vec::new(),
             commitments: Vec::new(),
+            times: Times::default(),
         }
     }
 
@@ -96,9 +123,10 @@ impl<'a> Replay<'a> {
         self.replayed
     }
 
-    /// The index, the seals by the origin of their journal, and the keys that ended.
-    pub(super) fn into_parts(self) -> (Index, BTreeMap<String, Vec<Seal>>, Vec<KeyEnded>) {
-        (self.index, self.seals, self.ended)
+    /// What journals are held against, beside this head of it.
+    pub(super) fn into_acts(self, head: Option<TreeHead>) -> Acts {
+        let Self { index, seals, ended, times, .. } = self;
+        Acts { head, index, seals, ended, times }
     }
 
     /// Reads an entry as it was hashed, and gives what does not hold of it.
@@ -110,6 +138,7 @@ impl<'a> Replay<'a> {
                 return vec![Finding::new(Kind::EntryForm, format!("it can't be read: {error}"))];
             }
         };
+        self.times.put(at, entry.at_ms);
         let mut findings = Vec::new();
         if to_canonical(&entry).ok().as_deref() != Some(bytes) {
             findings.push(Finding::new(Kind::EntryForm, "it is not written as entries are (RFC 8785)"));
@@ -131,11 +160,12 @@ impl<'a> Replay<'a> {
             }
             Act::LogContinued(act) => {
                 findings.extend(told_otherwise(self.told, at, &act));
-                self.commitments.push(commitment(at, &act));
+                self.commitments.push(commitment(at, entry.at_ms, &act));
             }
             Act::KeyRotated(rotated) => self.ended.extend(KeyEnded::by(at, &rotated)),
             Act::JournalSealed(sealed) => {
-                let seal = Seal { entry: at, size: sealed.size, root: Hash(sealed.root.0) };
+                let (at_ms, root) = (entry.at_ms, Hash(sealed.root.0));
+                let seal = Seal { entry: at, at_ms, size: sealed.size, root };
                 findings.extend(self.seal(sealed.journal, seal));
             }
             _ => {}
@@ -205,8 +235,8 @@ impl<'a> Replay<'a> {
 }
 
 /// What the act with which a log went on commits to.
-fn commitment(at: u64, act: &LogContinued) -> Seal {
-    Seal { entry: at, size: at, root: Hash(act.root.0) }
+fn commitment(at: u64, at_ms: i64, act: &LogContinued) -> Seal {
+    Seal { entry: at, at_ms, size: at, root: Hash(act.root.0) }
 }
 
 /// What is told of the names of the log otherwise than the act says it.
@@ -229,8 +259,10 @@ pub(super) fn only_hashed(told: &ToldLog, at: u64, bytes: &[u8]) -> (Option<Seal
     if !text.contains("\"log.continued\"") {
         return (None, None);
     }
-    match serde_json::from_str::<Entry>(text).map(|entry| entry.act) {
-        Ok(Act::LogContinued(act)) => (Some(commitment(at, &act)), told_otherwise(told, at, &act)),
+    match serde_json::from_str::<Entry>(text) {
+        Ok(Entry { act: Act::LogContinued(act), at_ms, .. }) => {
+            (Some(commitment(at, at_ms, &act)), told_otherwise(told, at, &act))
+        }
         _ => (None, None),
     }
 }

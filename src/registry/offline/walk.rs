@@ -23,7 +23,7 @@ enum Reader<'a> {
     /// Nobody: there are none, or they are hashed alone.
     Nobody,
     Acts(Box<Replay<'a>>),
-    Checks(Checks<'a>),
+    Checks(Box<Checks<'a>>),
 }
 
 /// One log while it is read.
@@ -70,7 +70,7 @@ impl<'a, S: Source> Walk<'a, S> {
         let reader = match from_entries && !asked.only_hashes {
             false => Reader::Nobody,
             true if told.log == LogName::acts() => Reader::Acts(Box::new(Replay::of(told))),
-            true => Reader::Checks(Checks::beside(acts)),
+            true => Reader::Checks(Box::new(Checks::beside(acts, &told.origin))),
         };
         let mut seals = acts.seals.get(&told.origin).cloned().unwrap_or_default();
         seals.sort_by_key(|seal| seal.size);
@@ -356,9 +356,9 @@ impl<'a, S: Source> Walk<'a, S> {
                 if let Some(at) = replay.stopped() {
                     self.unverified.push(format!("the acts from entry {at} on: they could not be replayed"));
                 }
-                let (index, seals, ended) = replay.into_parts();
-                report.rules = Some(index.latest().rule_version());
-                Some(Acts { head, index, seals, ended })
+                let acts = replay.into_acts(head);
+                report.rules = Some(acts.index.latest().rule_version());
+                Some(acts)
             }
             Reader::Checks(checks) => {
                 report.replayed = checks.read;

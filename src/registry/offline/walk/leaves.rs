@@ -138,7 +138,7 @@ impl<S: Source> Walk<'_, S> {
                 self.seals.extend(replay.commitments());
                 findings
             }
-            Reader::Checks(checks) => checks.entry(self.source, bytes).await?.into_iter().collect(),
+            Reader::Checks(checks) => checks.entry(self.source, at, bytes).await?,
         };
         self.end_keys(at);
         Ok(findings)
