@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use kyodaku::clock::Clock;
-use kyodaku::http::server::{self, Limits};
-use kyodaku::http::witness::router;
+use kyodaku::http::server;
+use kyodaku::http::witness::{limits, router};
 use kyodaku::log::checkpoint::{Cosigner, VerifierKey};
 use kyodaku::registry::witness::Witness;
 use kyodaku::store::Db;
@@ -29,9 +29,7 @@ fn witness(db: Db, logs: impl IntoIterator<Item = VerifierKey>, clock: Clock) ->
 async fn serve(router: Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(
-        async move { server::serve(listener, router, Limits::default(), std::future::pending()).await },
-    );
+    tokio::spawn(async move { server::serve(listener, router, limits(), std::future::pending()).await });
     url
 }
 

@@ -8,8 +8,8 @@ use super::serve::listen;
 use super::{Exit, Failure, Outcome, logging, output};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http::server::{self, Limits};
-use crate::http::witness::router;
+use crate::http::server;
+use crate::http::witness::{limits, router};
 use crate::log::checkpoint::VerifierKey;
 use crate::registry::witness::Witness;
 
@@ -39,7 +39,7 @@ pub(super) async fn run(args: Args) -> Outcome {
     output::line(witness.verifier_key());
     let address = listener.local_addr().map_err(|error| Failure::new(error.to_string()))?;
     output::say(format!("listening on http://{address}"));
-    server::serve(listener, router(Arc::clone(&witness)), Limits::default(), server::stop_signal()).await;
+    server::serve(listener, router(Arc::clone(&witness)), limits(), server::stop_signal()).await;
     witness.close().await;
     Ok(Exit::Done)
 }

@@ -6,17 +6,26 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::extract::ValidPath;
+use super::server::Limits;
 use crate::registry::witness::{MAX_REQUEST_BYTES, Refused, Witness};
 
 /// How long a request may take, its arrival included.
 const TIME: Duration = Duration::from_secs(15);
+
+/// How many requests one connection may have running: each may hold [`MAX_REQUEST_BYTES`], and nobody needs to show who asks.
+const STREAMS: u32 = 4;
+
+/// The limits of the listener of a witness.
+pub fn limits() -> Limits {
+    Limits { streams: STREAMS, head_bytes: 8 * 1024, ..Limits::default() }
+}
 
 /// `POST /add-checkpoint` and `GET /<SHA-256 of an origin>/checkpoint`, and nothing else.
 pub fn router(witness: Arc<Witness>) -> Router {
@@ -41,8 +50,17 @@ fn text(status: StatusCode, kind: &'static str, body: String) -> Response {
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 
+/// The body of a request, no more of it than one can have. One that says that it is longer is not waited for.
+async fn body(request: Request) -> Option<Vec<u8>> {
+    let told = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if told.is_some_and(|told: u64| told > MAX_REQUEST_BYTES as u64) {
+        return None;
+    }
+    to_bytes(request.into_body(), MAX_REQUEST_BYTES).await.ok().map(Vec::from)
+}
+
 async fn add_checkpoint(State(witness): State<Arc<Witness>>, request: Request) -> Response {
-    let Ok(body) = to_bytes(request.into_body(), MAX_REQUEST_BYTES).await else {
+    let Some(body) = body(request).await else {
         return text(
             StatusCode::PAYLOAD_TOO_LARGE,
             PLAIN,

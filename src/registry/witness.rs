@@ -20,8 +20,12 @@ use crate::store::{Db, StoreError};
 /// The most lines of a consistency proof.
 const MAX_PROOF_LINES: usize = 63;
 
-/// The longest request that is read, in bytes.
-pub const MAX_REQUEST_BYTES: usize = 256 * 1024;
+/// The longest checkpoint that is read, in bytes: its text, and the hundred signatures of Ed25519 that a note may bear.
+const MAX_CHECKPOINT_BYTES: usize = 16 * 1024;
+
+/// The longest request that is read, in bytes: `old` with a number of 16 digits, a proof of lines of 44 characters, an empty line
+/// and a checkpoint. Whoever sends it may be anybody, and it is held until it is whole.
+pub const MAX_REQUEST_BYTES: usize = 21 + MAX_PROOF_LINES * 45 + 1 + MAX_CHECKPOINT_BYTES;
 
 /// Why a witness can't be opened.
 #[derive(Debug, thiserror::Error)]

@@ -4,13 +4,16 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use data_encoding::{BASE64, HEXLOWER};
-use kyodaku::http::witness::router;
+use kyodaku::http::witness::{limits, router};
 use kyodaku::log::checkpoint::{Checkpoint, CheckpointSigner};
 use kyodaku::log::digest::sha256;
 use kyodaku::log::merkle::{Hash, TreeHead, leaf_hash};
 use kyodaku::log::proof::{consistency_tiles, prove_consistency};
 use kyodaku::log::tile::{TileBuilder, TileSet, TileWrite};
+use kyodaku::registry::witness::MAX_REQUEST_BYTES;
 use kyodaku::store::witnessed;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tower::ServiceExt;
 
 use super::{cosigner, witness};
@@ -159,6 +162,45 @@ both!(each_reason_not_to_cosign_has_its_answer, async |world: World| {
     let kept = witnessed::read(&world.db().await, ORIGIN).await.unwrap().unwrap();
     assert_eq!(kept.tree.size, 6);
     assert!(!kept.note.contains("log.example/other"), "what others signed is not passed on: {}", kept.note);
+});
+
+/// The longest request that the protocol needs: a whole proof, and a checkpoint with a hundred signatures by keys with long names.
+fn longest(log: &Log) -> String {
+    let proof = format!("{}\n", BASE64.encode(&[0; 32])).repeat(63);
+    let mut note = log.note(6);
+    for number in 0..99 {
+        let name = format!("witness-{number:02}.transparency.example/a-long-name");
+        let other = CheckpointSigner::from_seed(&name, &[1; 32]).unwrap();
+        let signed = other.sign(&Checkpoint::new(name, log.tree(6).0)).unwrap();
+        note.push_str(signed.split_once("\n\n").unwrap().1);
+    }
+    format!("old 9007199254740992\n{proof}\n{note}")
+}
+
+both!(no_more_is_held_for_anybody_than_a_request_can_need, async |world: World| {
+    let (router, log) = (opened(&world).await, Log::new("a"));
+    assert!(MAX_REQUEST_BYTES * usize::try_from(limits().streams).unwrap() < 128 * 1024);
+    let longest = longest(&log);
+    let (status, _, answer) = post(&router, longest.clone()).await;
+    assert_eq!((status.as_u16(), answer.as_str()), (400, "the old size is beyond that of the checkpoint\n"));
+    let fits = longest.clone() + &"x".repeat(MAX_REQUEST_BYTES - longest.len());
+    assert_eq!(post(&router, fits.clone()).await.0, 400);
+    assert_eq!(post(&router, fits + "x").await.0, 413);
+    // One that says that it is longer is answered before anything of it comes, and one that never ends as soon as it is too long.
+    let url = crate::witness::serve(router).await;
+    let address = url.strip_prefix("http://").unwrap();
+    let head = "POST /add-checkpoint HTTP/1.1\r\nHost: a\r\n";
+    let part = format!("4000\r\n{}\r\n", "x".repeat(0x4000));
+    for rest in [
+        format!("Content-Length: {}\r\n\r\n", 256 * 1024),
+        format!("Transfer-Encoding: chunked\r\n\r\n{part}{part}"),
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(format!("{head}{rest}").as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 413");
+    }
 });
 
 both!(of_two_keys_of_a_log_either_is_enough_and_neither_may_be_false, async |world: World| {
