@@ -4,6 +4,7 @@ mod bundle;
 mod decision;
 pub(super) mod log;
 mod receipt;
+mod signed;
 
 use super::Outcome;
 

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use kyodaku::log::receipt::{CheckRecord, Receipt};
+use data_encoding::BASE64URL_NOPAD;
+use kyodaku::log::merkle::leaf_hash;
+use kyodaku::log::receipt::{CheckRecord, Receipt, signed};
 use kyodaku::registry::offline::Folder;
 use kyodaku::registry::offline::decision::{Computed, Past};
 use serde_json::{Value, json};
@@ -17,6 +19,9 @@ use crate::world::actors::{Actor, Stage};
 use crate::world::python::installed;
 use crate::world::works::{grant, registration};
 use crate::world::{World, both};
+
+/// What is done to a statement.
+type Alter = fn(&mut signed::Statement);
 
 /// The verifier that is run beside ours.
 const SECOND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/verify_receipt.py");
@@ -151,6 +156,79 @@ both!(the_signed_word_of_the_registry_is_verified_offline, async |world: World| 
     assert_eq!(verify(&[path(&world.folder.path().join("nowhere"))]).code, 69);
 });
 
+both!(what_a_holder_was_told_of_its_works_is_verified_offline, async |world: World| {
+    let it = Answered::open(&world).await;
+    let text = it.scene.holder.get(&it.path("receipt.jws")).await;
+    let jws = file(&world, "works.jws", std::str::from_utf8(&text.body).unwrap());
+    let jwks = String::from_utf8(it.scene.stage.nobody.get("/receipts/jwks").await.body.to_vec()).unwrap();
+    let keys = file(&world, "jwks.json", &jwks);
+    let alone = verify(&[path(&jws), "--jwks", path(&keys)]);
+    assert_eq!(alone.code, 0, "{}{}", alone.out, alone.err);
+    for part in
+        [": permitted\n", ": not permitted\n", "whose receipt was not named", "alone, not by the logs"]
+    {
+        assert!(alone.out.contains(part), "{part}: {}", alone.out);
+    }
+    // Beside the receipt of the check, which auditors have, in whatever order.
+    let (_, bytes) = it.receipt(&it.auditor).await;
+    let receipt = file(&world, "receipt.json", std::str::from_utf8(&bytes).unwrap());
+    let logs = logs(&it.scene.stage).await;
+    let logs: Vec<&str> = logs.iter().map(String::as_str).collect();
+    let more = ["--jwks", path(&keys), "--developer", &it.scene.developer.org, "--json"];
+    for files in [[path(&jws), path(&receipt)], [path(&receipt), path(&jws)]] {
+        let both = verify(&[&files[..], &more, &logs[..]].concat());
+        assert_eq!(both.code, 0, "{}{}", both.out, both.err);
+        let told = both.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut told = told;
+        let told = told.find(|told| told["works"].is_array()).unwrap();
+        assert_eq!((&told["has_receipt"], &told["check"]), (&json!(true), &it.told["check"]), "{told}");
+        assert_eq!(told["works"].as_array().unwrap().len(), 2);
+    }
+    // Not by another key, not of another developer or registry, not with an answer, and not altered.
+    let other = signed::ReceiptSigner::from_seed(&[7; 32]);
+    let refused = |words: &[&str], part: &str| {
+        let refused = verify(words);
+        assert_eq!(refused.code, 65, "{part}: {}{}", refused.out, refused.err);
+        assert!(refused.out.contains(part), "{part}: {}", refused.out);
+    };
+    refused(&[path(&jws)], "needs `--jwks`");
+    refused(
+        &[path(&jws), "--jwks", path(&keys), "--developer", &it.scene.competitor.org],
+        "the developer is",
+    );
+    let answer = file(&world, "answer.json", std::str::from_utf8(&it.answer).unwrap());
+    refused(&[path(&jws), "--jwks", path(&keys), "--answer", path(&answer)], "no answer can be held against");
+    let strange =
+        kyodaku::registry::keys::signer(&world.folder.path().join("other.key"), "other.example/log");
+    let strange = strange.unwrap().verifier_key().to_string();
+    refused(&[path(&jws), "--jwks", path(&keys), "--log", &strange], "no key of that was given");
+    let statement = signed::verify(
+        std::str::from_utf8(&text.body).unwrap(),
+        &crate::receipts::signed::public_keys(&it).await,
+    )
+    .unwrap();
+    let public = json!({ "keys": [{ "x": BASE64URL_NOPAD.encode(&other.public()) }] }).to_string();
+    let others = file(&world, "others.json", &public);
+    refused(&[path(&jws), "--jwks", path(&others)], "no key");
+    // What whoever has a key of receipts states otherwise than the receipt of the check.
+    let alters: [(Alter, &str); 5] = [
+        (|it| it.journal.index += 1, "the place in the journal is not that of the receipt"),
+        (|it| it.journal.leaf = leaf_hash(b"x"), "the place in the journal is not that of the receipt"),
+        (|it| it.iat += 1, "the moment is not that of the receipt"),
+        (
+            |it| it.sub = "org_01h455vb4pex5vsknk084sn02q".parse().unwrap(),
+            "the developer is not that of the receipt",
+        ),
+        (|it| it.works.as_mut().unwrap().reverse(), "the list of works is not as a registry states it"),
+    ];
+    for (alter, part) in alters {
+        let mut statement = statement.clone();
+        alter(&mut statement);
+        let lie = file(&world, "lie.jws", &other.sign(signed::WORKS_TYP, &statement).unwrap());
+        refused(&[&[path(&lie), path(&receipt), "--jwks", path(&others)], &logs[..]].concat(), part);
+    }
+});
+
 both!(a_past_answer_comes_out_of_the_log_again, async |world: World| {
     let mut world = world;
     let (stage, server) = served(&mut world).await;
@@ -202,7 +280,7 @@ both!(a_past_answer_comes_out_of_the_log_again, async |world: World| {
     };
     assert!(read_log("other.example/log", record.log).await.contains("there is no log"));
     assert!(read_log("kyodaku.example/log", short).await.contains("10000 are needed"));
-    let root = kyodaku::log::merkle::leaf_hash(b"another");
+    let root = leaf_hash(b"another");
     let wrong = kyodaku::log::merkle::TreeHead { root, ..record.log };
     assert!(read_log("kyodaku.example/log", wrong).await.contains("are not those"));
     let hashes = world.folder.path().join("hashes");

@@ -137,3 +137,40 @@ both!(what_a_statement_says_is_what_its_entry_says, async |world: World| {
     names(&|it| it.works = Some(Vec::new()), "its members");
     names(&|it| it.entry = None, "its members");
 });
+
+both!(what_is_stated_of_own_works_is_as_a_registry_states_it, async |world: World| {
+    let it = Answered::open(&world).await;
+    let (text, keys) = (jws(&it, &it.scene.holder).await, public_keys(&it).await);
+    let signer = signed::ReceiptSigner::from_seed(&[7; 32]);
+    let stated = signed::verify(&text, &keys).unwrap();
+    let with = |alter: &dyn Fn(&mut signed::Statement)| {
+        let mut statement = stated.clone();
+        alter(&mut statement);
+        signed::verify(&signer.sign(signed::WORKS_TYP, &statement).unwrap(), &[signer.public()])
+    };
+    assert!(with(&|_| ()).is_ok());
+    let names = |alter: &dyn Fn(&mut signed::Statement), part: &str| {
+        let refused = with(alter).unwrap_err();
+        assert!(refused.to_string().contains(part), "{refused}");
+    };
+    names(&|it| it.iss = "other.example/log".to_owned(), "the issuer");
+    names(&|it| it.jti = "chk_x".to_owned(), "the check");
+    names(&|it| it.works.as_mut().unwrap().clear(), "the list of works");
+    names(&|it| it.works.as_mut().unwrap().reverse(), "the list of works");
+    names(&|it| it.works.as_mut().unwrap()[0].uses.clear(), "the uses of a work");
+    names(&|it| it.works.as_mut().unwrap()[0].permitted = None, "what was answered about a work");
+    names(&|it| it.works = None, "its members");
+    // As told of a check of which something else is recorded.
+    let recorded = it.receipt(&it.auditor).await.0.journal;
+    let is_of = |statement: &signed::Statement, entry: &str| {
+        let mut statement = statement.clone();
+        statement.journal.leaf = leaf_hash(entry.as_bytes());
+        statement.is_of_entry(&recorded.origin, recorded.index, entry)
+    };
+    assert_eq!(is_of(&stated, &recorded.entry), Ok(()));
+    let none = recorded.entry.replace("\"permitted\":1", "\"permitted\":0");
+    assert_ne!(none, recorded.entry);
+    assert_eq!(is_of(&stated, &none), Err("what was answered about a work"));
+    let all = recorded.entry.replace("\"permitted\":1", "\"permitted\":3");
+    assert_eq!(is_of(&stated, &all), Err("what was answered about a work"));
+});

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use data_encoding::{BASE64, BASE64URL_NOPAD};
+use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::explain::verdict_words;
@@ -17,9 +17,10 @@ use crate::domain::uses::Use;
 use crate::log::checkpoint::{VerifierKey, verify_by_any};
 use crate::log::merkle::{Hash, TreeHead};
 use crate::log::proof::verify_consistency;
-use crate::log::receipt::signed::{self, Statement};
-use crate::log::receipt::{Answer, CheckRecord, Expected, Receipt, Shown, Verified, entries_of};
+use crate::log::receipt::{Answer, CheckRecord, Expected, Receipt, Recorded, Shown, Verified, entries_of};
 use crate::registry::answer::moment;
+
+use super::signed::{self, OwnWorks, read_keys};
 
 /// Verify receipts offline; ends with 0 only if every one holds, with 65 if one does not
 ///
@@ -28,13 +29,13 @@ use crate::registry::answer::moment;
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    proof: ProofArgs,
+    pub(super) proof: ProofArgs,
     /// The keys of signed receipts: a file with the answer of `GET /receipts/jwks`
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
     /// A checkpoint of the act log that you kept, earlier or later: the log of the receipt must be the same history
     #[arg(long, value_name = "FILE", requires = "consistency")]
-    checkpoint: Option<PathBuf>,
+    pub(super) checkpoint: Option<PathBuf>,
     /// The proof of that: a file with the answer of `GET /logs/acts/proofs/consistency`
     #[arg(long, value_name = "FILE", requires = "checkpoint")]
     consistency: Option<PathBuf>,
@@ -46,19 +47,19 @@ pub(in crate::cli) struct Args {
 /// Which receipts, and what they are held against.
 #[derive(Debug, clap::Args)]
 pub(super) struct ProofArgs {
-    /// The receipts: JSON, or a JWS
+    /// The receipts: JSON, or a JWS, that of a holder's own works too; that is held against the receipt of its check where both are named
     #[arg(value_name = "FILE", required = true)]
     receipts: Vec<PathBuf>,
     /// A key of the act log or of a journal, `name+id+base64`; as often as there are keys
     #[arg(long = "log", value_name = "KEY")]
-    keys: Vec<VerifierKey>,
+    pub(super) keys: Vec<VerifierKey>,
     /// The answer as it came: its items and what is said of all of them must be what the receipt binds, and its words are bound by
     /// nothing; may be repeated
     #[arg(long = "answer", value_name = "FILE")]
     answers: Vec<PathBuf>,
     /// Whose questions they must be
     #[arg(long, value_name = "ORG")]
-    developer: Option<OrgId>,
+    pub(super) developer: Option<OrgId>,
 }
 
 /// A file, and the receipt in it; or why that does not hold.
@@ -84,7 +85,7 @@ impl ProofArgs {
     }
 
     /// What is expected of the receipt of a check.
-    fn expected(&self, check: CheckId, kept: &[Answer]) -> Result<Expected, String> {
+    pub(super) fn expected(&self, check: CheckId, kept: &[Answer]) -> Result<Expected, String> {
         let answer = kept.iter().find(|answer| answer.check == check).cloned();
         if answer.is_none() && !kept.is_empty() {
             return Err(format!("none of the answers is one to the check `{check}`"));
@@ -112,12 +113,20 @@ struct Finding {
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", flatten)]
-    proved: Option<Proved>,
+    proved: Option<Said>,
+}
+
+/// What holds: of a whole check, or of a holder's own works in one.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Said {
+    Check(Proved),
+    Works(OwnWorks),
 }
 
 /// What a receipt proves.
 #[derive(Serialize)]
-struct Proved {
+pub(super) struct Proved {
     check: CheckId,
     developer: OrgId,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,7 +149,7 @@ struct Proved {
     basis: Vec<ProvedEntry>,
     /// By whose word alone: a key of signed receipts. None where the logs prove it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    signed_by: Option<String>,
+    pub(super) signed_by: Option<String>,
 }
 
 /// An item, all of it from the item itself: it may say otherwise than the context.
@@ -169,6 +178,14 @@ struct ProvedEntry {
     act: Option<&'static str>,
 }
 
+/// A file on the way to what is said of it.
+enum Step {
+    Unread(Failure),
+    Judged(Box<Result<Said, String>>),
+    /// A JWS, not judged yet.
+    Signed(Vec<u8>),
+}
+
 pub(in crate::cli) fn run(args: &Args) -> Outcome {
     let kept = args.proof.kept()?;
     let jwks = args.jwks.as_deref().map(read_keys).transpose()?.unwrap_or_default();
@@ -176,13 +193,30 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
         (Some(checkpoint), Some(proof)) => Some(Later::read(checkpoint, proof)?),
         _ => None,
     };
+    // What a holder was told is held against the receipts that hold, wherever they stand.
+    let mut held = Vec::new();
+    let steps: Vec<Step> = args
+        .proof
+        .receipts
+        .iter()
+        .map(|path| match read(path) {
+            Err(failure) => Step::Unread(failure),
+            Ok(bytes) if bytes.first() == Some(&b'{') => {
+                let proved = by_logs(args, &bytes, &kept, later.as_ref());
+                Step::Judged(Box::new(proved.map(|(entry, proved)| {
+                    held.push(entry);
+                    Said::Check(proved)
+                })))
+            }
+            Ok(bytes) => Step::Signed(bytes),
+        })
+        .collect();
     let mut all_hold = true;
-    for path in &args.proof.receipts {
-        let bytes = read(path)?;
-        let proved = if bytes.first() == Some(&b'{') {
-            by_logs(args, &bytes, &kept, later.as_ref())
-        } else {
-            by_signature(args, &bytes, &jwks, &kept)
+    for (path, step) in args.proof.receipts.iter().zip(steps) {
+        let proved = match step {
+            Step::Unread(failure) => return Err(failure),
+            Step::Judged(proved) => *proved,
+            Step::Signed(bytes) => signed::judge(args, &bytes, &jwks, &kept, &held),
         };
         all_hold &= proved.is_ok();
         let (proved, why) = proved.map_or_else(|why| (None, Some(why)), |proved| (Some(proved), None));
@@ -200,19 +234,25 @@ fn tell(args: &Args, finding: &Finding) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|error| Failure {
         code: 69,
         message: format!("`{}` can't be read: {error}", path.display()),
     })
 }
 
-fn by_logs(args: &Args, bytes: &[u8], kept: &[Answer], later: Option<&Later>) -> Result<Proved, String> {
+fn by_logs(
+    args: &Args,
+    bytes: &[u8],
+    kept: &[Answer],
+    later: Option<&Later>,
+) -> Result<(Recorded, Proved), String> {
     let Proof { receipt, verified, .. } = args.proof.verify(bytes, kept)?;
     if let Some(later) = later {
         later.verify(&args.proof.keys, &verified)?;
     }
-    proved(&receipt, &verified)
+    let proved = proved(&receipt, &verified)?;
+    Ok((receipt.journal, proved))
 }
 
 fn proved(receipt: &Receipt, verified: &Verified) -> Result<Proved, String> {
@@ -232,7 +272,7 @@ fn proved(receipt: &Receipt, verified: &Verified) -> Result<Proved, String> {
     })
 }
 
-fn of_record(record: &CheckRecord, origin: &str) -> Proved {
+pub(super) fn of_record(record: &CheckRecord, origin: &str) -> Proved {
     Proved {
         check: record.check,
         developer: record.developer,
@@ -312,11 +352,21 @@ fn key(key: &serde_json::Value) -> String {
 /// Each text of somebody else is made safe by itself: none can begin a line of its own.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(it) = &self.proved else {
+        let Some(said) = &self.proved else {
             let why = plain(self.why.as_deref().unwrap_or_default());
             return write!(f, "{}: DOES NOT HOLD: {why}", plain(&self.receipt));
         };
         writeln!(f, "{}: holds", plain(&self.receipt))?;
+        match said {
+            Said::Check(proved) => proved.fmt(f),
+            Said::Works(works) => works.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Proved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let it = self;
         let uses: Vec<_> = it.uses.iter().map(|leaf| leaf.code()).collect();
         writeln!(f, "  {} was answered at {}", it.check, it.at)?;
         write!(f, "  asked for {} (where an item says nothing else: {})", it.developer, uses.join(", "))?;
@@ -377,56 +427,6 @@ impl fmt::Display for ShownItem {
         }
         Ok(())
     }
-}
-
-fn by_signature(args: &Args, bytes: &[u8], keys: &[[u8; 32]], kept: &[Answer]) -> Result<Proved, String> {
-    if keys.is_empty() {
-        return Err("it is a JWS, or no receipt; a JWS needs `--jwks`".to_owned());
-    }
-    if args.checkpoint.is_some() {
-        return Err(
-            "it is a JWS, which no checkpoint can be held against: fetch the whole receipt".to_owned()
-        );
-    }
-    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-    let statement = signed::verify(text.trim_end(), keys).map_err(|error| error.to_string())?;
-    let signed_by = kid(text);
-    let Statement { entry: Some(entry), iss, .. } = statement else {
-        return Err("it is what a holder was told of its own works, and no receipt of a check".to_owned());
-    };
-    if !args.proof.keys.is_empty() && !args.proof.keys.iter().any(|key| key.name() == iss) {
-        return Err(format!("it is of the registry `{iss}`, and no key of that was given"));
-    }
-    let record = CheckRecord::read(entry.get()).map_err(|error| error.to_string())?;
-    let expected = args.proof.expected(record.check, kept)?;
-    expected.hold(&record).map_err(|error| error.to_string())?;
-    Ok(Proved { signed_by, ..of_record(&record, &iss) })
-}
-
-/// The key's name in a header that is verified already.
-fn kid(jws: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Header {
-        kid: String,
-    }
-    let header = BASE64URL_NOPAD.decode(jws.split('.').next()?.as_bytes()).ok()?;
-    serde_json::from_slice::<Header>(&header).ok().map(|header| header.kid)
-}
-
-fn read_keys(path: &Path) -> Result<Vec<[u8; 32]>, Failure> {
-    #[derive(Deserialize)]
-    struct Set {
-        keys: Vec<Key>,
-    }
-    #[derive(Deserialize)]
-    struct Key {
-        x: String,
-    }
-    let wrong = |why: &str| Failure::usage(format!("`{}` holds no keys of receipts: {why}", path.display()));
-    let set: Set = serde_json::from_slice(&read(path)?).map_err(|error| wrong(&error.to_string()))?;
-    let key = |key: Key| BASE64URL_NOPAD.decode(key.x.as_bytes()).ok()?.try_into().ok();
-    let keys: Option<Vec<[u8; 32]>> = set.keys.into_iter().map(key).collect();
-    keys.filter(|keys| !keys.is_empty()).ok_or_else(|| wrong("a key is not one of Ed25519"))
 }
 
 /// A checkpoint that somebody kept, and the proof that ties the receipt's log to it.

@@ -9,7 +9,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::domain::ids::{OrgId, WorkId};
+use crate::domain::ids::{CheckId, OrgId, WorkId};
 use crate::domain::uses::Use;
 use crate::log::digest::sha256;
 use crate::log::merkle::{Hash, leaf_hash};
@@ -92,17 +92,55 @@ impl Statement {
         if !inside(&self.journal.origin) {
             return Err("the issuer");
         }
-        let Some(entry) = &self.entry else { return Ok(()) };
+        let Some(entry) = &self.entry else { return self.are_own_works() };
         if leaf_hash(entry.get().as_bytes()) != self.journal.leaf {
             return Err("the leaf hash");
         }
         let record = CheckRecord::read(entry.get()).map_err(|_| "the form")?;
+        self.is_of_check(&record)
+    }
+
+    fn is_of_check(&self, record: &CheckRecord) -> Result<(), &'static str> {
         match () {
             () if record.check.to_string() != self.jti => Err("the check"),
             () if record.developer != self.sub => Err("the developer"),
             () if record.at_ms.div_euclid(1_000) != self.iat => Err("the moment"),
             () => Ok(()),
         }
+    }
+
+    /// Whether the works are as the registry states them: some, in order, each asked about for some use, and what was answered
+    /// told of all or of none.
+    fn are_own_works(&self) -> Result<(), &'static str> {
+        let works = self.works.as_deref().unwrap_or_default();
+        let told = works.iter().filter(|row| row.permitted.is_some()).count();
+        match () {
+            () if self.jti.parse::<CheckId>().is_err() => Err("the check"),
+            () if works.is_empty() || !works.is_sorted_by_key(|row| row.work) => Err("the list of works"),
+            () if works.iter().any(|row| row.uses.is_empty()) => Err("the uses of a work"),
+            () if told != 0 && told != works.len() => Err("what was answered about a work"),
+            () => Ok(()),
+        }
+    }
+
+    /// Whether it is about the check that this entry of a journal, in the bytes that were hashed, records; names the first thing
+    /// that is not as that says.
+    ///
+    /// # Errors
+    /// With what differs.
+    pub fn is_of_entry(&self, origin: &str, index: u64, entry: &str) -> Result<(), &'static str> {
+        if self.journal != (Place { origin: origin.to_owned(), index, leaf: leaf_hash(entry.as_bytes()) }) {
+            return Err("the place in the journal");
+        }
+        let record = CheckRecord::read(entry).map_err(|_| "the form")?;
+        self.is_of_check(&record)?;
+        let answered =
+            |permitted: bool| self.works.iter().flatten().any(|row| row.permitted == Some(permitted));
+        if answered(true) && record.permitted == 0 || answered(false) && record.permitted == record.items.size
+        {
+            return Err("what was answered about a work");
+        }
+        Ok(())
     }
 }
 
@@ -200,6 +238,7 @@ pub fn verify(jws: &str, keys: &[[u8; 32]]) -> Result<Statement, JwsError> {
     if !fits {
         return Err(JwsError::Payload("its members are not those of its type".to_owned()));
     }
-    statement.agrees().map_err(|what| JwsError::Payload(format!("{what} is not that of its entry")))?;
+    let of = if statement.entry.is_some() { "that of its entry" } else { "as a registry states it" };
+    statement.agrees().map_err(|what| JwsError::Payload(format!("{what} is not {of}")))?;
     Ok(statement)
 }
