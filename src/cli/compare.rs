@@ -3,15 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::check::item::key;
-use super::client::{ClientArgs, NoAnswer, Server};
-use super::context::{Context, ContextArgs};
-use super::explain::{Item, Past, language, verdict_words};
+use super::client::NoAnswer;
+use super::explain::{Past, Question, QuestionArgs, TellArgs, verdict_words};
 use super::{Exit, Failure, Outcome, output};
 use crate::domain::decision::Verdict;
-use crate::domain::explain::Lang;
-use crate::domain::ids::OrgId;
-use crate::domain::key::SubjectKey;
 use crate::domain::uses::Use;
 
 /// Tell what changed for an item between two moments, and by whose act; nothing of it is a permission
@@ -19,14 +14,8 @@ use crate::domain::uses::Use;
 /// All keys describe one item: a work id, a URL, `sha256:HEX` or `SCHEME:VALUE` each.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The keys of the item
-    #[arg(required = true, value_name = "KEY", value_parser = key)]
-    keys: Vec<SubjectKey>,
     #[command(flatten)]
-    context: ContextArgs,
-    /// Who would use it; your own organization where it is not said
-    #[arg(long, value_name = "ORG")]
-    developer: Option<OrgId>,
+    question: QuestionArgs,
     /// The earlier side: the log as it was at a moment, such as `2026-04-01T00:00:00Z`
     #[arg(long, value_name = "MOMENT", required_unless_present = "before_size")]
     before: Option<jiff::Timestamp>,
@@ -39,22 +28,14 @@ pub(super) struct Args {
     /// The later side: the log as it was with so many entries
     #[arg(long, value_name = "ENTRIES", conflicts_with = "after")]
     after_size: Option<u64>,
-    /// The language of the words: `ja` or `en`; that of the terminal where it is not said
-    #[arg(long, value_name = "LANGUAGE", value_parser = language)]
-    lang: Option<Lang>,
-    /// Print the comparison as the server gives it
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    client: ClientArgs,
+    tell: TellArgs,
 }
 
 #[derive(Serialize)]
 struct Asked {
-    context: Context,
-    item: Item,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    developer: Option<OrgId>,
+    #[serde(flatten)]
+    question: Question,
     before: Option<Past>,
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<Past>,
@@ -94,16 +75,11 @@ struct Act {
 }
 
 pub(super) async fn run(args: Args) -> Outcome {
-    let server = Server::new(&args.client)?;
-    let server = args.lang.map_or(server.clone(), |lang| server.speaking(lang));
-    let past =
-        |size: Option<u64>, at: Option<jiff::Timestamp>| size.map(Past::LogSize).or(at.map(Past::Moment));
+    let server = args.tell.server()?;
     let asked = Asked {
-        context: args.context.into(),
-        item: Item { keys: args.keys },
-        developer: args.developer,
-        before: past(args.before_size, args.before),
-        after: past(args.after_size, args.after),
+        question: args.question.into(),
+        before: Past::of(args.before_size, args.before),
+        after: Past::of(args.after_size, args.after),
     };
     let told: Box<RawValue> = server.post("/v1/comparisons", &asked, None).await.map_err(NoAnswer::told)?;
     let comparison: Comparison = serde_json::from_str(told.get())
@@ -111,7 +87,7 @@ pub(super) async fn run(args: Args) -> Outcome {
     if !comparison.hypothetical {
         return Err(Failure::new("the server does not mark this as a comparison: do not rely on it"));
     }
-    if args.json {
+    if args.tell.json {
         output::line(told);
     } else {
         output::raw(comparison.in_words().as_bytes());

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::client::{NoAnswer, Server};
 use super::context::Context;
-use super::explain::{Asked, Explanation, Item, Past, Words};
+use super::explain::{Asked, Explanation, Item, Past, Question, Words};
 use super::lock::Lock;
 use super::serve::{Upkeep, listen, serve};
 use super::settings::{limits, registry_settings};
@@ -184,6 +184,7 @@ async fn ask(server: &Server, scene: &Scene) -> Result<Answer, Failure> {
 
 async fn answered_then(cast: &Cast, scene: &Scene, log_size: u64) -> Result<Explanation, Failure> {
     let past = Some(Past::LogSize(log_size));
-    let asked = Asked { context: context(), item: item(scene)?, developer: None, as_of: past, at: None };
+    let question = Question { context: context(), item: item(scene)?, developer: None };
+    let asked = Asked { question, as_of: past, at: None };
     cast.asked_by(scene.ask.who)?.post("/v1/explanations", &asked, None).await.map_err(NoAnswer::told)
 }

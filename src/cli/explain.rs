@@ -18,14 +18,8 @@ use crate::domain::uses::Use;
 /// All keys describe one item: a work id, a URL, `sha256:HEX` or `SCHEME:VALUE` each.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The keys of the item
-    #[arg(required = true, value_name = "KEY", value_parser = key)]
-    keys: Vec<SubjectKey>,
     #[command(flatten)]
-    context: ContextArgs,
-    /// Who would use it; your own organization where it is not said
-    #[arg(long, value_name = "ORG")]
-    developer: Option<OrgId>,
+    question: QuestionArgs,
     /// From the log as it was with so many entries
     #[arg(long, value_name = "ENTRIES", conflicts_with = "as_of")]
     as_of_size: Option<u64>,
@@ -35,14 +29,42 @@ pub(super) struct Args {
     /// As if it were this moment
     #[arg(long, value_name = "MOMENT")]
     at: Option<jiff::Timestamp>,
+    #[command(flatten)]
+    tell: TellArgs,
+}
+
+/// An item, and who would do what with it, as flags.
+#[derive(Debug, clap::Args)]
+pub(super) struct QuestionArgs {
+    /// The keys of the item
+    #[arg(required = true, value_name = "KEY", value_parser = key)]
+    keys: Vec<SubjectKey>,
+    #[command(flatten)]
+    context: ContextArgs,
+    /// Who would use it; your own organization where it is not said
+    #[arg(long, value_name = "ORG")]
+    developer: Option<OrgId>,
+}
+
+/// How the answer is told, and by whom.
+#[derive(Debug, clap::Args)]
+pub(super) struct TellArgs {
     /// The language of the words: `ja` or `en`; that of the terminal where it is not said
     #[arg(long, value_name = "LANGUAGE", value_parser = language)]
     lang: Option<Lang>,
-    /// Print the explanation as the server gives it
+    /// Print the answer as the server gives it
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     #[command(flatten)]
     client: ClientArgs,
+}
+
+impl TellArgs {
+    /// The server that is asked.
+    pub(super) fn server(&self) -> Result<Server, Failure> {
+        let server = Server::new(&self.client)?;
+        Ok(self.lang.map_or(server.clone(), |lang| server.speaking(lang)))
+    }
 }
 
 /// The language that an argument names.
@@ -57,14 +79,28 @@ pub(super) fn language(text: &str) -> Result<Lang, String> {
 /// What is asked.
 #[derive(Serialize)]
 pub(super) struct Asked {
-    pub(super) context: Context,
-    pub(super) item: Item,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) developer: Option<OrgId>,
+    #[serde(flatten)]
+    pub(super) question: Question,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) as_of: Option<Past>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) at: Option<jiff::Timestamp>,
+}
+
+/// An item, and who would do what with it.
+#[derive(Serialize)]
+pub(super) struct Question {
+    pub(super) context: Context,
+    pub(super) item: Item,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) developer: Option<OrgId>,
+}
+
+impl From<QuestionArgs> for Question {
+    fn from(args: QuestionArgs) -> Self {
+        let QuestionArgs { keys, context, developer } = args;
+        Self { context: context.into(), item: Item { keys }, developer }
+    }
 }
 
 #[derive(Serialize)]
@@ -77,6 +113,13 @@ pub(super) struct Item {
 pub(super) enum Past {
     LogSize(u64),
     Moment(jiff::Timestamp),
+}
+
+impl Past {
+    /// The log of a size, or else of a moment; none where neither is said.
+    pub(super) fn of(size: Option<u64>, at: Option<jiff::Timestamp>) -> Option<Self> {
+        size.map(Self::LogSize).or(at.map(Self::Moment))
+    }
 }
 
 /// An explanation, as far as it is shown.
@@ -134,22 +177,16 @@ pub(super) struct Words {
 }
 
 pub(super) async fn run(args: Args) -> Outcome {
-    let server = Server::new(&args.client)?;
-    let server = args.lang.map_or(server.clone(), |lang| server.speaking(lang));
-    let asked = Asked {
-        context: args.context.into(),
-        item: Item { keys: args.keys },
-        developer: args.developer,
-        as_of: args.as_of_size.map(Past::LogSize).or(args.as_of.map(Past::Moment)),
-        at: args.at,
-    };
+    let server = args.tell.server()?;
+    let as_of = Past::of(args.as_of_size, args.as_of);
+    let asked = Asked { question: args.question.into(), as_of, at: args.at };
     let told: Box<RawValue> = server.post("/v1/explanations", &asked, None).await.map_err(NoAnswer::told)?;
     let explanation: Explanation = serde_json::from_str(told.get())
         .map_err(|error| NoAnswer::new(format!("the explanation can't be read: {error}")))?;
     if !explanation.hypothetical {
         return Err(Failure::new("the server does not mark this as an explanation: do not rely on it"));
     }
-    if args.json {
+    if args.tell.json {
         output::line(told);
     } else {
         output::raw(explanation.in_words().as_bytes());

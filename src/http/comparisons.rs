@@ -7,15 +7,15 @@ use serde_json::value::RawValue;
 use super::app::App;
 use super::checks::NoQuery;
 use super::checks::answer::{Words, in_words};
-use super::explanations::{PastWire, past};
+use super::explanations::{PastWire, past, question};
 use super::extract::body::{read, read_json};
 use super::extract::{AtLeast, ValidQuery};
 use super::gate::{Access, Scope};
 use super::language::Language;
-use super::problem::{Code, FieldError, Problem};
+use super::problem::{Code, Problem};
 use super::reply::Reply;
 use super::routes::{KIB, Route};
-use super::subject::{ContextWire, item};
+use super::subject::ContextWire;
 use crate::domain::decision::Verdict;
 use crate::domain::explain::{self, acts::act_words};
 use crate::domain::ids::{OrgId, WorkId};
@@ -48,13 +48,12 @@ struct Asked<'a> {
 impl Asked<'_> {
     /// The question and the two sides; everything that is wrong at once.
     fn read(self, developer: OrgId) -> Result<(Question, [Past; 2]), Problem> {
-        let mut faults: Vec<_> = self.context.fault("/context").into_iter().collect();
-        let question = item(self.item.get().as_bytes(), developer, &self.context.context()).question;
-        let question = question.map_err(|why| faults.push(FieldError::new("/item", "invalid_value", why)));
+        let mut faults = Vec::new();
+        let question = question(self.context, self.item, developer, &mut faults);
         let before = past(Some(&self.before), "/before/moment").map_err(|fault| faults.push(fault));
         let after = past(self.after.as_ref(), "/after/moment").map_err(|fault| faults.push(fault));
         match (question, before, after) {
-            (Ok(question), Ok(before), Ok(after)) if faults.is_empty() => Ok((question, [before, after])),
+            (Some(question), Ok(before), Ok(after)) if faults.is_empty() => Ok((question, [before, after])),
             _ => Err(Problem::invalid(Code::InvalidBody, faults)),
         }
     }

@@ -95,16 +95,27 @@ async fn explain_one(
 impl Asked<'_> {
     /// The question, the log and the moment; everything that is wrong at once.
     fn read(self, developer: OrgId) -> Result<(Question, Past, Option<i64>), Problem> {
-        let mut faults: Vec<_> = self.context.fault("/context").into_iter().collect();
-        let question = item(self.item.get().as_bytes(), developer, &self.context.context()).question;
-        let question = question.map_err(|why| faults.push(FieldError::new("/item", "invalid_value", why)));
+        let mut faults = Vec::new();
+        let question = question(self.context, self.item, developer, &mut faults);
         let past = past(self.as_of.as_ref(), "/as_of/moment").map_err(|fault| faults.push(fault));
         let at = self.at.map(|at| milliseconds(at, "/at")).transpose().map_err(|fault| faults.push(fault));
         match (question, past, at) {
-            (Ok(question), Ok(past), Ok(at)) if faults.is_empty() => Ok((question, past, at)),
+            (Some(question), Ok(past), Ok(at)) if faults.is_empty() => Ok((question, past, at)),
             _ => Err(Problem::invalid(Code::InvalidBody, faults)),
         }
     }
+}
+
+/// The question of an explanation or a comparison, which is that of a check about one item; what is wrong with it joins the faults.
+pub(super) fn question(
+    context: ContextWire,
+    asked: &RawValue,
+    developer: OrgId,
+    faults: &mut Vec<FieldError>,
+) -> Option<Question> {
+    faults.extend(context.fault("/context"));
+    let question = item(asked.get().as_bytes(), developer, &context.context()).question;
+    question.map_err(|why| faults.push(FieldError::new("/item", "invalid_value", why))).ok()
 }
 
 /// The log that is meant; `place` is the pointer to its moment.
