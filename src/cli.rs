@@ -35,6 +35,7 @@ mod settings;
 #[cfg(feature = "opentelemetry")]
 mod telemetry;
 mod unanswered;
+mod transport;
 mod verify;
 mod witness;
 

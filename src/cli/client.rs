@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderName, HeaderValue, Method};
-use reqwest::{Body, Client, RequestBuilder, Response, redirect};
+use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE};
+use axum::http::{HeaderName, Method};
+use reqwest::{Body, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use url::{Host, Url};
 
+use super::transport::{MAX_ANSWER_BYTES, Transport, Unread, whole};
 use super::{Failure, output};
 use crate::domain::explain::Lang;
 use crate::http::sandbox::MARK;
@@ -20,8 +20,6 @@ use crate::registry::credential::TEST_PREFIX;
 /// The media type of JSON texts, one a line.
 pub(super) const NDJSON: &str = "application/x-ndjson";
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// The longest answer that is read whole, where nothing else is said.
-const MAX_ANSWER_BYTES: usize = 64 << 20;
 
 /// Which server, and who asks.
 #[derive(Clone, clap::Args)]
@@ -86,14 +84,13 @@ impl From<NoAnswer> for Failure {
 
 impl From<reqwest::Error> for NoAnswer {
     fn from(error: reqwest::Error) -> Self {
-        // The chain of causes says what the first error only hints at; the URL has no key in it.
-        let mut why = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(inner) = cause {
-            why = format!("{why}: {inner}");
-            cause = inner.source();
-        }
-        Self::new(why)
+        Unread::from(error).into()
+    }
+}
+
+impl From<Unread> for NoAnswer {
+    fn from(unread: Unread) -> Self {
+        Self::new(unread.to_string())
     }
 }
 
@@ -137,10 +134,7 @@ impl std::fmt::Display for Problem {
 /// A server, and the key with which it is asked.
 #[derive(Clone)]
 pub(super) struct Server {
-    base: String,
-    key: HeaderValue,
-    client: Client,
-    timeout: Duration,
+    transport: Transport,
     language: Lang,
     /// Whether answers of a sandbox are wanted, and no others.
     sandbox: bool,
@@ -166,35 +160,8 @@ impl Server {
 
     /// The server at `url`, asked with `key`.
     pub(super) fn with_key(url: &str, key: &str, timeout: Duration) -> Result<Self, Failure> {
-        let base =
-            Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        let base =
-            base.filter(|url| url.query().is_none() && url.username().is_empty() && url.password().is_none());
-        let base = base.ok_or_else(|| {
-            Failure::usage(format!("`{}` is not the address of a server", output::plain(url)))
-        })?;
-        let local = is_local(&base);
-        if base.scheme() == "http" && !local {
-            output::warning(format_args!(
-                "the key travels in the clear to `{}`",
-                base.host_str().unwrap_or_default()
-            ));
-        }
-        let mut bearer = HeaderValue::try_from(format!("Bearer {key}"))
-            .map_err(|_| Failure::usage("the API key holds characters that no key has"))?;
-        bearer.set_sensitive(true);
-        let mut client = Client::builder()
-            .user_agent(concat!("kyodaku/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(timeout.min(Duration::from_secs(10)))
-            // An answer from elsewhere is no answer of this server, and the key is for this one.
-            .redirect(redirect::Policy::none());
-        if local {
-            client = client.no_proxy();
-        }
-        let client =
-            client.build().map_err(|error| Failure::new(format!("no client can be made: {error}")))?;
-        let base = base.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { base, key: bearer, client, timeout, language: output::language(), sandbox: false })
+        let transport = Transport::open(url, Some(key), timeout)?;
+        Ok(Self { transport, language: output::language(), sandbox: false })
     }
 
     /// The same, told in this language.
@@ -205,17 +172,17 @@ impl Server {
 
     /// The same, waiting at least so long.
     pub(super) fn patient(self, least: Duration) -> Self {
-        Self { timeout: self.timeout.max(least), ..self }
+        Self { transport: self.transport.patient(least), ..self }
     }
 
     /// The server's address.
     pub(super) fn base(&self) -> &str {
-        &self.base
+        self.transport.base()
     }
 
     /// How long nothing may happen.
     pub(super) fn timeout(&self) -> Duration {
-        self.timeout
+        self.transport.timeout()
     }
 
     /// Sends lines as they come, and gives the answer as soon as it begins. It is 200 and made of lines.
@@ -261,17 +228,17 @@ impl Server {
 
     /// GET of something of this type, of so many bytes at most.
     pub(super) async fn get_bytes(&self, path: &str, kind: &str, most: usize) -> Result<Vec<u8>, NoAnswer> {
-        let request = self.request(Method::GET, path).header(ACCEPT, kind).timeout(self.timeout);
+        let request = self.request(Method::GET, path).header(ACCEPT, kind).timeout(self.timeout());
         let response = self.send(request).await?;
         if content_type(&response) != kind {
             let found = output::plain(content_type(&response));
             return Err(NoAnswer::new(format!("the server answered `{found}` where `{kind}` is due")));
         }
-        whole(response, most).await
+        Ok(whole(response, most).await?)
     }
 
     async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, NoAnswer> {
-        let response = self.send(request.header(ACCEPT, "application/json").timeout(self.timeout)).await?;
+        let response = self.send(request.header(ACCEPT, "application/json").timeout(self.timeout())).await?;
         let bytes = whole(response, MAX_ANSWER_BYTES).await?;
         serde_json::from_slice(&bytes)
             .map_err(|error| NoAnswer::new(format!("the answer can't be read: {error}")))
@@ -282,22 +249,19 @@ impl Server {
             Lang::Ja => "ja",
             Lang::En => "en",
         };
-        self.client
-            .request(method, format!("{}{path}", self.base))
-            .header(AUTHORIZATION, self.key.clone())
-            .header(ACCEPT_LANGUAGE, language)
+        self.transport.request(method, path).header(ACCEPT_LANGUAGE, language)
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, NoAnswer> {
-        let sent = tokio::time::timeout(self.timeout, request.send()).await;
+        let sent = tokio::time::timeout(self.timeout(), request.send()).await;
         let response = sent.map_err(|_| {
-            NoAnswer::new(format!("the server did not answer for {} s", self.timeout.as_secs()))
+            NoAnswer::new(format!("the server did not answer for {} s", self.timeout().as_secs()))
         })??;
         let status = response.status();
         if status.is_success() {
             return self.of_its_world(response);
         }
-        let problem = match tokio::time::timeout(self.timeout, whole(response, MAX_ANSWER_BYTES)).await {
+        let problem = match tokio::time::timeout(self.timeout(), whole(response, MAX_ANSWER_BYTES)).await {
             Ok(Ok(bytes)) => {
                 serde_json::from_slice::<Problem>(&bytes).ok().filter(|problem| !problem.code.is_empty())
             }
@@ -320,28 +284,8 @@ impl Server {
     }
 }
 
-async fn whole(mut response: Response, most: usize) -> Result<Vec<u8>, NoAnswer> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > most {
-            return Err(NoAnswer::new("the answer is too large"));
-        }
-    }
-    Ok(bytes)
-}
-
 fn content_type(response: &Response) -> &str {
     let value =
         response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim()
-}
-
-fn is_local(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }

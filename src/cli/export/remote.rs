@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use axum::http::HeaderValue;
-use axum::http::header::{AUTHORIZATION, RETRY_AFTER};
-use reqwest::{Client, Response, redirect};
+use axum::http::header::RETRY_AFTER;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use url::Url;
 
+use crate::cli::Failure;
 use crate::cli::client::Problem;
-use crate::cli::{Failure, output};
+use crate::cli::transport::{Transport, Unread, beginning};
 use crate::http::sandbox::MARK;
 use crate::registry::offline::{
     MAX_LIST_BYTES, MAX_LOGS, Piece, Signed, Source, ToldLog, ToldPage, Unreadable, check_list,
@@ -46,9 +44,7 @@ impl std::fmt::Debug for RemoteArgs {
 
 /// A server.
 pub(in crate::cli) struct Remote {
-    base: String,
-    key: Option<HeaderValue>,
-    client: Client,
+    transport: Transport,
 }
 
 /// A page of `GET /logs/{log}/checkpoints`, as far as it is read.
@@ -63,41 +59,20 @@ struct Line {
     size: u64,
 }
 
-fn refuse(error: reqwest::Error) -> Unreadable {
-    // Not the URL: a password may stand in it.
-    let error = error.without_url();
-    let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
-    Unreadable(format!("the server does not answer: {error}{cause}"))
+fn refuse(error: impl Into<Unread>) -> Unreadable {
+    Unreadable(format!("the server does not answer: {}", error.into()))
 }
 
 impl Remote {
     /// The server at `url`.
     pub(in crate::cli) fn open(url: &str, args: &RemoteArgs) -> Result<Self, Failure> {
-        let base = Url::parse(url).ok().filter(|url| {
-            matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
-        });
-        let base = base.ok_or_else(|| {
-            Failure::usage(format!("`{}` is not the address of a server", output::plain(url)))
-        })?;
-        let key = args.api_key.as_deref().map(str::trim).filter(|key| !key.is_empty());
-        let key = key.map(|key| HeaderValue::try_from(format!("Bearer {key}"))).transpose();
-        let mut key = key.map_err(|_| Failure::usage("the API key holds characters that no key has"))?;
-        if let Some(key) = &mut key {
-            key.set_sensitive(true);
-        }
-        let client = Client::builder()
-            .user_agent(concat!("kyodaku/", env!("CARGO_PKG_VERSION")))
-            .timeout(Duration::from_secs(args.timeout))
-            // An answer from elsewhere is no answer of this server, and the key is for this one.
-            .redirect(redirect::Policy::none())
-            .build()
-            .map_err(|error| Failure::new(format!("no client can be made: {error}")))?;
-        Ok(Self { base: base.as_str().trim_end_matches('/').to_owned(), key, client })
+        let transport = Transport::open(url, args.api_key.as_deref(), Duration::from_secs(args.timeout))?;
+        Ok(Self { transport })
     }
 
     /// Whether there is a key, with which entries are asked for.
     pub(in crate::cli) fn has_key(&self) -> bool {
-        self.key.is_some()
+        self.transport.has_key()
     }
 
     /// The newest checkpoint that a witness cosigned, if there is one.
@@ -134,11 +109,7 @@ impl Remote {
     async fn get(&self, path: &str, most: usize) -> Result<Option<Vec<u8>>, Unreadable> {
         let mut asked = 0;
         loop {
-            let mut request = self.client.get(format!("{}{path}", self.base));
-            if let Some(key) = &self.key {
-                request = request.header(AUTHORIZATION, key.clone());
-            }
-            let answer = request.send().await.map_err(refuse)?;
+            let answer = self.transport.get(path).send().await.map_err(refuse)?;
             asked += 1;
             if answer.headers().contains_key(MARK) {
                 return Err(Unreadable(
@@ -146,7 +117,7 @@ impl Remote {
                 ));
             }
             match answer.status().as_u16() {
-                200 => return body(answer, most).await.map(Some),
+                200 => return beginning(answer, most).await.map(Some).map_err(refuse),
                 404 => return Ok(None),
                 429 | 503 if asked <= PATIENCE => {
                     let told =
@@ -154,7 +125,7 @@ impl Remote {
                     tokio::time::sleep(Duration::from_secs(told.unwrap_or(1).min(MAX_WAIT_S))).await;
                 }
                 status => {
-                    let problem = body(answer, MAX_PAGE_BYTES).await.unwrap_or_default();
+                    let problem = beginning(answer, MAX_PAGE_BYTES).await.unwrap_or_default();
                     let problem = serde_json::from_slice::<Problem>(&problem).ok();
                     let words = problem.map_or_else(String::new, |problem| format!(": {problem}"));
                     return Err(Unreadable(format!("the server answered {status}{words}")));
@@ -179,19 +150,6 @@ fn cursor_of(next: &str) -> Result<String, Unreadable> {
     } else {
         Err(Unreadable("the place of the next page can't be read".to_owned()))
     }
-}
-
-/// At most so many bytes, and one more where there are more.
-async fn body(mut answer: Response, most: usize) -> Result<Vec<u8>, Unreadable> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(refuse)? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > most {
-            bytes.truncate(most + 1);
-            break;
-        }
-    }
-    Ok(bytes)
 }
 
 impl Source for Remote {
