@@ -14,6 +14,7 @@ mod compare;
 mod completions;
 mod config;
 mod context;
+mod cosigners;
 mod demo;
 mod explain;
 mod export;
@@ -34,8 +35,8 @@ mod serve;
 mod settings;
 #[cfg(feature = "opentelemetry")]
 mod telemetry;
-mod unanswered;
 mod transport;
+mod unanswered;
 mod verify;
 mod witness;
 

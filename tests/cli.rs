@@ -10,6 +10,7 @@ pub(crate) mod import;
 mod monitor;
 mod rebuild;
 pub(crate) mod serve;
+mod transport;
 mod witness;
 
 use std::ffi::OsStr;

@@ -1,7 +1,9 @@
 //! `kyodaku monitor`: a registry's log, followed from outside.
 
 mod eye;
+mod keys;
 mod memory;
+mod witnesses;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,18 +11,19 @@ use std::time::Duration;
 use eye::{Eye, EyeArgs, NoLook};
 use memory::Memory;
 
+use super::cosigners::{CosignerArgs, Quorum};
 use super::{Exit, Failure, Outcome, output};
 use crate::clock::Clock;
 use crate::log::checkpoint::{Checkpoint, CheckpointError, VerifierKey, verify_by_any};
-use crate::log::merkle::leaf_hash;
-use crate::log::proof::{verify_consistency, verify_inclusion};
+use crate::log::merkle::{TreeHead, leaf_hash};
+use crate::log::proof::{ProofError, verify_consistency, verify_inclusion};
 
 /// Follow a log from outside, keep its checkpoints, and tell what is wrong with it
 ///
 /// Each look fetches the newest checkpoint, verifies its signature, and has proved that it continues the last one that was
-/// kept. What is wrong is a line on stdout that begins with `alarm`. A false signature, a fork and a log that shrank end the
-/// command with 1; the checkpoint is kept as evidence. A log that stands still and a watched entry are told and, with `--once`,
-/// end it with 1 too.
+/// kept. What is wrong is a line on stdout that begins with `alarm`. A false signature, one by a key that gave way, a fork, a log
+/// that shrank and a false cosignature end the command with 1; the checkpoint is kept as evidence. A log that stands still or that
+/// too few witnesses cosign, and a watched entry, are told and, with `--once`, end it with 1 too.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -37,7 +40,9 @@ pub(super) struct Args {
     /// Look once
     #[arg(long)]
     once: bool,
-    /// After how many seconds a log that does not grow is told; 0 is never
+    #[command(flatten)]
+    cosigners: CosignerArgs,
+    /// After how many seconds a log that does not grow is told, and a checkpoint that too few of the witnesses cosigned; 0 is never
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     stall: u64,
     /// The id of a work, an organization or anything else: entries that name it are told, of those that the API key may list
@@ -66,10 +71,16 @@ pub(super) async fn run(args: Args) -> Outcome {
     if !args.watch.is_empty() && !args.eye.has_key() {
         return Err(Failure::usage("`--watch` needs an API key: set `KYODAKU_API_KEY`"));
     }
+    let quorum = args.cosigners.quorum()?;
+    if quorum.needed > 0 && args.stall == 0 {
+        return Err(Failure::usage(
+            "`--witness` needs `--stall SECONDS`: how long a checkpoint may wait for it",
+        ));
+    }
     let eye = Eye::open(&args.eye)?;
     let mut memory = Memory::open(&args.folder, &args.keys)?;
     loop {
-        match look(&args, &eye, &mut memory).await {
+        match look(&args, &quorum, &eye, &mut memory).await {
             Ok(alarms) => {
                 for alarm in &alarms {
                     output::line(format_args!("alarm {}", output::plain(&alarm.what)));
@@ -89,23 +100,43 @@ pub(super) async fn run(args: Args) -> Outcome {
     }
 }
 
-async fn look(args: &Args, eye: &Eye, memory: &mut Memory) -> Result<Vec<Alarm>, NoLook> {
+/// What is looked at.
+struct Look<'a> {
+    keys: &'a [VerifierKey],
+    quorum: &'a Quorum,
+    stall_s: u64,
+    newest: &'a Checkpoint,
+    /// The newest checkpoint as it is told.
+    note: &'a str,
+    now_ms: i64,
+}
+
+async fn look(args: &Args, quorum: &Quorum, eye: &Eye, memory: &mut Memory) -> Result<Vec<Alarm>, NoLook> {
     let note = eye.checkpoint().await?;
     let newest = match verify_by_any(note.as_bytes(), &args.keys) {
         Ok(newest) => newest,
         Err(error) => {
             memory.keep_evidence(&note)?;
-            return Ok(vec![of_signature(error)]);
+            return Ok(vec![of_signature("the newest checkpoint", error)]);
         }
     };
-    if let Some(alarm) = compare(eye, memory, &newest).await? {
+    let now_ms = Clock::system().now_ms();
+    let (keys, stall_s) = (args.keys.as_slice(), args.stall);
+    let look = Look { keys, quorum, stall_s, newest: &newest, note: &note, now_ms };
+    let wrong = match compare(eye, memory, &newest).await? {
+        Some(alarm) => Some(alarm),
+        None => keys::examine(eye, memory, &look).await?,
+    };
+    if let Some(alarm) = wrong {
         let kept = memory.keep_evidence(&note)?;
         let what = format!("{}; the checkpoint is kept in `{}`", alarm.what, kept.display());
         return Ok(vec![Alarm { what, ..alarm }]);
     }
-    let now_ms = Clock::system().now_ms();
     memory.keep(&newest, &note, now_ms)?;
-    let mut alarms = Vec::new();
+    let mut alarms = witnesses::examine(eye, memory, &look).await?;
+    if alarms.iter().any(|alarm| alarm.is_final) {
+        return Ok(alarms);
+    }
     let still_s = u64::try_from(now_ms.saturating_sub(memory.grown_ms()) / 1_000).unwrap_or_default();
     if args.stall > 0 && still_s >= args.stall {
         let size = newest.size;
@@ -117,8 +148,23 @@ async fn look(args: &Args, eye: &Eye, memory: &mut Memory) -> Result<Vec<Alarm>,
     Ok(alarms)
 }
 
-fn of_signature(error: CheckpointError) -> Alarm {
-    Alarm::fatal(format!("signature: the newest checkpoint is not believed: {error}"))
+fn of_signature(which: &str, error: CheckpointError) -> Alarm {
+    Alarm::fatal(format!("signature: {which} is not believed: {error}"))
+}
+
+fn of_entry(index: u64) -> Alarm {
+    Alarm::fatal(format!("entry: {index} is told otherwise than it stands in the log"))
+}
+
+/// Why one signed tree does not continue another; none where it does.
+async fn told_apart(eye: &Eye, old: TreeHead, new: TreeHead) -> Result<Option<ProofError>, NoLook> {
+    // A log whose history is another one may give no proof at all, which is the same.
+    let proof = if new.size == old.size {
+        Vec::new()
+    } else {
+        eye.consistency(old.size, new.size).await?.unwrap_or_default()
+    };
+    Ok(verify_consistency(old, new, &proof).err())
 }
 
 /// What is wrong with this checkpoint beside the last one that was kept.
@@ -129,9 +175,7 @@ async fn compare(eye: &Eye, memory: &Memory, newest: &Checkpoint) -> Result<Opti
         let what = format!("rollback: the log had {old} entries and now has {new}, signed");
         return Ok(Some(Alarm::fatal(what)));
     }
-    // A log whose history is another one may give no proof at all, which is the same.
-    let proof = if new == old { Vec::new() } else { eye.consistency(old, new).await?.unwrap_or_default() };
-    Ok(verify_consistency(last, newest.head(), &proof).err().map(|error| {
+    Ok(told_apart(eye, last, newest.head()).await?.map(|error| {
         let what =
             format!("fork: the {new} entries do not begin with the {old} that were signed before: {error}");
         Alarm::fatal(what)
@@ -154,7 +198,7 @@ async fn watch(
         }
         let proof = eye.inclusion(index, newest.size).await?;
         if verify_inclusion(newest.head(), index, leaf_hash(entry.as_bytes()), &proof).is_err() {
-            alarms.push(Alarm::fatal(format!("entry: {index} is told otherwise than it stands in the log")));
+            alarms.push(of_entry(index));
             return Ok(());
         }
         for id in named {

@@ -1,5 +1,9 @@
 //! `kyodaku monitor` beside a real server, and beside servers that lie.
 
+mod canned;
+mod ended;
+mod quorum;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 

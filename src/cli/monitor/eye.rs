@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use reqwest::{Client, RequestBuilder, redirect};
+use reqwest::RequestBuilder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use url::Url;
 
-use crate::cli::{Failure, output};
+use crate::cli::Failure;
+use crate::cli::transport::{MAX_ANSWER_BYTES, Transport, Unread, whole};
+use crate::http::sandbox::MARK;
 use crate::log::merkle::Hash;
+use crate::log::tile::TilePath;
+use crate::registry::offline::{MAX_LOGS, ToldLog, ToldPage};
 
-/// The longest answer that is read: a page of the longest entries.
-const MAX_ANSWER_BYTES: usize = 32 << 20;
+/// The name of the act log.
+const ACTS: &str = "acts";
 
 /// Which log of which registry.
 #[derive(clap::Args)]
@@ -24,7 +27,7 @@ pub(super) struct EyeArgs {
     /// Which of its logs, as `GET /logs` names them
     #[arg(long, value_name = "NAME", default_value = "acts")]
     name: String,
-    /// The API key for `--watch`, better given in the environment
+    /// The API key for `--watch`, better given in the environment; by that of an auditor it is read too which keys the acts end
     #[arg(long, env = "KYODAKU_API_KEY", hide_env_values = true, value_name = "KEY")]
     api_key: Option<String>,
     /// After how many seconds without an answer the server counts as unavailable
@@ -59,10 +62,9 @@ impl From<Failure> for NoLook {
     }
 }
 
-impl From<reqwest::Error> for NoLook {
-    fn from(error: reqwest::Error) -> Self {
-        // Not the URL: a password may stand in it.
-        Self::NoAnswer(error.without_url().to_string())
+impl From<Unread> for NoLook {
+    fn from(unread: Unread) -> Self {
+        Self::NoAnswer(unread.to_string())
     }
 }
 
@@ -85,42 +87,53 @@ struct ToldEntry {
 
 /// A log, as it is fetched.
 pub(super) struct Eye {
-    base: String,
-    prefix: String,
-    key: Option<String>,
-    client: Client,
+    transport: Transport,
+    name: String,
 }
 
 impl Eye {
     /// The log that the arguments name.
     pub(super) fn open(args: &EyeArgs) -> Result<Self, Failure> {
-        let url = Url::parse(&args.url).ok();
-        let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.query().is_none());
-        let url = url.ok_or_else(|| {
-            Failure::usage(format!("`{}` is not the address of a server", output::plain(&args.url)))
-        })?;
-        let client = Client::builder()
-            .user_agent(concat!("kyodaku/", env!("CARGO_PKG_VERSION")))
-            .timeout(Duration::from_secs(args.timeout))
-            .redirect(redirect::Policy::none())
-            .build()
-            .map_err(|error| Failure::new(format!("no client can be made: {error}")))?;
-        let base = url.as_str().trim_end_matches('/').to_owned();
-        let key = args.api_key.as_deref().map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned);
-        Ok(Self { prefix: format!("{base}/logs/{}", args.name), base, key, client })
+        let timeout = Duration::from_secs(args.timeout);
+        let transport = Transport::open(&args.url, args.api_key.as_deref(), timeout)?;
+        Ok(Self { transport, name: args.name.clone() })
+    }
+
+    /// Whether it is the act log.
+    pub(super) fn is_acts(&self) -> bool {
+        self.name == ACTS
+    }
+
+    /// Whether there is a key.
+    pub(super) fn has_key(&self) -> bool {
+        self.transport.has_key()
+    }
+
+    /// Something of the log that everybody may read.
+    fn of_log(&self, rest: &str) -> RequestBuilder {
+        self.transport.get_public(&format!("/logs/{}/{rest}", self.name))
     }
 
     /// Status and body.
     async fn get(&self, request: RequestBuilder) -> Result<(u16, Vec<u8>), NoLook> {
-        let mut answer = request.send().await?;
-        let mut bytes = Vec::new();
-        while let Some(chunk) = answer.chunk().await? {
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() > MAX_ANSWER_BYTES {
-                return Err(NoLook::NoAnswer("the answer is too long".to_owned()));
-            }
+        let answer = request.send().await.map_err(Unread::from)?;
+        if answer.headers().contains_key(MARK) {
+            return Err(NoLook::NoAnswer(
+                "the answer is one of a sandbox, in which nothing is real".to_owned(),
+            ));
         }
-        Ok((answer.status().as_u16(), bytes))
+        Ok((answer.status().as_u16(), whole(answer, MAX_ANSWER_BYTES).await?))
+    }
+
+    /// The text of what is there for whoever asks; none where the server says that it is not, or that it is for others.
+    async fn text(&self, request: RequestBuilder) -> Result<Option<String>, NoLook> {
+        match self.get(request).await? {
+            (200, bytes) => String::from_utf8(bytes)
+                .map(Some)
+                .map_err(|_| NoLook::NoAnswer("the answer is no text".to_owned())),
+            (401 | 403 | 404, _) => Ok(None),
+            (status, _) => Err(NoLook::NoAnswer(format!("the server answers {status}"))),
+        }
     }
 
     async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, NoLook> {
@@ -133,18 +146,53 @@ impl Eye {
 
     /// The newest checkpoint, as it is told.
     pub(super) async fn checkpoint(&self) -> Result<String, NoLook> {
-        match self.get(self.client.get(format!("{}/checkpoint", self.prefix))).await? {
-            (200, bytes) => {
-                String::from_utf8(bytes).map_err(|_| NoLook::NoAnswer("the checkpoint is no text".to_owned()))
+        let found = self.text(self.of_log("checkpoint")).await?;
+        found.ok_or_else(|| NoLook::NoAnswer("the server tells no checkpoint".to_owned()))
+    }
+
+    /// The newest checkpoint that a witness cosigned, if there is one.
+    pub(super) async fn cosigned(&self) -> Result<Option<String>, NoLook> {
+        self.text(self.of_log("checkpoint?cosigned=true")).await
+    }
+
+    /// What the server tells of the log, and the page of the list on which it does; none where it tells of none.
+    pub(super) async fn told(&self) -> Result<Option<(ToldLog, String)>, NoLook> {
+        let mut cursor = String::new();
+        for _ in 0..MAX_LOGS {
+            let request = self.transport.get_public(&format!("/logs?limit=200{cursor}"));
+            let Some(text) = self.text(request).await? else { return Ok(None) };
+            let page: ToldPage = serde_json::from_str(&text)
+                .map_err(|error| NoLook::NoAnswer(format!("the list of logs can't be read: {error}")))?;
+            if let Some(told) = page.items.iter().find(|told| told.log.to_string() == self.name) {
+                return Ok(Some((told.clone(), text)));
             }
+            let Some(next) = page.next else { return Ok(None) };
+            cursor = format!("&cursor={next}");
+        }
+        Err(NoLook::NoAnswer("the list of logs has no end".to_owned()))
+    }
+
+    /// A bundle of entries; none where the key may not read them.
+    pub(super) async fn bundle(&self, index: u64, width: u16) -> Result<Option<Vec<u8>>, NoLook> {
+        let path = TilePath::Entries { index, width };
+        match self.get(self.transport.get(&format!("/logs/{}/{path}", self.name))).await? {
+            (200, bytes) => Ok(Some(bytes)),
+            (401 | 403 | 404, _) => Ok(None),
             (status, _) => Err(NoLook::NoAnswer(format!("the server answers {status}"))),
         }
     }
 
+    /// An entry of the act log; none where the key may not read it.
+    pub(super) async fn entry(&self, index: u64) -> Result<Option<String>, NoLook> {
+        let text = self.text(self.transport.get(&format!("/v1/entries/{index}"))).await?;
+        let told = text.map(|text| serde_json::from_str::<ToldEntry>(&text)).transpose();
+        let told = told.map_err(|error| NoLook::NoAnswer(format!("the answer can't be read: {error}")))?;
+        Ok(told.map(|told| told.entry))
+    }
+
     /// The proof that one tree continues another; none where the server says that there is none.
     pub(super) async fn consistency(&self, old: u64, new: u64) -> Result<Option<Vec<Hash>>, NoLook> {
-        let url = format!("{}/proofs/consistency?old={old}&new={new}", self.prefix);
-        match self.get(self.client.get(url)).await? {
+        match self.get(self.of_log(&format!("proofs/consistency?old={old}&new={new}"))).await? {
             (200, bytes) => Ok(serde_json::from_slice(&bytes).ok().and_then(|proof| hashes(&proof))),
             (429, _) => Err(NoLook::NoAnswer("the server answers 429".to_owned())),
             (400..=499, _) => Ok(None),
@@ -154,8 +202,8 @@ impl Eye {
 
     /// The proof that an entry is in a tree.
     pub(super) async fn inclusion(&self, index: u64, size: u64) -> Result<Vec<Hash>, NoLook> {
-        let url = format!("{}/proofs/inclusion?index={index}&size={size}", self.prefix);
-        let proof: Proof = self.json(self.client.get(url)).await?;
+        let proof: Proof =
+            self.json(self.of_log(&format!("proofs/inclusion?index={index}&size={size}"))).await?;
         Ok(hashes(&proof).unwrap_or_default())
     }
 
@@ -164,9 +212,8 @@ impl Eye {
     pub(super) async fn entries(&self, from: u64, until: u64) -> Result<Vec<(u64, String)>, NoLook> {
         let (mut found, mut cursor, mut least) = (Vec::new(), String::new(), from);
         loop {
-            let url = format!("{}/v1/entries?limit=200&from={from}{cursor}", self.base);
-            let request = self.client.get(url).bearer_auth(self.key.as_deref().unwrap_or_default());
-            let page: EntryPage = self.json(request).await?;
+            let path = format!("/v1/entries?limit=200&from={from}{cursor}");
+            let page: EntryPage = self.json(self.transport.get(&path)).await?;
             let is_empty = page.items.is_empty();
             for told in page.items {
                 if told.index >= until {

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::cli::cosigners::{CosignerArgs, Quorum};
 use crate::cli::output::plain;
 use crate::cli::{Exit, Failure, Outcome, output};
 use crate::domain::ids::InquiryId;
-use crate::log::checkpoint::{CosignerKey, VerifierKey};
+use crate::log::checkpoint::VerifierKey;
 use crate::log::evidence::{Evidence, Found, MAX_ARCHIVE_BYTES, Trust, Written, pack, unpack};
 use crate::log::merkle::TreeHead;
 use crate::registry::offline::complete::missing;
@@ -30,12 +31,8 @@ pub(in crate::cli) struct Args {
     /// Believe the keys that a bundle tells of itself, where none is named: whoever made it could have made them too
     #[arg(long, conflicts_with = "logs")]
     trust_its_own_keys: bool,
-    /// The public key of a witness, from the witness itself; as often as there are witnesses
-    #[arg(long = "witness", value_name = "KEY")]
-    witnesses: Vec<CosignerKey>,
-    /// How many of them must have cosigned the checkpoint of the act log; all where it is not said
-    #[arg(long, value_name = "NUMBER")]
-    witnesses_needed: Option<usize>,
+    #[command(flatten)]
+    cosigners: CosignerArgs,
     /// A folder that `kyodaku export` wrote, with an auditor's key: whatever the inquiry lays open in it must be in the bundle too
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
@@ -77,15 +74,8 @@ struct Contents {
 }
 
 pub(in crate::cli) async fn run(args: Args) -> Outcome {
-    let needed = args.witnesses_needed.unwrap_or(args.witnesses.len());
-    if needed > args.witnesses.len() {
-        let given = args.witnesses.len();
-        let why = format!(
-            "`--witnesses-needed {needed}` can't be met: {given} witnesses are named with `--witness`"
-        );
-        return Err(Failure::usage(why));
-    }
-    let trust = Trust { logs: args.logs.clone(), witnesses: args.witnesses.clone() };
+    let Quorum { witnesses, needed } = args.cosigners.quorum()?;
+    let trust = Trust { logs: args.logs.clone(), witnesses };
     let (mut all_hold, mut unread) = (true, None);
     for path in &args.bundles {
         let told = match judge(path, &args, &trust, needed).await {

@@ -3,9 +3,9 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use crate::cli::cosigners::{CosignerArgs, Quorum};
 use crate::cli::export::remote::{Remote, RemoteArgs};
 use crate::cli::{Exit, Failure, Outcome, output};
-use crate::log::checkpoint::CosignerKey;
 use crate::registry::offline::{Asked, Finding, Folder, GivenKey, Kind, LogReport, Report, Voucher, verify};
 
 /// Verify the logs in a folder that `kyodaku export` wrote, or those of a server
@@ -25,12 +25,8 @@ pub(super) struct Args {
     /// size after which it signs, which is otherwise taken from the list of logs
     #[arg(long = "log", value_name = "KEY[@SIZE]")]
     keys: Vec<GivenKey>,
-    /// The public key of a witness, `name+id+base64`, from the witness itself; as often as there are witnesses
-    #[arg(long = "witness", value_name = "KEY")]
-    witnesses: Vec<CosignerKey>,
-    /// How many of them must have cosigned the newest checkpoint of each log; all where it is not said
-    #[arg(long, value_name = "NUMBER")]
-    witnesses_needed: Option<usize>,
+    #[command(flatten)]
+    cosigners: CosignerArgs,
     /// Refuse logs of which there are only hashes
     #[arg(long)]
     entries: bool,
@@ -49,20 +45,7 @@ pub(super) struct Args {
 
 impl Args {
     fn asked(&self) -> Result<Asked, Failure> {
-        let mut witnesses: Vec<CosignerKey> = Vec::new();
-        for key in &self.witnesses {
-            // One witness counts once, however often it is named.
-            if !witnesses.contains(key) {
-                witnesses.push(key.clone());
-            }
-        }
-        let witnesses_needed = self.witnesses_needed.unwrap_or(witnesses.len());
-        if witnesses_needed > witnesses.len() {
-            let given = witnesses.len();
-            return Err(Failure::usage(format!(
-                "`--witnesses-needed {witnesses_needed}` can't be met: {given} witnesses are named with `--witness`"
-            )));
-        }
+        let Quorum { witnesses, needed: witnesses_needed } = self.cosigners.quorum()?;
         let most = usize::try_from(self.findings).unwrap_or(usize::MAX);
         let only_hashes = self.only_hashes;
         Ok(Asked {
