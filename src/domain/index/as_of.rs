@@ -207,10 +207,14 @@ impl<'a> AsOf<'a> {
     /// Whether it held this at that entry, and its word then counts: it holds it still, or a registrar confirmed the holding
     /// before it handed it on. What was never confirmed gives no power that a transfer could carry further (R1, R4).
     pub fn held_well(self, holding: Ix<Holding>, entry: u64, org: Ix<Org>) -> bool {
+        let record = self.index.holdings.at(holding);
+        if record.handed_on.is_none() {
+            let asserted = record.asserted.get();
+            return record.first_holder == org && asserted <= entry && self.seen(asserted);
+        }
         if self.holder_after(holding, entry) != Some(org) {
             return false;
         }
-        let record = self.index.holdings.at(holding);
         let later = self.handed_on(record).filter(|to| self.seen(to.at)).take_while(|to| to.at.get() > entry);
         later.last().is_none_or(|next| self.seen(record.confirmed) && record.confirmed < next.at)
     }

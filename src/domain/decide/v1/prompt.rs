@@ -20,8 +20,8 @@ use crate::domain::index::{AsOf, Few, Ix, Mostly1};
 use crate::domain::key::{Key, SubjectKey};
 use crate::domain::uses::Use;
 
-/// The most members of a closure that is judged here.
-const MAX_MEMBERS: usize = 16;
+/// The most layers of a work that is judged here.
+const MAX_LAYERS: usize = 15;
 
 /// The answer for one use of one key.
 pub(in crate::domain::decide) struct Prompt {
@@ -77,8 +77,11 @@ pub(in crate::domain::decide) fn answer(asked: &Asked<'_>, found: Found) -> Opti
         return Some(Prompt { leaf, matched: None, answer, valid_until_ms: asked.valid_until_ms.get() });
     };
     let mut judged = Judged::default();
-    for (member, way) in members(asked, work)? {
-        judge(asked, leaf, member, way, &mut judged)?;
+    judge(asked, leaf, work, Way::Root, &mut judged)?;
+    if let Some(ties) = asked.seen.index.ties_of(work) {
+        for (layer, way) in layers(asked, work, ties)? {
+            judge(asked, leaf, layer, way, &mut judged)?;
+        }
     }
     let Judged { grounds, causes, holdings } = judged;
     let answer = match (causes.is_empty(), grounds.is_empty()) {
@@ -117,27 +120,29 @@ fn matched(asked: &Asked<'_>, found: Found) -> Option<Option<Ix<Work>>> {
     }
 }
 
-/// The matched work and all its layers, each reached in one way.
-fn members(asked: &Asked<'_>, work: Ix<Work>) -> Option<Few<(Ix<Work>, Way)>> {
+/// All layers of the matched work, each reached in one way.
+fn layers(asked: &Asked<'_>, work: Ix<Work>, ties: &Ties) -> Option<Few<(Ix<Work>, Way)>> {
     let seen = asked.seen;
-    let mut members: Few<(Ix<Work>, Way)> = Few::new();
-    members.push((work, Way::Root));
-    let mut next = 0;
-    while let Some((host, _)) = members.get(next).copied() {
-        next += 1;
-        let Some(ties) = seen.index.ties_of(host) else { continue };
-        if !are_plain(ties) {
-            return None;
-        }
-        for link in seen.layer_links(host) {
-            let layer = seen.index.layers.at(link).layer;
-            if members.len() == MAX_MEMBERS || members.iter().any(|(known, _)| *known == layer) {
+    let mut layers: Few<(Ix<Work>, Way)> = Few::new();
+    let (mut host, mut ties, mut next) = (work, Some(ties), 0);
+    loop {
+        if let Some(ties) = ties {
+            if !are_plain(ties) {
                 return None;
             }
-            members.push((layer, Way::LayerOf { host, seen_from: host }));
+            for link in seen.layer_links(host) {
+                let layer = seen.index.layers.at(link).layer;
+                let is_known = layer == work || layers.iter().any(|(known, _)| *known == layer);
+                if layers.len() == MAX_LAYERS || is_known {
+                    return None;
+                }
+                layers.push((layer, Way::LayerOf { host, seen_from: host }));
+            }
         }
+        let Some((layer, _)) = layers.get(next) else { return Some(layers) };
+        (host, ties) = (*layer, seen.index.ties_of(*layer));
+        next += 1;
     }
-    Some(members)
 }
 
 /// Whether a work stands by itself, but for layers and parts, and nobody ever said anything against it.
@@ -182,16 +187,18 @@ fn judge(asked: &Asked<'_>, leaf: Use, member: Ix<Work>, way: Way, judged: &mut 
         }
     }
     judged.holdings += holdings.len();
-    let nearest = holdings.into_iter().map(|holding| {
-        let candidates = coverage::own(asked, member, holding);
+    let nearest = holdings.iter().map(|holding| {
+        let candidates = coverage::own(asked, member, *holding);
         let there = candidates.filter(|(_, grant)| coverage::counts_there(asked, grant, way));
-        (holding, coverage::nearest(asked, leaf, false, holding, there))
+        (*holding, coverage::nearest(asked, leaf, false, *holding, there))
     });
     let Coverage { covered, missing } = Coverage::of(nearest);
-    for (code, holding, entry) in missing {
-        cause(code, seen.holder(holding), entry);
+    for (code, holding, entry) in &missing {
+        cause(*code, seen.holder(*holding), *entry);
     }
-    judged.grounds.extend(covered.into_iter().map(|(holding, grant)| Ground { member, holding, grant }));
+    for (holding, grant) in &covered {
+        judged.grounds.push(Ground { member, holding: *holding, grant: *grant });
+    }
     Some(())
 }
 
