@@ -6,7 +6,7 @@
 //! one thread.
 //!
 //! A log of at most 100,000 works, each registered, confirmed and granted by the rules, is verified offline, beside the tree of
-//! `ct-merkle` over the same entries.
+//! `ct-merkle` over the same entries. Proofs are made and verified beside `ct-merkle` and `tlog_tiles`.
 //!
 //! A second number is how many works the served registries hold (20,000 when it is left out, none with 0), which are asked
 //! over HTTP: one on embedded SQLite, and where `DATABASE_URL` names an empty PostgreSQL database, one on that.
@@ -26,6 +26,8 @@ mod client;
 mod http;
 #[path = "table/offline.rs"]
 mod offline;
+#[path = "table/proofs.rs"]
+mod proofs;
 #[cfg(feature = "rivals")]
 #[path = "table/rivals.rs"]
 mod rivals;
@@ -189,6 +191,7 @@ fn main() {
     snapshot(&world);
     drop(world);
     offline::figures(works.min(OFFLINE));
+    proofs::figures();
 
     if served == 0 {
         return;
