@@ -8,6 +8,7 @@ use kyodaku::registry::keys::{KeyName, KeySettings, KeySource, Seed};
 use serde_json::json;
 
 use super::{listed, must_not_tell, run, secrets};
+use crate::cli::{kyodaku, said};
 use crate::world::{World, both};
 
 both!(every_key_is_listed_by_its_public_half, async |world: World| {
@@ -24,8 +25,13 @@ both!(every_key_is_listed_by_its_public_half, async |world: World| {
     assert_eq!(told[0]["since"], "2025-10-27T00:00:00Z");
     assert_eq!(told[2]["key"], receipts["keys"][0]["kid"]);
     assert_eq!(told[3]["key"], tokens["keys"][0]["kid"]);
-    // For people: a line each, and no secret in any.
     let data = world.settings("a").data_dir;
+    // The log has a name of its own, whatever the settings say.
+    let mut command = kyodaku();
+    command.args(["keys", "list", "--json", "--database-url", &world.url, "--origin", "other.example/log"]);
+    let other = said(command.args(["--node", "a", "--data-dir"]).arg(&data).output().unwrap());
+    assert_eq!(serde_json::from_str::<Vec<serde_json::Value>>(&other.out).unwrap(), told, "{}", other.err);
+    // For people: a line each, and no secret in any.
     for words in [&["keys", "list"][..], &["keys", "list", "--json"], &["config", "print"]] {
         let said = run(&world, words, &[]);
         assert_eq!(said.code, 0, "{}", said.err);

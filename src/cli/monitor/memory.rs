@@ -102,9 +102,16 @@ impl Memory {
         self.last = Some(checkpoint.head());
         self.place.size = Some(checkpoint.size);
         self.place.grown_ms = now_ms;
-        if self.place.waiting.len() < MOST_WAITING {
-            self.place.waiting.push((checkpoint.size, now_ms));
+        self.keep_place()
+    }
+
+    /// From now on the last checkpoint waits for witnesses, where not enough are known to have cosigned it and it does not wait yet.
+    pub(super) fn wait(&mut self, size: u64, quorum: &Quorum, now_ms: i64) -> Result<(), NoLook> {
+        let is_last = self.place.waiting.last().is_some_and(|(last, _)| *last == size);
+        if is_last || self.is_cosigned(size, quorum) || self.place.waiting.len() >= MOST_WAITING {
+            return Ok(());
         }
+        self.place.waiting.push((size, now_ms));
         self.keep_place()
     }
 

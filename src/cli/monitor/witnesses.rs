@@ -25,6 +25,7 @@ pub(super) async fn examine(eye: &Eye, memory: &mut Memory, look: &Look<'_>) -> 
         return Ok(vec![alarm]);
     }
     memory.settle(look.quorum)?;
+    memory.wait(look.newest.size, look.quorum, look.now_ms)?;
     Ok(late(memory, look).into_iter().collect())
 }
 

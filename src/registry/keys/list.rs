@@ -108,11 +108,11 @@ pub async fn list(settings: &Settings, db: &Db, clock: &Clock) -> Result<Vec<Lis
     let now_ms = clock.now_ms();
     let acts_here = Here::of(settings, db, KeyName::ActLog, now_ms).await?;
     let journal_here = Here::of(settings, db, KeyName::Journal, now_ms).await?;
-    // The name that the log has, whatever the settings say.
+    // The name that the log has, whatever the settings say, and by which its journals are named.
     let acts = heads::read(db, ACTS).await?.map_or_else(|| settings.origin.clone(), |head| head.origin);
     let mut listed = of_log(settings, db, &acts_here, ACTS, &acts).await?;
     let own = checks_log(&settings.node);
-    let mut journals = vec![(own.clone(), format!("{}/{own}", settings.origin))];
+    let mut journals = vec![(own.clone(), format!("{acts}/{own}"))];
     let others = heads::page(db, "", MOST).await?;
     journals.extend(others.into_iter().filter(|(log, _)| *log != ACTS && *log != own));
     for (log, origin) in journals {
