@@ -246,7 +246,7 @@ async fn marks(ground: &Ground, findings: &mut Findings) -> Result<(), FsckError
     for node in nodes {
         let marked = match HighWater::open(&ground.data_dir, &node).await {
             // Those of a history that was given up say nothing of this one.
-            Ok(marks) => marks::do_hold(&ground.db, &marks, &keys).await.map(|_| ()),
+            Ok(marks) => marks::fit(&ground.db, &marks, &keys).await.map(|_| ()),
             Err(error) => Err(error),
         };
         match marked {

@@ -54,13 +54,13 @@ pub(super) struct Committer {
     pub(super) node: String,
     pub(super) recheck_max_ms: i64,
     /// How many entries the journal had after the last window that this process wrote.
-    pub(super) written: Written,
+    pub(super) last_size: LastSize,
 }
 
 /// A number of entries; none is known at first.
-pub(super) struct Written(AtomicU64);
+pub(super) struct LastSize(AtomicU64);
 
-impl Default for Written {
+impl Default for LastSize {
     fn default() -> Self {
         Self(AtomicU64::new(u64::MAX))
     }
@@ -167,7 +167,7 @@ impl Committer {
         let mut answers = Vec::with_capacity(decided.len());
         for decided in decided {
             let index = journal.size() + bytes.len() as u64;
-            let written = Place { head, moment_ms, rule_version, index };
+            let written = Written { head, moment_ms, rule_version, index };
             answers.push(match decided {
                 Ok(decided) => Ok(self.write_down(decided, &written, &mut bytes)?),
                 Err(error) => Err(error),
@@ -184,14 +184,14 @@ impl Committer {
         let noted: Vec<StoredCheck> = answers.iter().flatten().map(|checked| checked.noted(&log)).collect();
         checks::put(&mut tx, &noted).await?;
         tx.commit().await?;
-        self.written.0.store(journal.size() + bytes.len() as u64, Ordering::Relaxed);
+        self.last_size.0.store(journal.size() + bytes.len() as u64, Ordering::Relaxed);
         Ok(answers)
     }
 
     /// The act log's head, and one that is not before what the last entry of the journal was answered from. Whoever waited for
     /// another process of this name read the act log before that one ended: it is read once more, behind it.
     async fn not_before(&self, tx: &mut Tx, journal: &Head, acts: TreeHead) -> Result<TreeHead, StoreError> {
-        if journal.size() == self.written.0.load(Ordering::Relaxed) {
+        if journal.size() == self.last_size.0.load(Ordering::Relaxed) {
             return Ok(acts);
         }
         Ok(heads::read_tree_in(tx, heads::ACTS).await?.unwrap_or(acts))
@@ -201,13 +201,13 @@ impl Committer {
     fn signing(&self, size: u64) -> Result<(CheckpointSigner, Option<String>), CheckError> {
         let index = self.shared.read();
         let signing = self.signer.at(index.as_of(size)).map_err(StoreError::from)?;
-        Ok((signing.signer.clone(), signing.ended.map(ToString::to_string)))
+        Ok((signing.signer.clone(), signing.ended.map(|(key, _)| key.to_string())))
     }
 
     fn write_down(
         &self,
         decided: Decided,
-        written: &Place,
+        written: &Written,
         bytes: &mut Vec<Vec<u8>>,
     ) -> Result<Checked, CheckError> {
         let id = CheckId::new(self.clock.new_uuid());
@@ -292,7 +292,7 @@ impl Decided {
 }
 
 /// Where and when a window is written.
-struct Place {
+struct Written {
     head: TreeHead,
     moment_ms: i64,
     rule_version: u32,

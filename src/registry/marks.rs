@@ -3,8 +3,8 @@
 //! Where a log goes on under another name because what was published is lost (`kyodaku keys new-origin --give-up`), its first act
 //! under that name says so, and every other node has marks that no database fits any more. They are set aside only where all of this
 //! holds: the marks belong to the history under the old name; the log in the database went on from that name to the one in the
-//! settings, by acts that stand in the tree of a checkpoint that a key of this data folder signed; the act that ended the old name
-//! gives up what lies beyond; and no mark lies within what was carried over and says something else.
+//! settings, by acts that stand in the tree of a checkpoint that a key of this data folder signed; one of these acts gives up
+//! what lies beyond; and no mark lies within what was carried over and says something else.
 
 use super::keys::{KeyName, SigningKeyError};
 use super::node::Settings;
@@ -39,7 +39,7 @@ pub(super) async fn hold(
 ) -> Result<HighWater, StoreError> {
     let (folder, node) = (&settings.data_dir, &settings.node);
     let mut marks = HighWater::open(folder, node).await?;
-    if !do_hold(db, &marks, keys).await? {
+    if !fit(db, &marks, keys).await? {
         let file = HighWater::set_aside(folder, node)?;
         tracing::warn!(
             target: "kyodaku::log",
@@ -55,7 +55,7 @@ pub(super) async fn hold(
 ///
 /// # Errors
 /// [`StoreError::HighWater`] where neither is so.
-pub(super) async fn do_hold(db: &Db, marks: &HighWater, keys: &[VerifierKey]) -> Result<bool, StoreError> {
+pub(super) async fn fit(db: &Db, marks: &HighWater, keys: &[VerifierKey]) -> Result<bool, StoreError> {
     match marks.check(db).await {
         Err(StoreError::HighWater(why)) => {
             if are_given_up(db, marks, keys).await? {
@@ -74,13 +74,16 @@ async fn are_given_up(db: &Db, marks: &HighWater, keys: &[VerifierKey]) -> Resul
     if !signed.is_ok_and(|signed| signed.origin == head.origin && signed.head() == head.tree()) {
         return Ok(false);
     }
-    let Some(left) = left(db, &head, from).await?.filter(|left| left.gives_up) else { return Ok(false) };
-    let (mut name, mut names) = (left.origin.clone(), 1);
+    let Some(left) = left(db, &head, from).await? else { return Ok(false) };
+    let (mut name, mut names, mut gives_up) = (left.origin.clone(), 1, left.gives_up);
     while name != head.origin {
         let Some(next) = self::left(db, &head, &name).await?.filter(|_| names < MOST_NAMES) else {
             return Ok(false);
         };
-        (name, names) = (next.origin, names + 1);
+        (name, names, gives_up) = (next.origin, names + 1, gives_up || next.gives_up);
+    }
+    if !gives_up {
+        return Ok(false);
     }
     for (log, mark) in marks.all() {
         if !is_beyond_or_carried_over(db, &left, log, mark).await? {
@@ -91,7 +94,7 @@ async fn are_given_up(db: &Db, marks: &HighWater, keys: &[VerifierKey]) -> Resul
 }
 
 /// The act with which the log left this name, where it is in the tree of the head.
-async fn left(db: &Db, head: &Head, from: &str) -> Result<Option<LogContinued>, StoreError> {
+pub(super) async fn left(db: &Db, head: &Head, from: &str) -> Result<Option<LogContinued>, StoreError> {
     let ends = log_keys::ends(db, ACTS).await?;
     let is_of = |key: &str| key.parse::<VerifierKey>().is_ok_and(|key| key.name() == from);
     let size = ends.iter().filter(|end| is_of(&end.verifier_key)).map(|end| end.last_size).max();

@@ -156,11 +156,14 @@ async fn earlier_names(registry: &Registry) -> Result<Vec<EarlierName>, Failure>
 }
 
 /// The keys of a log, as this node's act log says what they do.
-async fn keys_of(registry: &Registry, log: &LogName, origin: &str) -> Result<Vec<KeyView>, Failure> {
+async fn keys_of(
+    registry: &Registry,
+    log: &LogName,
+    origin: &str,
+    prepared: &PreparedKeys,
+) -> Result<Vec<KeyView>, Failure> {
     let keys = log_keys::of_log(registry.db(), log.stored()).await?;
     let ends = log_keys::ends(registry.db(), log.stored()).await?;
-    let name = if log.is_acts() { KeyName::ActLog } else { KeyName::Journal };
-    let prepared = PreparedKeys::of(registry.db(), name, registry.clock().now_ms()).await?;
     let index = registry.shared().read();
     let now = index.as_of(registry.shared().published());
     let first = first_named(&keys, origin);
@@ -194,12 +197,16 @@ pub async fn logs(registry: &Registry, after: Option<&LogName>, rows: u32) -> Re
     let found = heads::page(db, after.map_or("", LogName::stored), rows).await?;
     let names: Vec<&str> = found.iter().map(|(log, _)| log.as_str()).filter(|log| *log != ACTS).collect();
     let mut journals = registry.publisher().publish(db, &names).await?.into_iter();
+    let now_ms = registry.clock().now_ms();
+    let of_acts = PreparedKeys::of(db, KeyName::ActLog, now_ms).await?;
+    let of_journals = PreparedKeys::of(db, KeyName::Journal, now_ms).await?;
     let mut views = Vec::with_capacity(found.len());
     for (log, origin) in &found {
         let log = LogName(log.clone());
         let head = if log.is_acts() { Some(registry.tree().await?) } else { journals.next().flatten() };
         let Some(head) = head else { continue };
-        let keys = keys_of(registry, &log, origin).await?;
+        let prepared = if log.is_acts() { &of_acts } else { &of_journals };
+        let keys = keys_of(registry, &log, origin, prepared).await?;
         let continues = if log.is_acts() { earlier_names(registry).await? } else { Vec::new() };
         views.push(LogView { log, origin: origin.clone(), head, keys, continues });
     }

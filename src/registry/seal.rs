@@ -5,20 +5,16 @@ use super::sequencer::{Body, Once, Recorded, Submission, SubmitError};
 use crate::domain::act::JournalSealed;
 use crate::domain::key::Sha256;
 use crate::log::merkle::TreeHead;
-use crate::store::heads::{self, Head, checks_log};
+use crate::store::heads::{self, checks_log};
 use crate::store::idempotency;
 
 impl Registry {
     /// Seals this node's journal as it is now: records its size and root in the act log. Nothing is recorded when the
-    /// journal is empty or no longer than `sealed`, the size that the last call gave, nor before the moment of its last entry
-    /// where the clock was put back since; gives the size that is sealed.
+    /// journal is empty or no longer than `sealed`, the size that the last call gave; gives the size that is sealed.
     pub async fn seal_journal(&self, sealed: u64) -> Result<(u64, Option<Recorded>), SubmitError> {
         let log = checks_log(&self.settings().node);
-        let stored = heads::read(self.db(), &log).await?;
-        let head = stored.as_ref().map_or(TreeHead::EMPTY, Head::tree);
-        // What was answered before it was sealed is never younger than its seal: whoever verifies the logs relies on it.
-        let is_past = stored.is_none_or(|stored| stored.at_ms <= self.moment_ms());
-        let Some(installation) = self.installation().filter(|_| head.size > sealed && is_past) else {
+        let head = heads::read_tree(self.db(), &log).await?.unwrap_or(TreeHead::EMPTY);
+        let Some(installation) = self.installation().filter(|_| head.size > sealed) else {
             return Ok((sealed, None));
         };
         let journal = format!("{}/{log}", self.settings().origin);

@@ -215,6 +215,13 @@ struct Worker {
     four_eyes: bool,
 }
 
+/// Nobody may be waiting any more; what is recorded is recorded.
+fn tell(answered: Vec<(Job, Answer)>) {
+    for (job, answer) in answered {
+        drop(job.answer.send(answer));
+    }
+}
+
 impl Worker {
     async fn run(self, mut queue: mpsc::Receiver<Job>) {
         let mut jobs = Vec::with_capacity(BATCH);
@@ -226,18 +233,17 @@ impl Worker {
                 Err(error) if !error.is_transient() && jobs.len() > 1 => self.one_by_one(&submissions).await,
                 Err(error) => submissions.iter().map(|_| Err(error.answer())).collect(),
             };
-            for (job, answer) in jobs.drain(..).zip(answers) {
-                if answer.is_ok() && erasure::erases(&job.submission) {
-                    // It is answered once it stands in no file; nobody else waits for that.
-                    let db = self.db.clone();
-                    tokio::spawn(async move {
-                        erasure::empty_wal(db).await;
-                        drop(job.answer.send(answer));
-                    });
-                    continue;
-                }
-                // Nobody may be waiting any more; what is recorded is recorded.
-                drop(job.answer.send(answer));
+            let answered = jobs.drain(..).zip(answers);
+            let (erased, others): (Vec<_>, Vec<_>) =
+                answered.partition(|(job, answer)| answer.is_ok() && erasure::erases(&job.submission));
+            tell(others);
+            if !erased.is_empty() {
+                // It is answered once it stands in no file; nobody else waits for that.
+                let db = self.db.clone();
+                tokio::spawn(async move {
+                    erasure::empty_wal(db).await;
+                    tell(erased);
+                });
             }
         }
     }
@@ -292,11 +298,11 @@ impl Worker {
         let (signer, ended) = {
             let index = self.shared.read();
             let signing = self.signer.at(index.latest()).map_err(StoreError::from)?;
-            (signing.signer.clone(), signing.ended.map(ToString::to_string))
+            (signing.signer.clone(), signing.ended.map(|(key, at)| (key.to_string(), at)))
         };
         let next = append(&mut tx, head, &bytes, &signer, at_ms).await?;
-        if let Some(verifier_key) = ended {
-            let (log, last_size) = (heads::ACTS.to_owned(), head.size());
+        if let Some((verifier_key, last_size)) = ended {
+            let log = heads::ACTS.to_owned();
             log_keys::put_end(&mut tx, &KeyEnd { log, verifier_key, last_size, last_ms: at_ms }).await?;
         }
         tx.commit().await?;

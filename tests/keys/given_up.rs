@@ -111,6 +111,42 @@ both!(what_was_given_up_is_given_up_by_every_node, async |world: World| {
     assert!(refused(&fresh, &settings).await.contains("an older copy"));
 });
 
+/// The program with these words and the settings of a node.
+fn program_of(settings: &Settings, words: &[&str]) -> Said {
+    let mut command = kyodaku();
+    command.args(words).args(["--database-url", &settings.database_url, "--origin", &settings.origin]);
+    said(command.args(["--node", &settings.node, "--data-dir"]).arg(&settings.data_dir).output().unwrap())
+}
+
+both!(a_restore_beside_marks_of_what_was_given_up_sets_them_aside, async |world: World| {
+    let world = World { clock: Clock::system(), ..world };
+    let (fresh, stage, _) = lost(&world).await;
+    let from = world.settings("a").data_dir.join("high-water.a");
+    std::fs::copy(from, fresh.settings("a").data_dir.join("high-water.a")).unwrap();
+    go_on(&fresh, &["--give-up"]);
+    // A journal under the new name, too.
+    let node = Settings { node: "c".to_owned(), ..after(&fresh) };
+    let first = reopened(node.clone(), &fresh, &stage).await;
+    let developer = first.developer("Later Labs").await.key;
+    let item = json!({ "keys": [{ "type": "id", "scheme": "story", "value": "nothing" }] });
+    let body = json!({ "context": { "uses": ["train.finetune"] }, "items": [item] });
+    let asked = first.nobody.with_key(&developer).json("POST", "/v1/checks", &body, &[]).await;
+    assert_eq!(asked.status, 200, "{asked:?}");
+    let backup = fresh.folder.path().join("later");
+    let made = program_of(&node, &["backup", backup.to_str().unwrap(), "--with-keys"]);
+    assert_eq!(made.code, 0, "{}{}", made.out, made.err);
+    first.registry.db().close().await;
+    let again = World::new(world.engine).await;
+    let settings = Settings { database_url: again.settings("b").database_url, ..other(&fresh, NEW) };
+    let restored = program_of(&settings, &["restore", backup.to_str().unwrap()]);
+    assert_eq!(restored.code, 0, "{}{}", restored.out, restored.err);
+    assert!(settings.data_dir.join("high-water.b.given-up-1").exists());
+    let marks = HighWater::open(&settings.data_dir, "b").await.unwrap();
+    assert_eq!(marks.origin(), Some(NEW));
+    let opened = Registry::open(settings, fresh.clock.clone()).await.expect("its marks fit");
+    assert_eq!(opened.head().await.unwrap().0.size(), marks.mark("acts").unwrap().size);
+});
+
 both!(a_mark_that_nobody_gave_up_is_held_against_the_database, async |world: World| {
     let world = World { clock: Clock::system(), ..world };
     let (fresh, _, kept) = lost(&world).await;
@@ -120,7 +156,24 @@ both!(a_mark_that_nobody_gave_up_is_held_against_the_database, async |world: Wor
     assert!(refused(&fresh, &settings).await.contains("an older copy"));
     let checked = fsck(&settings).await;
     assert!(checked.code == 65 && checked.out.contains("high_water"), "{}{}", checked.out, checked.err);
+    // Nor can it be given up under a name that the log has already: the act says what is.
+    let late = program_of(&settings, &["keys", "new-origin", NEW, "--give-up"]);
+    assert!(
+        late.code == 1 && late.err.contains("let it go on under another name"),
+        "{}{}",
+        late.out,
+        late.err
+    );
     assert!(kept > 2 && !settings.data_dir.join("high-water.b.given-up-1").exists());
+    // Under another one it can, and by whichever node: every other follows.
+    let third = format!("{NEW}-third");
+    let node = Settings { node: "c".to_owned(), ..after(&fresh) };
+    let given_up = program_of(&node, &["keys", "new-origin", &third, "--give-up"]);
+    assert_eq!(given_up.code, 0, "{}{}", given_up.out, given_up.err);
+    let settings = Settings { origin: third, ..settings };
+    copy_keys(&node, &settings);
+    Registry::open(settings.clone(), fresh.clock.clone()).await.expect("it follows by itself");
+    assert!(settings.data_dir.join("high-water.b.given-up-1").exists());
 });
 
 both!(a_mark_within_what_was_carried_over_must_agree, async |world: World| {

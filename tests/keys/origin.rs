@@ -13,7 +13,7 @@ use kyodaku::log::merkle::TreeHead;
 use kyodaku::registry::keys::{self, KeyName};
 use kyodaku::registry::witness::Witness;
 use kyodaku::registry::{Body, OpenError, Registry, Settings, Submission};
-use kyodaku::store::{Db, entries};
+use kyodaku::store::{Db, entries, heads};
 use serde_json::{Value, json};
 
 use super::rotating::{asked, newest, run_beside, told, verified};
@@ -285,4 +285,20 @@ both!(a_commitment_to_another_history_is_named, async |world: World| {
         checked.out,
         checked.err
     );
+});
+
+both!(a_log_goes_on_by_the_clock_and_not_by_a_journal_that_was_ahead_of_it, async |world: World| {
+    let stage = world.stage().await;
+    let developer = stage.developer("Early Labs").await;
+    let now_ms = world.clock.now_ms();
+    // A grant that begins then would be permitted from now on.
+    world.clock.set(now_ms + 20 * 86_400_000);
+    asked(&developer).await;
+    world.clock.set(now_ms);
+    stage.registry.db().close().await;
+    let db = Db::connect(&world.url).await.unwrap();
+    keys::continue_log(&world.settings("a"), NEW, &db, &world.clock, false).await.unwrap();
+    let head = heads::read(&db, "acts").await.unwrap().unwrap();
+    assert_eq!((head.origin.as_str(), head.at_ms), (NEW, now_ms));
+    db.close().await;
 });

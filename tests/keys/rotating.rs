@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use kyodaku::clock::Clock;
-use kyodaku::domain::act::Act;
+use kyodaku::domain::act::{Act, KeyRotated, OrgRegistered, Role, SigningKeyUse};
 use kyodaku::domain::entry::Entry;
+use kyodaku::domain::ids::OrgId;
 use kyodaku::log::checkpoint::{Checkpoint, CheckpointSigner, VerifierKey, claimed};
-use kyodaku::registry::keys::KeyName;
+use kyodaku::registry::keys::{self, KeyName};
+use kyodaku::registry::{Body, Submission};
 use kyodaku::store::entries;
 use serde_json::{Value, json};
 
@@ -317,4 +319,31 @@ both!(each_key_gives_way_and_all_that_was_signed_verifies, async |world: World| 
     let folder = house.exported(&url).await;
     house.receipts_hold().await;
     house.a_thief_is_named(&folder).await;
+});
+
+both!(a_key_that_gives_way_amid_a_command_ends_with_its_act, async |world: World| {
+    let stage = world.stage().await;
+    keys::prepare(&world.settings("a"), stage.registry.db(), &world.clock, KeyName::ActLog).await.unwrap();
+    let stage = again(&world, stage).await;
+    let listed = listed(&world, &[]);
+    let of = |state: &str| {
+        let key = listed.iter().find(|key| key["use"] == "act_log" && key["state"] == state).unwrap();
+        key["key"].as_str().unwrap().to_owned()
+    };
+    let rotated = KeyRotated { key_use: SigningKeyUse::ActLog, old: of("signs"), new: of("next") };
+    let registered = OrgRegistered { org: OrgId::new(world.clock.new_uuid()), roles: vec![Role::Auditor] };
+    let size = stage.log_size().await;
+    let submission = Submission {
+        party: stage.registrar.org.parse().unwrap(),
+        on_behalf_of: None,
+        by: vec![stage.registrar.person.parse().unwrap()],
+        acts: vec![(registered.into(), None), (rotated.into(), None)],
+        once: None,
+        body: Body::none(),
+        accounts: Vec::new(),
+        unchanged: None,
+    };
+    stage.registry.submit(submission).await.unwrap();
+    // Whoever follows looks for the act there.
+    assert_eq!(told(&stage).await[0]["keys"][0]["last_size"], json!(size + 1));
 });

@@ -76,11 +76,14 @@ async fn restore_by(
         return Err(BackupError::Refused("the backup holds other logs than its manifest says".to_owned()));
     }
     let keys = marks::own_keys(&staged).map_err(|error| BackupError::Refused(error.to_string()))?;
+    let mut given_up = Vec::new();
     for node in high_water::nodes(&settings.data_dir)? {
-        marks::do_hold(&source, &HighWater::open(&settings.data_dir, &node).await?, &keys).await?;
+        if !marks::fit(&source, &HighWater::open(&settings.data_dir, &node).await?, &keys).await? {
+            given_up.push(node);
+        }
     }
     let heads: Vec<(&str, TreeHead)> = logs.iter().map(|(log, head)| (log.as_str(), *head)).collect();
-    fill(&source, settings, staging, &heads).await?;
+    fill(&source, settings, staging, &heads, &given_up).await?;
     source.close().await;
     Ok(Restored { manifest, unverified: report.unverified, keys_missing })
 }
@@ -142,6 +145,7 @@ async fn fill(
     settings: &Settings,
     staging: &Path,
     heads: &[(&str, TreeHead)],
+    given_up: &[String],
 ) -> Result<(), BackupError> {
     let target = Db::connect(&settings.database_url).await?;
     let (mut from, mut to) = (source.snapshot().await?, target.begin().await?);
@@ -162,7 +166,13 @@ async fn fill(
             files::write(&own, &bytes)?;
         }
     }
-    HighWater::open(&settings.data_dir, &settings.node).await?.raise(heads).await?;
+    // Those of other nodes follow when these start.
+    if given_up.contains(&settings.node) {
+        HighWater::set_aside(&settings.data_dir, &settings.node)?;
+    }
+    let mut marks = HighWater::open(&settings.data_dir, &settings.node).await?;
+    marks.raise(heads).await?;
+    marks.belong_to(&settings.origin).await?;
     files::settle(&settings.data_dir)?;
     to.commit().await?;
     from.rollback().await?;

@@ -150,7 +150,7 @@ async fn of_log(
     origin: &str,
 ) -> Result<Vec<ListedKey>, OpenError> {
     let name = here.place.name();
-    let r#use = if name == KeyName::ActLog { "act_log" } else { "journal" };
+    let r#use = name.word();
     let mut listed: Vec<ListedKey> = Vec::new();
     for key in log_keys::of_log(db, log).await? {
         let public = key.verifier_key.parse::<crate::log::checkpoint::VerifierKey>().ok();
@@ -195,7 +195,7 @@ async fn of_other(
     noted: Vec<PublicKey>,
 ) -> Result<Vec<ListedKey>, OpenError> {
     let name = here.place.name();
-    let r#use = if name == KeyName::Receipt { "receipt" } else { "token" };
+    let r#use = name.word();
     let mut listed = Vec::new();
     for PublicKey { public, first_ms, .. } in noted {
         let (ended, begun) = story(db, &other_key(settings, name, &public)?).await?;

@@ -14,6 +14,7 @@ use crate::log::canonical::to_canonical;
 use crate::log::checkpoint::{CheckpointSigner, VerifierKey, verify_by_any};
 use crate::log::merkle::TreeHead;
 use crate::registry::catalogue;
+use crate::registry::marks;
 use crate::registry::node::Settings;
 use crate::registry::published::first_named;
 use crate::registry::shared::{FollowError, SharedIndex};
@@ -75,7 +76,8 @@ pub async fn continue_log(
     let place = settings.key(KeyName::ActLog);
     let head = heads::read(db, ACTS).await?.filter(|head| head.size() > 0);
     let head = head.ok_or_else(|| refused("the database holds no log"))?;
-    let lacks = HighWater::open(&settings.data_dir, &settings.node).await?.check(db).await;
+    let marks = HighWater::open(&settings.data_dir, &settings.node).await?;
+    let lacks = marks.check(db).await;
     match lacks {
         Err(StoreError::HighWater(why)) if !give_up => {
             return Err(refused(format!(
@@ -87,6 +89,9 @@ pub async fn continue_log(
     }
     let is_short = lacks.is_err();
     let from = if head.origin == origin {
+        if is_short {
+            refuse_ungiven(db, &head, &marks).await?;
+        }
         None
     } else {
         go_on(settings, (origin, give_up), db, clock, (&head, &place)).await?;
@@ -109,6 +114,18 @@ pub async fn continue_log(
     Ok(Continued { from, key: began.unwrap_or_default(), set_aside })
 }
 
+/// Nothing is set aside that the log does not give up: other nodes would go on refusing it.
+async fn refuse_ungiven(db: &Db, head: &Head, marks: &HighWater) -> Result<(), ContinueError> {
+    let Some(from) = marks.origin() else { return Ok(()) };
+    match marks::left(db, head, from).await? {
+        Some(act) if !act.gives_up => Err(refused(format!(
+            "the log goes on as `{}` already, and the act that says so gives up nothing: let it go on under another name, with `--give-up`, from this data folder",
+            act.origin
+        ))),
+        _ => Ok(()),
+    }
+}
+
 async fn go_on(
     settings: &Settings,
     (origin, gives_up): (&str, bool),
@@ -125,10 +142,11 @@ async fn go_on(
     if !clock.is_believed_after(shared.head_ms()) {
         return Err(refused(NOT_BELIEVED));
     }
+    // Not by the times of journals: one that was written while a clock was ahead would make all answers those of a time to come.
+    let at_ms = clock.now_ms().max(shared.head_ms());
     let installation = shared.read().registry();
     let installation = installation.ok_or_else(|| refused("the log was never opened"))?;
-    let (acts, last_ms) = acts(db, head, origin, gives_up).await?;
-    let at_ms = clock.now_ms().max(shared.head_ms()).max(last_ms);
+    let acts = acts(db, head, origin, gives_up).await?;
     let mut tx = db.begin().await?;
     let locked = heads::lock(&mut tx, ACTS).await?;
     if locked.as_ref() != Some(head) {
@@ -155,27 +173,20 @@ async fn refuse_unbelieved(db: &Db, head: &Head) -> Result<(), ContinueError> {
     }
 }
 
-/// What is recorded: that it goes on, and the journals of the old name as they end; and the moment before which it is not, that of
-/// the last of their entries.
-async fn acts(
-    db: &Db,
-    head: &Head,
-    origin: &str,
-    gives_up: bool,
-) -> Result<(Vec<Act>, i64), ContinueError> {
+/// What is recorded: that it goes on, and the journals of the old name as they end.
+async fn acts(db: &Db, head: &Head, origin: &str, gives_up: bool) -> Result<Vec<Act>, ContinueError> {
     let (from, origin, size) = (head.origin.clone(), origin.to_owned(), head.size());
     let root = Sha256(head.tree().root.0);
     let mut acts: Vec<Act> = vec![LogContinued { from, origin, size, root, gives_up }.into()];
-    let mut last_ms = head.at_ms;
     for (log, journal) in heads::page(db, "", MOST).await? {
-        let Some(stored) = heads::read(db, &log).await?.filter(|_| log != ACTS) else { continue };
-        let TreeHead { size, root } = stored.tree();
+        let Some(TreeHead { size, root }) = heads::read_tree(db, &log).await?.filter(|_| log != ACTS) else {
+            continue;
+        };
         if size > 0 && journal.starts_with(&format!("{}/", head.origin)) {
             acts.push(JournalSealed { journal, size, root: Sha256(root.0) }.into());
-            last_ms = last_ms.max(stored.at_ms);
         }
     }
-    Ok((acts, last_ms))
+    Ok(acts)
 }
 
 fn admitted(

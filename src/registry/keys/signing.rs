@@ -84,8 +84,8 @@ pub(in crate::registry) struct LogSigner {
 /// Who signs now.
 pub(in crate::registry) struct Signing<'a> {
     pub(in crate::registry) signer: &'a CheckpointSigner,
-    /// The key that gave way to it, where this process still has that.
-    pub(in crate::registry) ended: Option<&'a VerifierKey>,
+    /// The key that gave way to it, where this process still has that, and the entry of the act log that says so.
+    pub(in crate::registry) ended: Option<(&'a VerifierKey, u64)>,
 }
 
 impl LogSigner {
@@ -133,7 +133,7 @@ impl LogSigner {
         };
         let has_turn = |next: &&CheckpointSigner| has_turn(now, self.of, next.verifier_key().public_bytes());
         let signer = self.next.as_ref().filter(has_turn).ok_or_else(|| gone(self.name, rotation))?;
-        Ok(Signing { signer, ended: Some(self.key()) })
+        Ok(Signing { signer, ended: Some((self.key(), rotation.at)) })
     }
 }
 

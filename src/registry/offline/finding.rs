@@ -66,7 +66,7 @@ pub enum Kind {
     UnknownJournal,
     /// An entry of a journal contradicts the act log that it names.
     CheckContradicts,
-    /// A check is older than the last entry of the act log from which it was answered, or younger than the act that sealed it.
+    /// A check is older than the last entry of the act log from which it was answered.
     CheckTime,
     /// A file, or a row, lies where none belongs.
     Stray,

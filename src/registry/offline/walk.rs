@@ -367,6 +367,12 @@ impl<'a, S: Source> Walk<'a, S> {
                         "the checks of `{log}`, against the act log: that is not as it was signed"
                     ));
                 }
+                if let Some(first) = checks.first_after_seal {
+                    self.unverified.push(format!(
+                        "when {} checks of `{log}` were answered, from entry {first} on: they say later than they were sealed, as where a clock was ahead",
+                        checks.after_seal
+                    ));
+                }
                 if checks.beyond > 0 {
                     self.unverified.push(format!(
                         "{} checks of `{log}`, against the act log: they are younger than what is here of it",
