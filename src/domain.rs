@@ -1,6 +1,6 @@
 //! Floor 0: words and rules, without I/O.
 //!
-//! Words: [`ids`], [`uses`], [`territory`], [`scope`], [`key`], [`act`], [`entry`], [`question`], [`decision`],
+//! Words: [`base64`], [`ids`], [`uses`], [`territory`], [`scope`], [`key`], [`act`], [`entry`], [`question`], [`decision`],
 //! [`journal`], [`inquiry`].
 //! Rules: [`admit`](mod@admit) says whether an act may be recorded, [`index`] is what the recorded ones amount to,
 //! [`decide`](mod@decide) answers a question from it, [`view`](mod@view) says who may see why, and
@@ -8,6 +8,7 @@
 
 pub mod act;
 pub mod admit;
+pub mod base64;
 pub mod classify;
 pub mod command;
 pub mod decide;

@@ -8,6 +8,7 @@ mod line;
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
+use super::base64;
 use super::decision::Verdict;
 use super::entry::Salt;
 use super::ids::{CheckId, ModelId, OrgId, WorkId};
@@ -144,7 +145,7 @@ pub struct MatchedWork {
 
 /// Reads the works of a [`JournalEntry::Matched`]; none when they are not of its form.
 pub fn matched_works(works: &str) -> Option<Vec<MatchedWork>> {
-    let bytes = BASE64.decode(works.as_bytes()).ok()?;
+    let bytes = base64::decode(works)?;
     let (rows, []) = bytes.as_chunks::<ROW>() else { return None };
     let read = |row: &[u8; ROW]| {
         let (id, [high, low, permitted]) = row.split_first_chunk::<16>()? else { return None };

@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use data_encoding::BASE64;
 use serde::Serialize;
 
 use super::app::App;
@@ -16,6 +15,7 @@ use super::gate::{Access, CalledBy, Scope};
 use super::problem::Problem;
 use super::reply::Reply;
 use super::routes::{KIB, Route};
+use crate::domain::base64;
 use crate::registry::Registry;
 use crate::registry::authority::CredentialId;
 use crate::registry::oauth::jwk::Jwk;
@@ -229,7 +229,7 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Refused> {
     let Some(value) = value else { return Ok(None) };
     let read = || {
         let (scheme, shown) = value.to_str().ok()?.split_once(' ')?;
-        let decoded = BASE64.decode(shown.as_bytes()).ok()?;
+        let decoded = base64::decode(shown)?;
         let (id, secret) = str::from_utf8(&decoded).ok()?.split_once(':')?;
         scheme.eq_ignore_ascii_case("basic").then(|| (form_decoded(id), form_decoded(secret)))
     };

@@ -94,9 +94,9 @@ impl Checkpoint {
         let origin = line().ok_or(CheckpointError::Malformed("the origin is missing"))?.to_owned();
         let size = line().and_then(parse_size);
         let size = size.ok_or(CheckpointError::Malformed("the size is not a plain number up to 2^53"))?;
-        let root =
-            line().and_then(|root| Hash::try_from(BASE64.decode(root.as_bytes()).ok()?.as_slice()).ok());
-        let root = root.ok_or(CheckpointError::Malformed("the root is not the base64 of 32 bytes"))?;
+        let root = line()
+            .and_then(Hash::from_base64)
+            .ok_or(CheckpointError::Malformed("the root is not the base64 of 32 bytes"))?;
         if size == 0 && root != EMPTY_ROOT {
             return Err(CheckpointError::Malformed(NOT_EMPTY));
         }

@@ -7,6 +7,8 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
+use crate::domain::base64;
+
 /// Bytes in a hash.
 pub const HASH_BYTES: usize = 32;
 
@@ -32,6 +34,11 @@ impl Hash {
     /// The 32 bytes.
     pub const fn as_bytes(&self) -> &[u8; HASH_BYTES] {
         &self.0
+    }
+
+    /// Reads it as checkpoints and proofs have it, in base64; none where it is written otherwise than they write it.
+    pub fn from_base64(text: &str) -> Option<Self> {
+        Self::try_from(base64::decode(text)?.as_slice()).ok()
     }
 }
 

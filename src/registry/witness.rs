@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::HEXLOWER;
 
 use super::keys::{SigningKeyError, cosigner};
 use crate::clock::Clock;
@@ -98,8 +98,7 @@ impl<'a> Request<'a> {
         let mut lines = head.split('\n');
         let old = lines.next().and_then(|line| line.strip_prefix("old ")).and_then(parse_size);
         let old = old.ok_or(wrong("the first line is not `old` and a plain number"))?;
-        let hash = |line: &str| Hash::try_from(BASE64.decode(line.as_bytes()).ok()?.as_slice()).ok();
-        let proof: Option<Vec<Hash>> = lines.map(hash).take(MAX_PROOF_LINES + 1).collect();
+        let proof: Option<Vec<Hash>> = lines.map(Hash::from_base64).take(MAX_PROOF_LINES + 1).collect();
         let proof = proof.ok_or(wrong("a line of the proof is not the base64 of 32 bytes"))?;
         if proof.len() > MAX_PROOF_LINES {
             return Err(wrong("the proof has more than 63 lines"));

@@ -143,8 +143,12 @@ fn forms_that_are_not_a_checkpoint_are_refused_although_signed() {
         assert!(malformed(&format!("{ORIGIN}\n{size}\n{root}\n")), "{size}");
     }
     let wrong_tail = format!("{}F=", root.strip_suffix("=").map(|r| &r[..r.len() - 1]).unwrap());
+    // Two padded texts that make 32 bytes together.
+    let [one, other] = [&[1; 29][..], &[2; 3]].map(|bytes| BASE64.encode(bytes));
+    let two = one + &other;
+    assert!(two.len() == 44 && BASE64.decode(two.as_bytes()).is_ok_and(|bytes| bytes.len() == 32));
     for root in
-        ["", "AAAA", &root[..43], &format!("{root}AAAA"), &format!(" {root}"), &wrong_tail, &hex_root()]
+        ["", "AAAA", &root[..43], &format!("{root}AAAA"), &format!(" {root}"), &wrong_tail, &two, &hex_root()]
     {
         assert!(malformed(&format!("{ORIGIN}\n1\n{root}\n")), "{root}");
     }

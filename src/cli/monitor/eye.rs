@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use data_encoding::BASE64;
 use reqwest::RequestBuilder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -234,6 +233,5 @@ impl Eye {
 }
 
 fn hashes(proof: &Proof) -> Option<Vec<Hash>> {
-    let hash = |line: &String| Hash::try_from(BASE64.decode(line.as_bytes()).ok()?.as_slice()).ok();
-    proof.hashes.iter().map(hash).collect()
+    proof.hashes.iter().map(|line| Hash::from_base64(line)).collect()
 }

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::explain::verdict_words;
@@ -469,8 +468,8 @@ impl Later {
     }
 
     fn hashes(&self) -> Result<Vec<Hash>, String> {
-        let hash = |text: &String| Hash::try_from(BASE64.decode(text.as_bytes()).ok()?.as_slice()).ok();
-        let hashes: Option<Vec<Hash>> = self.proof.hashes.iter().map(hash).collect();
+        let hashes: Option<Vec<Hash>> =
+            self.proof.hashes.iter().map(|text| Hash::from_base64(text)).collect();
         hashes.ok_or_else(|| "a hash is not the base64 of 32 bytes".to_owned())
     }
 }

@@ -7,6 +7,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
 use super::{Checkpoint, CheckpointError, MAX_NOTE_BYTES, note};
+use crate::domain::base64;
 use crate::log::digest::sha256;
 
 /// The signature type of Ed25519 in signed notes.
@@ -123,7 +124,7 @@ pub(super) fn read(text: &str, key_type: u8) -> Result<(&str, u32, [u8; 32]), Ke
     };
     let id = HEXLOWER.decode(id.as_bytes()).ok().and_then(|id| <[u8; 4]>::try_from(id).ok());
     let id = id.map(u32::from_be_bytes).ok_or(KeyError::Form)?;
-    let key = BASE64.decode(key.as_bytes()).map_err(|_| KeyError::Form)?;
+    let key = base64::decode(key).ok_or(KeyError::Form)?;
     let (found_type, public) = key.split_first().ok_or(KeyError::Form)?;
     if *found_type != key_type {
         return Err(KeyError::Type(key_type));

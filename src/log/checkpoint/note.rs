@@ -3,6 +3,7 @@
 use data_encoding::BASE64;
 
 use super::{CheckpointError, MAX_NOTE_BYTES, MAX_SIGNATURES};
+use crate::domain::base64;
 
 /// How a signature line begins: an em dash and a blank.
 const PREFIX: &str = "\u{2014} ";
@@ -51,7 +52,7 @@ impl<'a> SignatureLine<'a> {
     pub(super) fn parse(line: &'a str) -> Result<Self, CheckpointError> {
         let wrong = CheckpointError::Malformed("a signature line is not `\u{2014} name base64`");
         let (name, encoded) = line.strip_prefix(PREFIX).and_then(|rest| rest.split_once(' ')).ok_or(wrong)?;
-        let bytes = BASE64.decode(encoded.as_bytes()).map_err(|_| wrong)?;
+        let bytes = base64::decode(encoded).ok_or(wrong)?;
         let (key_id, signature) = bytes.split_first_chunk::<4>().ok_or(wrong)?;
         if !is_key_name(name) || signature.is_empty() {
             return Err(wrong);

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use data_encoding::BASE64;
 
 use super::{ProofError, verify_inclusion};
+use crate::domain::base64;
 use crate::log::checkpoint::{Checkpoint, CheckpointError, MAX_NOTE_BYTES, VerifierKey};
 use crate::log::merkle::Hash;
 
@@ -90,8 +91,7 @@ impl FromStr for ProofFile {
             None => None,
             Some(line) => {
                 let encoded = line.strip_prefix("extra ").unwrap_or_default();
-                let bytes = BASE64.decode(encoded.as_bytes());
-                Some(bytes.map_err(|_| wrong("what stands after `extra` is not base64"))?)
+                Some(base64::decode(encoded).ok_or(wrong("what stands after `extra` is not base64"))?)
             }
         };
         let index = lines.next().and_then(|line| line.strip_prefix("index "));
@@ -100,8 +100,7 @@ impl FromStr for ProofFile {
             (index.to_string() == digits).then_some(index)
         });
         let index = index.ok_or(wrong("the line `index` is not a plain number"))?;
-        let hash = |line: &str| Hash::try_from(BASE64.decode(line.as_bytes()).ok()?.as_slice()).ok();
-        let hashes: Option<Vec<Hash>> = lines.map(hash).take(MAX_HASHES + 1).collect();
+        let hashes: Option<Vec<Hash>> = lines.map(Hash::from_base64).take(MAX_HASHES + 1).collect();
         let hashes = hashes.ok_or(wrong("a hash is not the base64 of 32 bytes"))?;
         if hashes.len() > MAX_HASHES {
             return Err(wrong("it has more than 63 hashes"));

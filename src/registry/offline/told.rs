@@ -1,6 +1,5 @@
 //! What a folder or a server tells of its logs: their names, their keys. Nothing of it is believed because it is told.
 
-use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
 use crate::log::checkpoint::VerifierKey;
@@ -88,8 +87,7 @@ impl ToldLog {
 
     /// What is wrong with what is told, if anything: keys of another log, sizes and roots that can't be.
     pub fn fault(&self) -> Option<String> {
-        let root = BASE64.decode(self.root.as_bytes()).ok();
-        if self.size > MAX_SIZE || root.is_none_or(|root| Hash::try_from(root.as_slice()).is_err()) {
+        if self.size > MAX_SIZE || Hash::from_base64(&self.root).is_none() {
             return Some("its size or root can't be".to_owned());
         }
         let is_number = |earlier: &ToldEarlier| earlier.size <= MAX_SIZE;
