@@ -28,18 +28,21 @@ pub(super) struct Transport {
 pub(super) enum Unread {
     /// It did not come, or broke off.
     #[error("{}", words(.0))]
-    Broken(#[from] reqwest::Error),
+    Broken(#[source] reqwest::Error),
     /// It is longer than what is due.
     #[error("the answer is too large")]
     TooLarge,
 }
 
-/// The whole chain of causes: the first error only hints at them. Not the URL.
+impl From<reqwest::Error> for Unread {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Broken(error.without_url())
+    }
+}
+
+/// The whole chain of causes: the first error only hints at them.
 fn words(error: &reqwest::Error) -> String {
-    let mut why = match error.url() {
-        Some(url) => error.to_string().replace(&format!(" for url ({url})"), ""),
-        None => error.to_string(),
-    };
+    let mut why = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         why = format!("{why}: {inner}");
@@ -61,9 +64,7 @@ impl Transport {
                 && url.username().is_empty()
                 && url.password().is_none()
         });
-        let base = base.ok_or_else(|| {
-            Failure::usage(format!("`{}` is not the address of a server", output::plain(url)))
-        })?;
+        let base = base.ok_or_else(|| no_address(url))?;
         let local = is_local(&base);
         let key = bearer(key)?;
         if key.is_some() && base.scheme() == "http" && !local {
@@ -121,6 +122,18 @@ impl Transport {
     pub(super) fn get_public(&self, path: &str) -> RequestBuilder {
         self.client.get(format!("{}{path}", self.base)).timeout(self.timeout)
     }
+}
+
+/// Text that is not the address of a server. The user and the password that may stand in it are not told.
+fn no_address(url: &str) -> Failure {
+    let (shown, why) = match url.rsplit_once('@') {
+        None => (url.to_owned(), ""),
+        Some((before, rest)) => {
+            let scheme = before.split_once("://").map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
+            (scheme + rest, ": it may name no user and no password")
+        }
+    };
+    Failure::usage(format!("`{}` is not the address of a server{why}", output::plain(&shown)))
 }
 
 fn bearer(key: Option<&str>) -> Result<Option<HeaderValue>, Failure> {

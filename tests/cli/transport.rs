@@ -79,10 +79,19 @@ async fn what_is_not_the_address_of_a_server_is_refused() {
         "ftp://registry.example",
         "https://",
         "https://u:secret-word@registry.example",
+        "https://secret-word@registry.example",
+        "https://u:secret-word/x@registry.example",
+        "https://u:secret-word@",
+        "u:secret-word@registry.example",
         "https://registry.example/?q",
     ] {
-        for (name, told) in asked(url).await.into_iter().filter(|(name, _)| *name != "verify log") {
+        // What is no address is a folder for `verify log`.
+        let is_address = |name: &str| name != "verify log" || url.starts_with("https:");
+        for (name, told) in asked(url).await.into_iter().filter(|(name, _)| is_address(name)) {
             assert_eq!(told.code, 2, "{name}, {url}: {}", told.err);
+            let said = format!("{}{}", told.out, told.err);
+            assert!(!said.contains("secret-word"), "{name}, {url}: {said}");
+            assert_eq!(said.contains("no user and no password"), url.contains('@'), "{name}, {url}: {said}");
         }
     }
 }
