@@ -24,7 +24,7 @@ pub(super) struct OwnWorks {
     /// The journal, and the place of the check in it.
     journal: String,
     entry: u64,
-    /// Whether the receipt of the check is at hand and says the same.
+    /// Whether the receipt of the check is at hand, holds, and says the same.
     has_receipt: bool,
     works: Vec<Row>,
     /// By whose word.
@@ -120,8 +120,11 @@ impl fmt::Display for OwnWorks {
             };
             writeln!(f, "  {work}: {}: {answered}", uses.join(", "))?;
         }
-        let with =
-            if self.has_receipt { "whose receipt says the same" } else { "whose receipt was not named" };
+        let with = if self.has_receipt {
+            "whose receipt says the same"
+        } else {
+            "whose receipt is not at hand, or does not hold"
+        };
         writeln!(f, "  entry {} of `{}`, {with}", self.entry, plain(&self.journal))?;
         let key = plain(self.signed_by.as_deref().unwrap_or_default());
         writeln!(f, "  which works matched by the word of the key `{key}` alone, not by the logs")
