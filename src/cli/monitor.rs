@@ -42,7 +42,10 @@ pub(super) struct Args {
     once: bool,
     #[command(flatten)]
     cosigners: CosignerArgs,
-    /// After how many seconds a log that does not grow is told, and a checkpoint that too few of the witnesses cosigned; 0 is never
+    /// Within how many seconds enough of the witnesses must have cosigned a checkpoint; needed with `--witness`
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    witnessed_within: Option<u64>,
+    /// After how many seconds a log that does not grow is told; 0 is never
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     stall: u64,
     /// The id of a work, an organization or anything else: entries that name it are told, of those that the API key may list
@@ -72,9 +75,9 @@ pub(super) async fn run(args: Args) -> Outcome {
         return Err(Failure::usage("`--watch` needs an API key: set `KYODAKU_API_KEY`"));
     }
     let quorum = args.cosigners.quorum()?;
-    if quorum.needed > 0 && args.stall == 0 {
+    if quorum.needed > 0 && args.witnessed_within.is_none() {
         return Err(Failure::usage(
-            "`--witness` needs `--stall SECONDS`: how long a checkpoint may wait for it",
+            "`--witness` needs `--witnessed-within SECONDS`: how long a checkpoint may wait for it",
         ));
     }
     let eye = Eye::open(&args.eye)?;
@@ -104,7 +107,8 @@ pub(super) async fn run(args: Args) -> Outcome {
 struct Look<'a> {
     keys: &'a [VerifierKey],
     quorum: &'a Quorum,
-    stall_s: u64,
+    /// For how many seconds a checkpoint may wait for witnesses.
+    witnessed_within_s: Option<u64>,
     newest: &'a Checkpoint,
     /// The newest checkpoint as it is told.
     note: &'a str,
@@ -121,8 +125,8 @@ async fn look(args: &Args, quorum: &Quorum, eye: &Eye, memory: &mut Memory) -> R
         }
     };
     let now_ms = Clock::system().now_ms();
-    let (keys, stall_s) = (args.keys.as_slice(), args.stall);
-    let look = Look { keys, quorum, stall_s, newest: &newest, note: &note, now_ms };
+    let (keys, witnessed_within_s) = (args.keys.as_slice(), args.witnessed_within);
+    let look = Look { keys, quorum, witnessed_within_s, newest: &newest, note: &note, now_ms };
     let wrong = match compare(eye, memory, &newest).await? {
         Some(alarm) => Some(alarm),
         None => keys::examine(eye, memory, &look).await?,

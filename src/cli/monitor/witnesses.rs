@@ -82,7 +82,7 @@ fn take(memory: &mut Memory, look: &Look<'_>, size: u64, note: &str) -> Result<O
 fn late(memory: &Memory, look: &Look<'_>) -> Option<Alarm> {
     let (size, kept_ms) = memory.waiting()?;
     let waited_s = u64::try_from(look.now_ms.saturating_sub(kept_ms) / 1_000).unwrap_or_default();
-    if waited_s < look.stall_s {
+    if look.witnessed_within_s.is_none_or(|most| waited_s < most) {
         return None;
     }
     let (found, needed) = (memory.cosigners_of(size, look.quorum), look.quorum.needed);

@@ -18,7 +18,7 @@ fn words() -> Vec<String> {
     for number in [1, 2] {
         words.extend(["--witness".to_owned(), witness(number).public().to_string()]);
     }
-    words.extend(["--stall".to_owned(), "3600".to_owned()]);
+    words.extend(["--witnessed-within".to_owned(), "3600".to_owned()]);
     words
 }
 
@@ -69,7 +69,7 @@ async fn a_checkpoint_that_too_few_witnesses_cosign_is_told_once_it_waited_too_l
     server.put(COSIGNED, cosigned(&note(9), &one, 0));
     server.is_well(&[&words[..], &["--witnesses-needed", "1"]].concat()).await;
     server.change_place(|place| place["waiting"] = serde_json::json!([[9, 0]]));
-    let others = [&words[..2], &["--witness", &other, "--stall", "3600"]].concat();
+    let others = [&words[..2], &["--witness", &other, "--witnessed-within", "3600"]].concat();
     server.is_alarmed(&others, "unwitnessed: 0 of the witnesses have cosigned the 9 entries").await;
 }
 
@@ -105,12 +105,35 @@ async fn a_false_cosignature_is_an_alarm_and_kept() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_long_a_log_may_be_quiet_and_how_long_witnesses_may_take_are_two_things() {
+    let (server, log, signer, words) = (Canned::begin().await, Log::of("a", 5), signer(0x5a), words());
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    server.put(NEWEST, log.note(5, &[&signer]));
+    server.is_well(&words).await;
+    server.change_place(|place| place["grown_ms"] = 0.into());
+    server.is_well(&words).await;
+    wait_long(&server);
+    let looked = server.look(&words).await;
+    assert!(looked.code == 1 && looked.out.starts_with("alarm unwitnessed"), "{}{}", looked.out, looked.err);
+    assert!(!looked.out.contains("alarm stall"), "{}", looked.out);
+    let cosigned = cosigned(&cosigned(&log.note(5, &[&signer]), &witness(1), 0), &witness(2), 0);
+    server.put(NEWEST, cosigned);
+    server.is_alarmed(&[&words[..], &["--stall", "3600"]].concat(), "alarm stall").await;
+}
+
 #[test]
 fn witnesses_are_given_a_time_and_are_not_fewer_than_are_needed() {
     let words = words();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let without = crate::cli::run(["monitor", "--once"].iter().chain(&words[..6]).copied());
-    assert!(without.code == 2 && without.err.contains("--stall"), "{}", without.err);
+    assert!(without.code == 2 && without.err.contains("--witnessed-within"), "{}", without.err);
+    let growth = [&words[..6], &["--stall", "3600"]].concat();
+    let growth = crate::cli::run(["monitor", "--once"].iter().chain(&growth).copied());
+    assert!(growth.code == 2 && growth.err.contains("--witnessed-within"), "{}", growth.err);
+    let never =
+        crate::cli::run(["monitor", "--once", "--witnessed-within", "0"].iter().chain(&words[..6]).copied());
+    assert_eq!(never.code, 2, "{}", never.err);
     let more = ["monitor", "--once", "--witnesses-needed", "3"];
     let more = crate::cli::run(more.iter().chain(&words).copied());
     assert!(more.code == 2 && more.err.contains("can't be met"), "{}", more.err);
