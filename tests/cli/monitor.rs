@@ -78,6 +78,7 @@ impl Liar {
             async || json!({ "items": [{ "index": 2, "entry": "{}" }], "next": "again" }).to_string();
         let router = Router::new()
             .route("/v1/entries", get(entries))
+            .route("/logs", get(async || canned::list()))
             .route("/logs/acts/checkpoint", get(checkpoint))
             .route("/logs/acts/proofs/consistency", get(consistency))
             .with_state(liar.clone());

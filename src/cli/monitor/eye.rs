@@ -84,6 +84,16 @@ struct ToldEntry {
     entry: String,
 }
 
+/// What there is for whoever asks for a bundle of entries.
+pub(super) enum Bundle {
+    /// It.
+    Told(Vec<u8>),
+    /// It is not for the key.
+    Refused,
+    /// So much was asked for that it is another time's: the status.
+    Later(u16),
+}
+
 /// A log, as it is fetched.
 pub(super) struct Eye {
     transport: Transport,
@@ -171,12 +181,13 @@ impl Eye {
         Err(NoLook::NoAnswer("the list of logs has no end".to_owned()))
     }
 
-    /// A bundle of entries; none where the key may not read them.
-    pub(super) async fn bundle(&self, index: u64, width: u16) -> Result<Option<Vec<u8>>, NoLook> {
+    /// A bundle of entries.
+    pub(super) async fn bundle(&self, index: u64, width: u16) -> Result<Bundle, NoLook> {
         let path = TilePath::Entries { index, width };
         match self.get(self.transport.get(&format!("/logs/{}/{path}", self.name))).await? {
-            (200, bytes) => Ok(Some(bytes)),
-            (401 | 403 | 404, _) => Ok(None),
+            (200, bytes) => Ok(Bundle::Told(bytes)),
+            (401 | 403 | 404, _) => Ok(Bundle::Refused),
+            (status @ (429 | 503), _) => Ok(Bundle::Later(status)),
             (status, _) => Err(NoLook::NoAnswer(format!("the server answers {status}"))),
         }
     }

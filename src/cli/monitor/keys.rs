@@ -1,6 +1,6 @@
 //! Which keys of the log have ended: as the server tells of them, and as the acts say, where they may be read.
 
-use super::eye::{Eye, NoLook};
+use super::eye::{Bundle, Eye, NoLook};
 use super::memory::Memory;
 use super::{Alarm, Look};
 use crate::domain::act::Act;
@@ -21,18 +21,20 @@ pub(super) async fn examine(
     memory: &mut Memory,
     look: &Look<'_>,
 ) -> Result<Option<Alarm>, NoLook> {
-    if let Some((told, text)) = eye.told().await?
-        && let Some(what) = learn(memory, look, &told)?
+    let told = eye.told().await?;
+    if let Some((told, text)) = &told
+        && let Some(what) = learn(memory, look, told)?
     {
-        let kept = memory.keep_evidence(&text)?;
+        let kept = memory.keep_evidence(text)?;
         let what = format!("key: {what}; what is told of the log is kept in `{}`", kept.display());
         return Ok(Some(Alarm::fatal(what)));
     }
     if eye.is_acts() && eye.has_key() {
-        if let Some(alarm) = follow(eye, memory, look).await? {
+        if let Some(alarm) = bear_out(eye, memory, look).await? {
             return Ok(Some(alarm));
         }
-        if let Some(alarm) = bear_out(eye, memory, look).await? {
+        // The last thing for which the key is used: the server may ask it to wait.
+        if let Some(alarm) = follow(eye, memory, look).await? {
             return Ok(Some(alarm));
         }
     }
@@ -40,7 +42,9 @@ pub(super) async fn examine(
     let has_ended = |key: &VerifierKey| memory.end_of(&key.to_string()).is_some_and(|end| size > end);
     let standing: Vec<VerifierKey> = look.keys.iter().filter(|key| !has_ended(key)).cloned().collect();
     if verify_by_any(look.note.as_bytes(), &standing).is_ok() {
-        return Ok(None);
+        // Whoever hides the list hides what it would be held to.
+        let nothing = || NoLook::NoAnswer("the server tells nothing of the log".to_owned());
+        return told.map(|_| None).ok_or_else(nothing);
     }
     let ended: Vec<String> = look.keys.iter().filter(|key| has_ended(key)).map(ToString::to_string).collect();
     let what = format!(
@@ -85,13 +89,20 @@ async fn follow(eye: &Eye, memory: &mut Memory, look: &Look<'_>) -> Result<Optio
     let (size, width) = (look.newest.size, u64::from(TILE_WIDTH));
     // What ended before the first look is told, and borne out by its act.
     let mut at = memory.acts_read().unwrap_or(size);
-    for _ in 0..MOST_BUNDLES {
+    memory.set_acts_read(at)?;
+    for read in 0..MOST_BUNDLES {
         if at >= size {
             break;
         }
         let index = at / width;
         let due = u16::try_from(size - index * width).unwrap_or(TILE_WIDTH).min(TILE_WIDTH);
-        let Some(bytes) = eye.bundle(index, due).await? else { return Ok(None) };
+        let bytes = match eye.bundle(index, due).await? {
+            Bundle::Told(bytes) => bytes,
+            Bundle::Refused => break,
+            // The next look goes on from here. Who tells nothing at all does not answer.
+            Bundle::Later(_) if read > 0 => break,
+            Bundle::Later(status) => return Err(NoLook::NoAnswer(format!("the server answers {status}"))),
+        };
         let entries = decode_bundle(&bytes).ok().filter(|entries| entries.len() == usize::from(due));
         let entries =
             entries.ok_or_else(|| NoLook::NoAnswer("a bundle of entries can't be read".to_owned()))?;
@@ -101,12 +112,15 @@ async fn follow(eye: &Eye, memory: &mut Memory, look: &Look<'_>) -> Result<Optio
                 return Ok(Some(super::of_entry(place)));
             }
             for key in end {
-                memory.bear_out(&key, place)?;
+                // An earlier act ended it. That it is told to have ended earlier, and did not, is found where its act is looked for.
+                if memory.end_of(&key).is_none_or(|end| place <= end) {
+                    memory.bear_out(&key, place)?;
+                }
             }
         }
         at = index * width + u64::from(due);
+        memory.set_acts_read(at)?;
     }
-    memory.set_acts_read(at.min(size))?;
     Ok(None)
 }
 

@@ -1,6 +1,7 @@
 //! A server that answers what a test puts there, and a log to put there.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -19,6 +20,22 @@ use serde_json::{Value, json};
 use crate::cli::{Said, kyodaku, said};
 
 type Answers = Arc<Mutex<HashMap<String, (u16, Vec<u8>)>>>;
+
+/// Where the logs are listed.
+pub(super) const LIST: &str = "/logs?limit=200";
+
+/// A list of logs that tells of the act log no more than that it is there.
+pub(super) fn list() -> String {
+    let told = json!({
+        "log": "acts", "origin": super::ORIGIN, "prefix": "/logs/acts", "size": 0, "root": "", "keys": []
+    });
+    json!({ "items": [told], "next": null }).to_string()
+}
+
+fn told(hashes: &[Hash]) -> String {
+    let hashes: Vec<String> = hashes.iter().map(|hash| BASE64.encode(&hash.0)).collect();
+    json!({ "hashes": hashes }).to_string()
+}
 
 /// Answers by path and query; what is not there is 404.
 pub(super) struct Canned {
@@ -44,31 +61,40 @@ impl Canned {
         tokio::spawn(async move {
             server::serve(listener, router, Limits::default(), std::future::pending()).await
         });
-        Self { url, answers, folder: tempfile::tempdir().unwrap() }
+        let server = Self { url, answers, folder: tempfile::tempdir().unwrap() };
+        server.put(LIST, list());
+        server
     }
 
     pub(super) fn put(&self, path: &str, body: impl AsRef<[u8]>) {
         self.answers.lock().unwrap().insert(path.to_owned(), (200, body.as_ref().to_vec()));
     }
 
-    pub(super) fn forget(&self, path: &str) {
-        self.answers.lock().unwrap().remove(path);
+    /// Refuses it with this status.
+    pub(super) fn refuse(&self, path: &str, status: u16) {
+        self.answers.lock().unwrap().insert(path.to_owned(), (status, Vec::new()));
+    }
+
+    /// Puts there that one size of a log continues another one.
+    pub(super) fn continues(&self, log: &Log, old: u64, new: u64) {
+        let proof = told(&prove_consistency(&log.tiles(new), old, new).unwrap());
+        self.put(&format!("/logs/acts/proofs/consistency?old={old}&new={new}"), proof);
+    }
+
+    /// Puts there that an entry is in a log.
+    pub(super) fn includes(&self, log: &Log, index: u64, size: u64) {
+        let proof = told(&prove_inclusion(&log.tiles(size), index, size).unwrap());
+        self.put(&format!("/logs/acts/proofs/inclusion?index={index}&size={size}"), proof);
     }
 
     /// Puts all proofs of a log there.
     pub(super) fn prove(&self, log: &Log) {
-        let told = |hashes: Vec<Hash>| {
-            let hashes: Vec<String> = hashes.iter().map(|hash| BASE64.encode(&hash.0)).collect();
-            json!({ "hashes": hashes }).to_string()
-        };
         for new in 1..=log.entries.len() as u64 {
             for old in 1..new {
-                let proof = told(prove_consistency(&log.tiles(new), old, new).unwrap());
-                self.put(&format!("/logs/acts/proofs/consistency?old={old}&new={new}"), proof);
+                self.continues(log, old, new);
             }
             for index in 0..new {
-                let proof = told(prove_inclusion(&log.tiles(new), index, new).unwrap());
-                self.put(&format!("/logs/acts/proofs/inclusion?index={index}&size={new}"), proof);
+                self.includes(log, index, new);
             }
         }
     }
@@ -95,6 +121,13 @@ impl Canned {
         let looked = self.look(more).await;
         assert_eq!(looked.code, 1, "{part}: {}{}", looked.out, looked.err);
         assert!(looked.out.starts_with("alarm ") && looked.out.contains(part), "{part}: {}", looked.out);
+    }
+
+    /// Looks once, and must be told that there is no answer.
+    pub(super) async fn is_silent(&self, more: &[&str], part: &str) {
+        let looked = self.look(more).await;
+        assert_eq!((looked.code, looked.out.as_str()), (69, ""), "{part}: {}", looked.err);
+        assert!(looked.err.contains(part), "{part}: {}", looked.err);
     }
 
     /// Changes what was kept of where the monitor stands.
@@ -137,10 +170,10 @@ impl Log {
         sign(first) + &lines.collect::<String>()
     }
 
-    /// All entries as a bundle.
-    pub(super) fn bundle(&self, size: usize) -> Vec<u8> {
+    /// These entries as a bundle.
+    pub(super) fn bundle(&self, places: Range<usize>) -> Vec<u8> {
         let entries: Vec<Vec<u8>> =
-            self.entries[..size].iter().map(|entry| entry.clone().into_bytes()).collect();
+            self.entries[places].iter().map(|entry| entry.clone().into_bytes()).collect();
         encode_bundle(&entries).unwrap()
     }
 }

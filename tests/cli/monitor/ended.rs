@@ -1,13 +1,13 @@
 //! A monitor that follows which keys of the log have ended.
 
 use kyodaku::log::canonical::to_canonical;
+use kyodaku::log::checkpoint::CheckpointSigner;
 use serde_json::{Value, json};
 
-use super::canned::{Canned, Log};
+use super::canned::{Canned, LIST, Log};
 use super::{ORIGIN, signer};
 
 const NEWEST: &str = "/logs/acts/checkpoint";
-const LIST: &str = "/logs?limit=200";
 const BUNDLE: &str = "/logs/acts/tile/entries/000.p/8";
 const API: [&str; 2] = ["--api-key", "kyo_live_any"];
 
@@ -24,14 +24,18 @@ fn old_key() -> String {
     signer(0x5a).verifier_key().to_string()
 }
 
+/// The act that puts the second key in the place of the first.
+fn rotated() -> String {
+    example("key.rotated", |act| {
+        act["old"] = json!(old_key());
+        act["new"] = json!(signer(0x33).verifier_key().to_string());
+    })
+}
+
 /// A log of eight entries, the sixth of which ends the first key.
 fn log() -> Log {
     let mut log = Log::of("a", 8);
-    let new = signer(0x33).verifier_key().to_string();
-    log.entries[5] = example("key.rotated", |act| {
-        act["old"] = json!(old_key());
-        act["new"] = json!(new);
-    });
+    log.entries[5] = rotated();
     log
 }
 
@@ -92,9 +96,20 @@ async fn a_checkpoint_by_a_key_that_ended_is_an_alarm() {
         server.put(LIST, now);
         server.is_alarmed(&words, part).await;
     }
-    server.forget(LIST);
-    server.is_alarmed(&words, "retired_key").await;
-    show(&server, 8, &[0x33]);
+    // A list that is kept back hides nothing that is known, and is no reason to believe that nothing else has changed.
+    let mut without: Value = serde_json::from_str(&list(Some(5))).unwrap();
+    without["items"][0]["log"] = json!("checks-a");
+    for status in [401, 403, 404, 200] {
+        match status {
+            200 => server.put(LIST, without.to_string()),
+            status => server.refuse(LIST, status),
+        }
+        show(&server, 8, &[0x5a]);
+        server.is_alarmed(&words, "retired_key").await;
+        show(&server, 8, &[0x33]);
+        server.is_silent(&words, "the server tells nothing of the log").await;
+    }
+    server.put(LIST, list(Some(5)));
     server.is_well(&words).await;
 }
 
@@ -158,9 +173,9 @@ async fn an_act_that_ends_a_key_counts_whatever_the_list_tells() {
     let mut forged = Log { entries: log.entries.clone() };
     forged.entries[6] = forged.entries[5].clone();
     forged.entries[5] = log.entries[4].clone();
-    server.put(BUNDLE, forged.bundle(8));
+    server.put(BUNDLE, forged.bundle(0..8));
     server.is_alarmed(&with_key, "entry: 6 is told otherwise").await;
-    server.put(BUNDLE, log.bundle(8));
+    server.put(BUNDLE, log.bundle(0..8));
     server.is_alarmed(&with_key, "retired_key").await;
     show(&server, 8, &[0x33]);
     server.put(LIST, list_of_end());
@@ -182,6 +197,85 @@ async fn the_act_that_goes_on_under_another_name_ends_the_keys_of_the_old_one() 
     server.put(NEWEST, log.note(5, &[&old]));
     server.is_well(&words).await;
     server.put(NEWEST, log.note(8, &[&old]));
-    server.put(BUNDLE, log.bundle(8));
+    server.put(BUNDLE, log.bundle(0..8));
     server.is_alarmed(&words, "retired_key").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_was_replaced_does_not_end_once_more_with_the_name_of_the_log() {
+    let mut log = log();
+    log.entries.swap(3, 5);
+    log.entries[5] = example("log.continued", |act| act["from"] = json!(ORIGIN));
+    let (server, words) = (Canned::begin().await, words());
+    server.prove(&log);
+    let next = CheckpointSigner::from_seed("log.example/acts-2", &[0x44; 32]).unwrap();
+    let key = next.verifier_key().to_string();
+    let words: Vec<&str> = words.iter().map(String::as_str).chain(["--log", &key]).chain(API).collect();
+    server.put(LIST, list(None));
+    server.put(NEWEST, log.note(2, &[&signer(0x5a)]));
+    server.is_well(&words).await;
+    server.put(NEWEST, log.note(8, &[&next]));
+    server.put(BUNDLE, log.bundle(0..8));
+    // It reads of both acts before anything is told of them.
+    server.is_well(&words).await;
+    let mut told: Value = serde_json::from_str(&list(Some(3))).unwrap();
+    told["items"][0]["continues"] = json!([{ "origin": ORIGIN, "size": 5, "root": "" }]);
+    server.put(LIST, told.to_string());
+    server.is_well(&words).await;
+    // An end that is told too early is no better for the act that comes after it.
+    let lied = Canned::begin().await;
+    lied.prove(&log);
+    lied.put(LIST, list(None));
+    lied.put(NEWEST, log.note(2, &[&signer(0x5a)]));
+    lied.is_well(&words).await;
+    told["items"][0]["keys"][0]["last_size"] = json!(2);
+    lied.put(LIST, told.to_string());
+    lied.put(NEWEST, log.note(8, &[&next]));
+    lied.put(BUNDLE, log.bundle(0..8));
+    for at in [2, 5] {
+        lied.put(&format!("/v1/entries/{at}"), self::told(&log.entries[at]));
+    }
+    lied.is_alarmed(&words, "the entry there is no act that says so").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acts_that_are_not_told_all_at_once_are_read_on_from_there() {
+    let (old, new, words) = (signer(0x5a), signer(0x33), words());
+    let mut log = Log::of("a", 600);
+    log.entries[520] = rotated();
+    let words: Vec<&str> = words.iter().map(String::as_str).chain(API).collect();
+    let server = Canned::begin().await;
+    server.put(LIST, list(None));
+    server.continues(&log, 5, 600);
+    server.includes(&log, 520, 600);
+    server.put(NEWEST, log.note(5, &[&old]));
+    server.is_well(&words).await;
+    server.put(NEWEST, log.note(600, &[&old]));
+    let bundles = ["000", "001", "002.p/88"].map(|name| format!("/logs/acts/tile/entries/{name}"));
+    let read = |expected: u64| server.change_place(|place| assert_eq!(place["acts_read"], expected));
+    // Who tells nothing gives no answer; what was read before a failure stays read.
+    for status in [429, 503] {
+        server.refuse(&bundles[0], status);
+        server.is_silent(&words, &format!("the server answers {status}")).await;
+        read(5);
+    }
+    server.put(&bundles[0], log.bundle(0..256));
+    server.refuse(&bundles[1], 500);
+    server.is_silent(&words, "the server answers 500").await;
+    read(256);
+    // Who tells some and asks to wait is asked for the rest at the next look.
+    server.put(&bundles[1], log.bundle(256..512));
+    for status in [429, 503] {
+        server.change_place(|place| place["acts_read"] = json!(5));
+        server.refuse(&bundles[2], status);
+        server.is_well(&words).await;
+        read(512);
+        server.change_place(|place| assert_eq!(place["size"], 600));
+    }
+    server.put(&bundles[2], log.bundle(512..600));
+    server.is_alarmed(&words, "retired_key").await;
+    read(600);
+    server.put(NEWEST, log.note(600, &[&new]));
+    server.put(LIST, list(Some(520)));
+    server.is_well(&words).await;
 }
