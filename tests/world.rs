@@ -14,6 +14,7 @@ pub(crate) mod actors;
 pub(crate) mod authority;
 pub(crate) mod client;
 pub(crate) mod contract;
+pub(crate) mod lines;
 pub(crate) mod people;
 pub(crate) mod postgres;
 pub(crate) mod python;

@@ -4,8 +4,9 @@
 //! Nothing waits for a witness. Each is asked by a task of its own, one request at a time, at intervals; one that is slow,
 //! broken or lies is asked less and less often, and nothing of it is believed that its key did not sign.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use data_encoding::BASE64;
@@ -34,6 +35,8 @@ const LEFT_MS: i64 = 60_000;
 const MOST_LEFT: u32 = 32;
 /// The media type of the size that a witness answers with 409.
 const SIZE_TYPE: &str = "text/x.tlog.size";
+/// What a witness answers of a log that it does not know.
+const UNKNOWN: u16 = 404;
 
 /// A witness that is asked: its key, and the URL under which it takes checkpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +110,23 @@ pub enum NoCosignature {
     Registry(#[from] Failure),
 }
 
+impl NoCosignature {
+    /// Whether there is no use in asking for another log now.
+    fn ends_look(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Registry(_))
+    }
+
+    /// Which of several is told.
+    fn rank(&self) -> (bool, bool) {
+        (matches!(self, Self::Beyond { .. }), self.ends_look())
+    }
+
+    /// This one after an earlier one, or the earlier one, where it weighs as much.
+    fn after(self, earlier: Option<Self>) -> Self {
+        earlier.filter(|earlier| earlier.rank() >= self.rank()).unwrap_or(self)
+    }
+}
+
 impl From<reqwest::Error> for NoCosignature {
     fn from(error: reqwest::Error) -> Self {
         // Not the URL: it may hold what is nobody's business.
@@ -136,6 +156,8 @@ struct Sent {
     after: String,
     /// When that was.
     looked_ms: i64,
+    /// Those of which it was told that the witness does not know them.
+    unknown: BTreeSet<String>,
 }
 
 enum Answer {
@@ -156,6 +178,21 @@ impl WitnessClient {
             .timeout(ANSWER)
             .build()?;
         Ok(Self { settings, client, sent: Arc::default() })
+    }
+
+    fn sent(&self) -> MutexGuard<'_, Sent> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells that the witness gave nothing for a journal of another node; that it does not know it, loudly the first time alone.
+    fn tell_left(&self, log: &LogName, error: &NoCosignature) {
+        let witness = self.settings.key.name();
+        let is_unknown = matches!(error, NoCosignature::Status(UNKNOWN));
+        if is_unknown && !self.sent().unknown.insert(log.to_string()) {
+            tracing::debug!(target: "kyodaku::witness", witness, %log, %error, "the witness did not cosign the journal of a node that has left");
+        } else {
+            tracing::warn!(target: "kyodaku::witness", witness, %log, %error, "the witness did not cosign the journal of a node that has left");
+        }
     }
 
     async fn send(&self, old: u64, proof: &[String], note: &str) -> Result<Answer, NoCosignature> {
@@ -189,49 +226,59 @@ impl Registry {
     /// nodes that have left; how many cosignatures that gave.
     ///
     /// # Errors
-    /// With the first one that it did not give. Of a journal of a node that has left only that it has seen more of it than there is:
-    /// a witness that does not know such a journal is asked as often for the others.
+    /// At once where it does not answer at all, and where it is this node that fails. Otherwise at the end, whatever the other logs
+    /// gave, with the first of the own two that it did not cosign. That it does not cosign a journal of a node that has left is no
+    /// error. But that it has seen more of any log than there is goes before everything else.
     pub async fn ask_witness(&self, witness: &WitnessClient) -> Result<usize, NoCosignature> {
         let own = LogName::journal(&self.settings().node);
-        let left = self.left(witness, &own).await?;
-        let mut given = 0;
-        for log in [LogName::acts(), own] {
-            given += usize::from(self.ask_newest(witness, &log).await?);
-        }
-        for log in left {
+        let (mut given, mut wrong) = (0, None);
+        for log in [LogName::acts(), own.clone()] {
             match self.ask_newest(witness, &log).await {
                 Ok(is_given) => given += usize::from(is_given),
-                Err(error @ (NoCosignature::Beyond { .. } | NoCosignature::Unreachable(_))) => {
-                    return Err(error);
-                }
-                Err(error) => {
-                    let witness = witness.settings.key.name();
-                    tracing::warn!(target: "kyodaku::witness", witness, %log, %error, "the witness did not cosign the journal of a node that has left");
-                }
+                Err(error) if error.ends_look() => return Err(error.after(wrong)),
+                Err(error) => wrong = Some(error.after(wrong)),
             }
         }
-        Ok(given)
+        let left = self.left(witness, &own).await;
+        let left = left.map_err(|error| error.after(wrong.take()))?;
+        // Those were the last ones.
+        let is_end = left.as_ref().is_some_and(|left| left.len() < MOST_LEFT as usize);
+        for log in left.into_iter().flatten() {
+            // Whatever becomes of it, the next look goes on behind it.
+            log.stored().clone_into(&mut witness.sent().after);
+            match self.ask_newest(witness, &log).await {
+                Ok(is_given) => given += usize::from(is_given),
+                Err(error) if error.ends_look() => return Err(error.after(wrong)),
+                Err(error @ NoCosignature::Beyond { .. }) => wrong = Some(error.after(wrong)),
+                Err(error) => witness.tell_left(&log, &error),
+            }
+        }
+        if is_end {
+            witness.sent().after.clear();
+        }
+        wrong.map_or(Ok(given), Err)
     }
 
-    /// The next journals of nodes that have left, once in a while. Every node that is up sends them on: who is later finds that
-    /// nothing is lacking any more, or gets the same cosignature.
-    async fn left(&self, witness: &WitnessClient, own: &LogName) -> Result<Vec<LogName>, NoCosignature> {
+    /// The next journals of nodes that have left; none where it was looked for them just now. Every node that is up sends them on:
+    /// who is later finds that nothing is lacking any more, or gets the same cosignature.
+    async fn left(
+        &self,
+        witness: &WitnessClient,
+        own: &LogName,
+    ) -> Result<Option<Vec<LogName>>, NoCosignature> {
         let now_ms = self.clock().now_ms();
         let after = {
-            let mut sent = witness.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut sent = witness.sent();
             if now_ms.abs_diff(sent.looked_ms) < LEFT_MS.unsigned_abs() {
-                return Ok(Vec::new());
+                return Ok(None);
             }
             sent.looked_ms = now_ms;
-            std::mem::take(&mut sent.after)
+            sent.after.clone()
         };
         let of = Left { own: own.stored(), after: &after, since_ms: now_ms.saturating_sub(LEFT_MS) };
         let key = witness.settings.key.to_string();
         let left = cosignatures::left(self.db(), of, &key, MOST_LEFT).await?;
-        if let Some(last) = left.last().filter(|_| left.len() == MOST_LEFT as usize) {
-            witness.sent.lock().unwrap_or_else(PoisonError::into_inner).after.clone_from(last);
-        }
-        Ok(left.into_iter().map(LogName::stored_as).collect())
+        Ok(Some(left.into_iter().map(LogName::stored_as).collect()))
     }
 
     async fn ask_newest(&self, witness: &WitnessClient, log: &LogName) -> Result<bool, NoCosignature> {
@@ -332,10 +379,16 @@ async fn keep_asking(registry: Registry, witness: WitnessClient, interval: Durat
             Err(error) => {
                 pause = pause.saturating_mul(2).min(MAX_PAUSE).max(interval);
                 failed = true;
-                if matches!(error, NoCosignature::Beyond { .. }) {
-                    tracing::error!(target: "kyodaku::witness", witness = name, %error, "the witness has seen another log");
-                } else {
-                    tracing::warn!(target: "kyodaku::witness", witness = name, %error, "the witness did not cosign");
+                match error {
+                    NoCosignature::Beyond { .. } => {
+                        tracing::error!(target: "kyodaku::witness", witness = name, %error, "the witness has seen another log");
+                    }
+                    NoCosignature::Registry(_) => {
+                        tracing::warn!(target: "kyodaku::witness", witness = name, %error, "the witness could not be asked");
+                    }
+                    _ => {
+                        tracing::warn!(target: "kyodaku::witness", witness = name, %error, "the witness did not cosign");
+                    }
                 }
             }
         }

@@ -1,7 +1,5 @@
 //! What stands around every answer.
 
-use std::io;
-use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -13,6 +11,7 @@ use kyodaku::http::{Problem, Reply};
 
 use super::node::{Node, Peopled};
 use crate::world::client::{Answer, Client};
+use crate::world::lines::lines;
 
 async fn boom() -> Result<Reply, Problem> {
     panic!("the secret of the handler")
@@ -111,34 +110,6 @@ async fn every_problem_has_a_page_that_says_how_to_fix_it() {
     assert_eq!(client.get("/problems/none").await.problem(), "not_found");
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// All lines that this process logs. One subscriber for all threads: with one per thread, `tracing` remembers the
-/// lines that some other thread did not want as wanted by nobody.
-fn lines() -> &'static Lines {
-    static LINES: OnceLock<Lines> = OnceLock::new();
-    LINES.get_or_init(|| {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-        tracing::subscriber::set_global_default(subscriber).expect("no other subscriber");
-        lines
-    })
-}
-
 #[tokio::test]
 async fn the_log_names_the_route_and_no_secret() {
     let lines = lines();
@@ -151,7 +122,7 @@ async fn the_log_names_the_route_and_no_secret() {
         let request = client.request(Method::GET, path).header("x-request-id", id);
         client.send_unchecked(request.body(Body::empty()).unwrap()).await;
     }
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = lines.text();
     let line = |id: &str| {
         text.lines().find(|line| line.contains(id)).unwrap_or_else(|| panic!("no `{id}` in {text}"))
     };

@@ -1,22 +1,25 @@
 //! The registry asks witnesses, and goes on whatever they do.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::response::IntoResponse;
 use axum::routing::post;
+use futures_util::stream;
 use kyodaku::log::checkpoint::{Cosigner, VerifierKey};
 use kyodaku::registry::witnesses::{NoCosignature, WitnessClient, WitnessSettings};
 use kyodaku::registry::{Registry, keys as key_files};
-use kyodaku::store::{Db, append, heads};
+use kyodaku::store::{Db, Engine, append, heads};
 use serde_json::{Value, json};
 
 use super::{NAME, cosigner, serve, serve_witness, witness};
 use crate::world::actors::Stage;
+use crate::world::lines::lines;
 use crate::world::{World, both};
 
 fn client(url: &str) -> WitnessClient {
@@ -173,6 +176,162 @@ both!(nodes_that_send_the_same_journal_do_no_harm_to_each_other, async |world: W
         let note = checkpoint(&stage, &format!("/logs/{log}/checkpoint")).await;
         assert_eq!(note.rsplit_once("\n\n").unwrap().1.lines().count(), 2, "{note}");
     }
+});
+
+/// How a witness fails for a log; none where it cosigns.
+type Fails = Arc<Mutex<Box<dyn Fn(&str) -> Option<Failing> + Send>>>;
+
+#[derive(Clone, Copy)]
+enum Failing {
+    Status(u16),
+    /// It has seen more of it.
+    Beyond,
+    /// The answer breaks off.
+    Broken,
+}
+
+fn fails(how: impl Fn(&str) -> Option<Failing> + Send + 'static) -> Fails {
+    Arc::new(Mutex::new(Box::new(how)))
+}
+
+/// A witness that cosigns whatever it is sent, but of logs for which it fails.
+async fn failing(world: &World, fails: &Fails) -> WitnessClient {
+    let (fails, clock) = (Arc::clone(fails), world.clock.clone());
+    let answer = move |body: String| {
+        let note = body.split_once("\n\n").unwrap().1;
+        let how = fails.lock().unwrap()(note.lines().next().unwrap().rsplit('/').next().unwrap());
+        let now_s = u64::try_from(clock.now_ms() / 1_000).unwrap();
+        let line = cosigner().cosign(note.as_bytes(), now_s).unwrap();
+        async move {
+            match how {
+                None => line.into_response(),
+                Some(Failing::Status(status)) => StatusCode::from_u16(status).unwrap().into_response(),
+                Some(Failing::Beyond) => {
+                    let size = [(CONTENT_TYPE, "text/x.tlog.size")];
+                    (StatusCode::CONFLICT, size, "1000000\n").into_response()
+                }
+                Some(Failing::Broken) => {
+                    let broken = stream::once(async { Err::<String, _>(std::io::Error::other("broken")) });
+                    Body::from_stream(broken).into_response()
+                }
+            }
+        }
+    };
+    client(&serve(Router::new().route("/add-checkpoint", post(answer))).await)
+}
+
+/// Which journals of nodes that have left are cosigned, by number.
+async fn cosigned(stage: &Stage, numbers: impl IntoIterator<Item = u32>) -> Vec<u32> {
+    let mut found = Vec::new();
+    for number in numbers {
+        let path = format!("/logs/checks-gone{number:02}/checkpoint?cosigned=true");
+        if stage.nobody.get(&path).await.status == 200 {
+            found.push(number);
+        }
+    }
+    found
+}
+
+both!(a_log_that_a_witness_has_seen_otherwise_keeps_no_other_one_from_it, async |world: World| {
+    let stage = world.stage().await;
+    for node in ["a", "gone00", "gone01", "gone02", "gone03"] {
+        journal_of(&stage, node, 3).await;
+    }
+    stage.clock().advance(PAST);
+    let fails = fails(|log| match log {
+        "gone00" => Some(Failing::Beyond),
+        "gone02" => Some(Failing::Status(404)),
+        "a" | "gone01" | "gone03" => None,
+        // The act log.
+        _ => Some(Failing::Status(422)),
+    });
+    let asked = failing(&world, &fails).await;
+    // It is told before the act log that is not cosigned, and all others are.
+    let error = stage.registry.ask_witness(&asked).await.unwrap_err();
+    assert!(matches!(error, NoCosignature::Beyond { seen: 1_000_000, size: 3 }), "{error}");
+    assert_eq!(cosigned(&stage, 0..4).await, [1, 3]);
+    assert_eq!(stage.nobody.get("/logs/checks-a/checkpoint?cosigned=true").await.status, 200, "its own");
+    // It has just looked for those: what is left is the act log.
+    let error = stage.registry.ask_witness(&asked).await.unwrap_err();
+    assert!(matches!(error, NoCosignature::Status(422)), "{error}");
+    // It is told as well where the witness is gone in the midst.
+    *fails.lock().unwrap() = Box::new(|log| match log {
+        "gone00" => Some(Failing::Beyond),
+        "gone02" => Some(Failing::Broken),
+        _ => None,
+    });
+    stage.clock().advance(PAST);
+    let error = stage.registry.ask_witness(&asked).await.unwrap_err();
+    assert!(matches!(error, NoCosignature::Beyond { seen: 1_000_000, size: 3 }), "{error}");
+});
+
+both!(a_look_that_fails_leaves_no_journal_behind, async |world: World| {
+    let stage = world.stage().await;
+    for number in 0..40 {
+        journal_of(&stage, &format!("gone{number:02}"), 1).await;
+    }
+    stage.clock().advance(PAST);
+    let fails = fails(|_| Some(Failing::Broken));
+    let asked = failing(&world, &fails).await;
+    let error = stage.registry.ask_witness(&asked).await.unwrap_err();
+    assert!(matches!(error, NoCosignature::Unreachable(_)), "{error}");
+    // It was not looked for them yet; and then up to where it broke off, behind which it goes on.
+    *fails.lock().unwrap() = Box::new(|log| Some(Failing::Broken).filter(|_| log == "gone05"));
+    let error = stage.registry.ask_witness(&asked).await.unwrap_err();
+    assert!(matches!(error, NoCosignature::Unreachable(_)), "{error}");
+    assert_eq!(cosigned(&stage, 0..40).await, (0..5).collect::<Vec<_>>());
+    stage.clock().advance(PAST);
+    assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 32);
+    assert_eq!(cosigned(&stage, 0..40).await, (0..38).filter(|it| *it != 5).collect::<Vec<_>>());
+});
+
+both!(that_a_witness_does_not_know_a_journal_is_told_once, async |world: World| {
+    let lines = lines();
+    let stage = world.stage().await;
+    let engine = match world.engine {
+        Engine::Sqlite => "sqlite",
+        Engine::Postgres => "postgres",
+    };
+    for kind in ["unknown", "refused"] {
+        journal_of(&stage, &format!("{kind}-{engine}"), 1).await;
+    }
+    let warned = |kind: &str| {
+        let log = format!("log=checks-{kind}-{engine} ");
+        lines.text().lines().filter(|line| line.contains("WARN") && line.contains(&log)).count()
+    };
+    let fails = fails(|log| match log {
+        log if log.starts_with("unknown") => Some(Failing::Status(404)),
+        log if log.starts_with("refused") => Some(Failing::Status(422)),
+        _ => None,
+    });
+    let asked = failing(&world, &fails).await;
+    // Another program, or another witness, tells it too.
+    for (asked, looks, unknown, refused) in [(&asked, 3, 1, 3), (&failing(&world, &fails).await, 2, 2, 5)] {
+        for _ in 0..looks {
+            stage.clock().advance(PAST);
+            stage.registry.ask_witness(asked).await.unwrap();
+        }
+        assert_eq!((warned("unknown"), warned("refused")), (unknown, refused), "{}", lines.text());
+    }
+});
+
+both!(what_fails_here_is_not_laid_to_the_witness, async |world: World| {
+    let stage = world.stage().await;
+    for number in 0..3 {
+        journal_of(&stage, &format!("gone{number:02}"), 1).await;
+    }
+    stage.clock().advance(PAST);
+    let text = "UPDATE logs SET size = 7 WHERE log = 'checks/gone01'";
+    match stage.registry.db() {
+        Db::Sqlite { writer, .. } => sqlx::query(text).execute(writer).await.map(drop).unwrap(),
+        Db::Postgres(pool) => sqlx::query(text).execute(pool).await.map(drop).unwrap(),
+    }
+    let asked = failing(&world, &fails(|_| None)).await;
+    let error = stage.registry.ask_witness(&asked).await.unwrap_err();
+    assert!(matches!(error, NoCosignature::Registry(_)), "{error}");
+    stage.clock().advance(PAST);
+    assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 1, "what is behind it");
+    assert_eq!(cosigned(&stage, [0, 2]).await, [0, 2]);
 });
 
 /// A witness that tells of these sizes, one after the other; the log of `growing` grows while it is asked for the first time.
