@@ -13,6 +13,9 @@ use crate::log::merkle::Hash;
 use crate::log::tile::TilePath;
 use crate::registry::offline::{MAX_LOGS, ToldLog, ToldPage};
 
+/// How many logs are asked for at once.
+const PAGE: usize = 200;
+
 /// The name of the act log.
 const ACTS: &str = "acts";
 
@@ -167,8 +170,8 @@ impl Eye {
     /// What the server tells of the log, and the page of the list on which it does; none where it tells of none.
     pub(super) async fn told(&self) -> Result<Option<(ToldLog, String)>, NoLook> {
         let mut cursor = String::new();
-        for _ in 0..MAX_LOGS {
-            let request = self.transport.get_public(&format!("/logs?limit=200{cursor}"));
+        for _ in 0..=MAX_LOGS / PAGE {
+            let request = self.transport.get_public(&format!("/logs?limit={PAGE}{cursor}"));
             let Some(text) = self.text(request).await? else { return Ok(None) };
             let page: ToldPage = serde_json::from_str(&text)
                 .map_err(|error| NoLook::NoAnswer(format!("the list of logs can't be read: {error}")))?;
@@ -176,8 +179,12 @@ impl Eye {
                 return Ok(Some((told.clone(), text)));
             }
             let Some(next) = page.next else { return Ok(None) };
+            if page.items.is_empty() {
+                break;
+            }
             cursor = format!("&cursor={next}");
         }
+        // Whoever lets others wait here for ever keeps every alarm from them.
         Err(NoLook::NoAnswer("the list of logs has no end".to_owned()))
     }
 

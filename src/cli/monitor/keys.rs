@@ -127,8 +127,8 @@ async fn follow(eye: &Eye, memory: &mut Memory, look: &Look<'_>) -> Result<Optio
 /// Holds ends that were told against the acts that they must rest on, where those may be read.
 async fn bear_out(eye: &Eye, memory: &mut Memory, look: &Look<'_>) -> Result<Option<Alarm>, NoLook> {
     for (key, at) in memory.unproved() {
-        // The act is the entry at that place; it may be beyond what is looked at now.
-        if at >= look.newest.size {
+        // The act is the entry at that place; it may be beyond what is looked at now. A key that is named no more is not believed.
+        if at >= look.newest.size || look.keys.iter().all(|named| named.to_string() != key) {
             continue;
         }
         let Some(text) = eye.entry(at).await? else {

@@ -3,7 +3,7 @@
 use super::eye::{Eye, NoLook};
 use super::memory::Memory;
 use super::{Alarm, Look, told_apart};
-use crate::log::checkpoint::{CheckpointError, verify_by_any};
+use crate::log::checkpoint::{Checkpoint, CheckpointError, claimed, verify_by_any};
 
 /// By how many seconds the clock of a witness may be ahead.
 const MAX_AHEAD_S: u64 = 3_600;
@@ -31,6 +31,11 @@ pub(super) async fn examine(eye: &Eye, memory: &mut Memory, look: &Look<'_>) -> 
 
 /// Takes up an older checkpoint with its cosignatures. It must be one of the same history.
 async fn older(eye: &Eye, memory: &mut Memory, look: &Look<'_>, note: &str) -> Result<Option<Alarm>, NoLook> {
+    // From before the log went on under another name, of which no key is named any more.
+    let is_named = |older: Checkpoint| look.keys.iter().any(|key| key.name() == older.origin);
+    if claimed(note.as_bytes()).is_ok_and(|older| !is_named(older)) {
+        return Ok(None);
+    }
     let older = match verify_by_any(note.as_bytes(), look.keys) {
         Ok(older) => older,
         Err(error) => {

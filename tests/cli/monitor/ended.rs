@@ -109,8 +109,14 @@ async fn a_checkpoint_by_a_key_that_ended_is_an_alarm() {
         show(&server, 8, &[0x33]);
         server.is_silent(&words, "the server tells nothing of the log").await;
     }
+    // Nor is anybody kept waiting by a list without an end.
+    server.put(LIST, json!({ "items": [], "next": "x" }).to_string());
+    server.put(&format!("{LIST}&cursor=x"), json!({ "items": [], "next": "x" }).to_string());
+    server.is_silent(&words, "the list of logs has no end").await;
     server.put(LIST, list(Some(5)));
     server.is_well(&words).await;
+    // One that is named no more need not be borne out.
+    server.is_well(&words[2..]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,6 @@
 //! A monitor that wants witnesses to have cosigned what it keeps.
 
-use kyodaku::log::checkpoint::Cosigner;
+use kyodaku::log::checkpoint::{CheckpointSigner, Cosigner};
 
 use super::canned::{Canned, Log, cosigned};
 use super::signer;
@@ -43,6 +43,10 @@ async fn a_checkpoint_that_too_few_witnesses_cosign_is_told_once_it_waited_too_l
     server.is_well(&words[..2]).await;
     server.is_well(&words).await;
     wait_long(&server);
+    server.is_alarmed(&words, "unwitnessed: 0 of the witnesses have cosigned the 5 entries").await;
+    // One of the name that the log had before, whose key is named no more, says nothing.
+    let before = CheckpointSigner::from_seed("before.example/log", &[7; 32]).unwrap();
+    server.put(COSIGNED, cosigned(&log.note(5, &[&before]), &one, 0));
     server.is_alarmed(&words, "unwitnessed: 0 of the witnesses have cosigned the 5 entries").await;
     // One of two is not enough, unless one is asked for.
     server.put(COSIGNED, cosigned(&note(5), &one, 0));
