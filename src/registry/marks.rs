@@ -74,17 +74,7 @@ async fn are_given_up(db: &Db, marks: &HighWater, keys: &[VerifierKey]) -> Resul
     if !signed.is_ok_and(|signed| signed.origin == head.origin && signed.head() == head.tree()) {
         return Ok(false);
     }
-    let Some(left) = left(db, &head, from).await? else { return Ok(false) };
-    let (mut name, mut names, mut gives_up) = (left.origin.clone(), 1, left.gives_up);
-    while name != head.origin {
-        let Some(next) = self::left(db, &head, &name).await?.filter(|_| names < MOST_NAMES) else {
-            return Ok(false);
-        };
-        (name, names, gives_up) = (next.origin, names + 1, gives_up || next.gives_up);
-    }
-    if !gives_up {
-        return Ok(false);
-    }
+    let Some(Way { left, gives_up: true }) = way(db, &head, from).await? else { return Ok(false) };
     for (log, mark) in marks.all() {
         if !is_beyond_or_carried_over(db, &left, log, mark).await? {
             return Ok(false);
@@ -93,8 +83,29 @@ async fn are_given_up(db: &Db, marks: &HighWater, keys: &[VerifierKey]) -> Resul
     Ok(true)
 }
 
+/// How the log came from a name that it had to the one that it has.
+pub(super) struct Way {
+    /// The act with which it left that name.
+    left: LogContinued,
+    /// Whether an act on the way gives up what lies beyond.
+    pub(super) gives_up: bool,
+}
+
+/// The way of the log from this name to the one of its head, by acts that are in the tree of the head; none where there is none.
+pub(super) async fn way(db: &Db, head: &Head, from: &str) -> Result<Option<Way>, StoreError> {
+    let Some(left) = left(db, head, from).await? else { return Ok(None) };
+    let (mut name, mut names, mut gives_up) = (left.origin.clone(), 1, left.gives_up);
+    while name != head.origin {
+        let Some(next) = self::left(db, head, &name).await?.filter(|_| names < MOST_NAMES) else {
+            return Ok(None);
+        };
+        (name, names, gives_up) = (next.origin, names + 1, gives_up || next.gives_up);
+    }
+    Ok(Some(Way { left, gives_up }))
+}
+
 /// The act with which the log left this name, where it is in the tree of the head.
-pub(super) async fn left(db: &Db, head: &Head, from: &str) -> Result<Option<LogContinued>, StoreError> {
+async fn left(db: &Db, head: &Head, from: &str) -> Result<Option<LogContinued>, StoreError> {
     let ends = log_keys::ends(db, ACTS).await?;
     let is_of = |key: &str| key.parse::<VerifierKey>().is_ok_and(|key| key.name() == from);
     let size = ends.iter().filter(|end| is_of(&end.verifier_key)).map(|end| end.last_size).max();

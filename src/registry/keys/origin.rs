@@ -117,10 +117,10 @@ pub async fn continue_log(
 /// Nothing is set aside that the log does not give up: other nodes would go on refusing it.
 async fn refuse_ungiven(db: &Db, head: &Head, marks: &HighWater) -> Result<(), ContinueError> {
     let Some(from) = marks.origin() else { return Ok(()) };
-    match marks::left(db, head, from).await? {
-        Some(act) if !act.gives_up => Err(refused(format!(
-            "the log goes on as `{}` already, and the act that says so gives up nothing: let it go on under another name, with `--give-up`, from this data folder",
-            act.origin
+    match marks::way(db, head, from).await? {
+        Some(way) if !way.gives_up => Err(refused(format!(
+            "the log goes on as `{}` already, and no act that led there gives up anything: let it go on under another name, with `--give-up`, from this data folder",
+            head.origin
         ))),
         _ => Ok(()),
     }
