@@ -63,7 +63,14 @@ pub(crate) fn run(engine: Engine, story: impl AsyncFnOnce(World)) {
         .enable_all()
         .build()
         .expect("a runtime");
-    runtime.block_on(async { story(World::new(engine).await).await });
+    runtime.block_on(async {
+        let world = World::new(engine).await;
+        let url = world.url.clone();
+        story(world).await;
+        if engine == Engine::Postgres {
+            postgres::delete(&url).await;
+        }
+    });
 }
 
 /// Makes a test for each database out of one story.

@@ -32,13 +32,23 @@ pub(super) async fn fresh_database() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let cluster = CLUSTER.get_or_init(start);
     let name = format!("story_{}", NEXT.fetch_add(1, Ordering::SeqCst));
-    let mut admin =
-        PgConnection::connect(&address(&cluster.folder, "postgres")).await.expect("the cluster answers");
-    // The name is made of a literal and a number.
-    let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-    sqlx::raw_sql(create).execute(&mut admin).await.expect("a fresh database");
-    admin.close().await.expect("the connection closes");
+    tell(cluster, format!("CREATE DATABASE {name}")).await;
     address(&cluster.folder, &name)
+}
+
+/// Deletes a database that [`fresh_database`] gave: hundreds of them would fill the disk.
+pub(super) async fn delete(address: &str) {
+    let cluster = CLUSTER.get_or_init(start);
+    let name = address.trim_start_matches("postgres:///").split('?').next().expect("a name");
+    tell(cluster, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+}
+
+/// Says this to the cluster; it is made of literals and a number.
+async fn tell(cluster: &Cluster, command: String) {
+    let address = address(&cluster.folder, "postgres");
+    let mut admin = PgConnection::connect(&address).await.expect("the cluster answers");
+    sqlx::raw_sql(AssertSqlSafe(command)).execute(&mut admin).await.expect("it is done");
+    admin.close().await.expect("the connection closes");
 }
 
 fn address(folder: &Path, database: &str) -> String {
