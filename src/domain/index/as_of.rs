@@ -221,8 +221,11 @@ impl<'a> AsOf<'a> {
 
     fn holder_before(self, holding: Ix<Holding>, size: u64) -> Option<Ix<Org>> {
         let record = self.index.holdings.at(holding);
-        let last = self.handed_on(record).find(|to| to.at.get() < size).map(|to| to.to);
-        last.or_else(|| (record.asserted.get() < size).then_some(record.first_holder))
+        let first = (record.asserted.get() < size).then_some(record.first_holder);
+        if record.handed_on.is_none() {
+            return first;
+        }
+        self.handed_on(record).find(|to| to.at.get() < size).map(|to| to.to).or(first)
     }
 
     /// To whom a holding went over, the last first, seen or not.

@@ -8,7 +8,7 @@
 use smallvec::{SmallVec, smallvec};
 
 use super::closure::{Place, Way};
-use super::coverage::{self, Coverage};
+use super::coverage::{self, Coverage, Nearest};
 use super::{Asked, Reasons, denial, refusal_without_reason};
 use crate::domain::decision::{
     CoveredMember, CoveredWork, Decision, Entries, NonEmpty, Outcome, Permitted, Reason, ReasonCode,
@@ -162,44 +162,68 @@ fn judge(asked: &Asked<'_>, leaf: Use, member: Ix<Work>, way: Way, judged: &mut 
     if !seen.seen(work.registered) || work.marks.has(Marks::CONTESTED) || work.marks.has(Marks::RESERVED) {
         return None;
     }
-    let holdings = seen.index.holdings_of(member);
-    let is_plain = |holding: &Ix<Holding>| {
-        let holding = seen.index.holdings.at(*holding);
-        let stands = seen.seen(holding.asserted) && holding.ended == At::NEVER;
-        stands && seen.seen(holding.confirmed) && holding.handed_on.is_none()
+    let place = if way == Way::Root { Place::Matched } else { Place::Layer };
+    let cause = |code, ask, entry| Cause { code, place, work: Some(member), ask, entry };
+    let mut next = work.denials;
+    while let Some(denial) = next.map(|ix| seen.index.denials.at(ix)) {
+        next = denial.before;
+        if seen.denial_stands(denial) && denial::applies(asked, leaf, denial) {
+            judged.causes.push(cause(ReasonCode::Denied, Some(denial.principal), Some(denial.recorded)));
+        }
+    }
+    let nearest = |holding| {
+        let candidates = coverage::own(asked, member, holding);
+        let there = candidates.filter(|(_, grant)| coverage::counts_there(asked, grant, way));
+        coverage::nearest(asked, leaf, false, holding, there)
     };
-    let all_plain = !holdings.is_empty() && holdings.iter().all(is_plain);
+    if let Some(holding) = sole_holding(seen, work) {
+        judged.holdings += 1;
+        match nearest(holding) {
+            Nearest::Covers(grant, _) => judged.grounds.push(Ground { member, holding, grant }),
+            Nearest::Misses(code, entry) => {
+                judged.causes.push(cause(code, seen.holder(holding), Some(entry)));
+            }
+            Nearest::None => judged.causes.push(cause(ReasonCode::NoGrant, seen.holder(holding), None)),
+        }
+        return Some(());
+    }
+    let holdings = seen.index.holdings_of(member);
+    let all_plain =
+        !holdings.is_empty() && holdings.iter().all(|it| is_plain(seen, seen.index.holdings.at(*it)));
     if !all_plain
         || !seen.roster_complete_by(member, &holdings)
         || !seen.layers_complete_by(member, &holdings)
     {
         return None;
     }
-    let place = if way == Way::Root { Place::Matched } else { Place::Layer };
-    let mut cause = |code, ask, entry| {
-        judged.causes.push(Cause { code, place, work: Some(member), ask, entry });
-    };
-    let mut next = work.denials;
-    while let Some(denial) = next.map(|ix| seen.index.denials.at(ix)) {
-        next = denial.before;
-        if seen.denial_stands(denial) && denial::applies(asked, leaf, denial) {
-            cause(ReasonCode::Denied, Some(denial.principal), Some(denial.recorded));
-        }
-    }
     judged.holdings += holdings.len();
-    let nearest = holdings.iter().map(|holding| {
-        let candidates = coverage::own(asked, member, *holding);
-        let there = candidates.filter(|(_, grant)| coverage::counts_there(asked, grant, way));
-        (*holding, coverage::nearest(asked, leaf, false, *holding, there))
-    });
-    let Coverage { covered, missing } = Coverage::of(nearest);
-    for (code, holding, entry) in &missing {
-        cause(*code, seen.holder(*holding), *entry);
+    let Coverage { covered, missing } =
+        Coverage::of(holdings.iter().map(|holding| (*holding, nearest(*holding))));
+    for (code, holding, entry) in missing {
+        judged.causes.push(cause(code, seen.holder(holding), entry));
     }
-    for (holding, grant) in &covered {
-        judged.grounds.push(Ground { member, holding: *holding, grant: *grant });
+    for (holding, grant) in covered {
+        judged.grounds.push(Ground { member, holding, grant });
     }
     Some(())
+}
+
+/// Whether a holding stands, confirmed, with the one who held it first.
+fn is_plain(seen: AsOf<'_>, holding: &Holding) -> bool {
+    seen.seen(holding.asserted)
+        && seen.seen(holding.confirmed)
+        && holding.ended == At::NEVER
+        && holding.handed_on.is_none()
+}
+
+/// The only holding that a work ever had, if it is a plain one of the registrant, who declared both lists complete: most
+/// of a catalogue.
+fn sole_holding(seen: AsOf<'_>, work: &Work) -> Option<Ix<Holding>> {
+    let is_declared = work.ties.is_none() && work.marks.has(Marks::ROSTER) && work.marks.has(Marks::LAYERING);
+    let ix = work.holdings.filter(|_| is_declared)?;
+    let holding = seen.index.holdings.at(ix);
+    let is_registrants = holding.first_holder == work.registrant && holding.asserted <= work.registered;
+    (holding.before.is_none() && is_registrants && is_plain(seen, holding)).then_some(ix)
 }
 
 impl Prompt {
