@@ -172,7 +172,7 @@ async fn amend(
     let order = orders::amend(work, body.kind, body.titles.into_payload(), body.published)
         .on_behalf_of(body.on_behalf_of);
     let order = match seen.entries() {
-        Some(entries) => order.while_unchanged(work.to_string(), entries),
+        Some(entries) => order.while_unchanged(work, entries),
         None => order,
     };
     record(&app, &by, order, once, OF_WORK).await

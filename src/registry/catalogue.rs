@@ -20,6 +20,8 @@ pub enum Change {
     Work(tables::Work, Vec<tables::Title>),
     /// The state of a work.
     WorkState(String, &'static str, u64),
+    /// Something else that a work's record says.
+    WorkTouched(String, u64),
     /// An organization.
     Org(tables::Org),
     /// The state of an organization.
@@ -49,6 +51,7 @@ pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<(), StoreError> {
                 tables::put_titles(tx, &work.work, titles).await?;
             }
             Change::WorkState(work, state, index) => tables::set_work_state(tx, work, state, *index).await?,
+            Change::WorkTouched(work, index) => tables::touch_work(tx, work, *index).await?,
             Change::Org(org) => tables::put_org(tx, org).await?,
             Change::OrgState(org, state, index) => tables::set_org_state(tx, org, state, *index).await?,
             Change::Model(model) => tables::put_model(tx, model).await?,
@@ -84,8 +87,11 @@ pub fn changes(
         changes.extend(of_erasure(at, act.entry, &erased.act));
     }
     let about = erased.map_or(&entry.act, |erased| &erased.act);
-    // What is inquired into is not told, not even by the time at which something last happened to a work.
+    // What is inquired into is not told, not even by a line that something happened to a work.
     let works = if about.is_of_inquiry() { Vec::new() } else { index.works_of(about) };
+    if entry.act.changes_record() {
+        changes.extend(touched(at, &changes, &works));
+    }
     // The seals of a journal are found by its name, and the end and the beginning of a key by the key.
     let named = match &entry.act {
         Act::JournalSealed(act) => vec![act.journal.clone()],
@@ -104,6 +110,14 @@ pub fn changes(
         })
     }));
     changes
+}
+
+/// That the record of these works says something else now, but for those that are written anyhow.
+fn touched(at: u64, changes: &[Change], works: &[WorkId]) -> Vec<Change> {
+    let is_written =
+        |id: &String| changes.iter().any(|it| matches!(it, Change::Work(row, _) if row.work == *id));
+    let others = works.iter().map(ToString::to_string).filter(|id| !is_written(id));
+    others.map(|id| Change::WorkTouched(id, at)).collect()
 }
 
 /// Who holds a work from this entry on by an act that does not name both.

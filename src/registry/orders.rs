@@ -14,7 +14,7 @@ use super::sequencer::{Body, Once, Submitted};
 use crate::clock;
 use crate::domain::act::{Act, PayloadErased};
 use crate::domain::entry::Salt;
-use crate::domain::ids::OrgId;
+use crate::domain::ids::{OrgId, WorkId};
 use crate::domain::key::Sha256;
 use crate::domain::payload::Payload;
 use crate::log::digest::salted;
@@ -46,9 +46,9 @@ pub struct Order {
 /// What must still be as the caller saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unchanged {
-    /// The id of a work or an organization.
-    pub subject: String,
-    /// The entries of which one must be the last that touched it.
+    /// The work.
+    pub work: WorkId,
+    /// The entries of which one must be the last that changed its record.
     pub entries: Vec<u64>,
 }
 
@@ -73,10 +73,10 @@ impl Order {
         Self { on_behalf_of: principal, ..self }
     }
 
-    /// Only while nothing else was recorded about a work or organization since one of these entries.
+    /// Only while nothing else changed the record of a work since one of these entries.
     #[must_use]
-    pub fn while_unchanged(self, subject: String, entries: Vec<u64>) -> Self {
-        Self { unchanged: Some(Unchanged { subject, entries }), ..self }
+    pub fn while_unchanged(self, work: WorkId, entries: Vec<u64>) -> Self {
+        Self { unchanged: Some(Unchanged { work, entries }), ..self }
     }
 
     fn with(mut self, payload: Option<Payload>) -> Self {

@@ -147,7 +147,7 @@ pub struct WorkView {
     pub claims: Vec<ClaimView>,
     /// Open disputes.
     pub disputes: Vec<DisputeView>,
-    /// The last entry that touched it: its `ETag`.
+    /// The last entry that changed what stands here, but for names of others: its `ETag`.
     pub entry: u64,
     /// As of which size of the log.
     pub log_size: u64,
@@ -159,12 +159,6 @@ pub async fn one(registry: &Registry, _by: &Verified, id: WorkId) -> Result<Work
     let mut view = view.ok_or(Failure::NotFound)?;
     describe(registry, &mut view).await?;
     Ok(view)
-}
-
-/// The last entry that touched a work.
-pub async fn last_entry(registry: &Registry, id: WorkId) -> Result<u64, Failure> {
-    let last = catalogue::history(registry.db(), &id.to_string(), None, 1).await?;
-    last.first().map(|line| line.index).ok_or(Failure::NotFound)
 }
 
 fn nameless(organization: OrgId) -> OrgName {
@@ -312,8 +306,8 @@ pub(super) async fn describe(registry: &Registry, view: &mut WorkView) -> Result
     let titles = catalogue::titles(registry.db(), &id).await?.into_iter();
     view.titles =
         titles.map(|row| TitleView { text: row.text, lang: row.lang, reading: row.reading }).collect();
-    view.entry = last_entry(registry, view.work).await?;
-    view.published = published(registry, &id, view.registered_entry).await?;
+    view.entry = catalogue::work(registry.db(), &id).await?.ok_or(Failure::NotFound)?.updated_idx;
+    view.published = published(registry, &id).await?;
     let linked = view.layers.iter().chain(&view.part_of).chain(&view.parts).map(|link| link.work.work);
     let orgs = std::iter::once(view.registrant.organization)
         .chain(view.holders.iter().map(|holding| holding.holder.organization))
@@ -331,12 +325,9 @@ pub(super) async fn describe(registry: &Registry, view: &mut WorkView) -> Result
     Ok(names)
 }
 
-/// What the last description says of the publication: that of the newest amendment among the last entries, or that of
-/// the registration.
-async fn published(registry: &Registry, id: &str, registered: u64) -> Result<Option<String>, Failure> {
-    let lines = catalogue::history(registry.db(), id, None, 200).await?;
-    let amended = lines.iter().find(|line| line.kind == "work.amended").map(|line| line.index);
-    let entry = amended.unwrap_or(registered);
+/// What the description of today says of the publication.
+async fn published(registry: &Registry, id: &str) -> Result<Option<String>, Failure> {
+    let Some(entry) = catalogue::described(registry.db(), id).await? else { return Ok(None) };
     Ok(match payload(registry, entry).await? {
         Some(Payload::Work { published, .. }) => published,
         _ => None,

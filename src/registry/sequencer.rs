@@ -28,7 +28,7 @@ use crate::domain::key::Sha256;
 use crate::domain::payload::Payload;
 use crate::log::canonical::to_canonical;
 use crate::log::digest::salted;
-use crate::store::catalogue::last_entry;
+use crate::store::catalogue::last_change;
 use crate::store::heads::Head;
 use crate::store::log_keys::{self, KeyEnd};
 use crate::store::{Db, StoreError, Tx, append, heads, idempotency, payloads};
@@ -339,7 +339,7 @@ impl Worker {
             Ok(admitted) => admitted,
             Err(refusals) => return Ok(Err(SubmitError::Refused(refusals))),
         };
-        if let Some(changed) = changed(tx, submission, pending).await? {
+        if let Some(changed) = changed(tx, submission).await? {
             self.shared.write().undo(savepoint);
             return Ok(Err(changed));
         }
@@ -472,16 +472,11 @@ fn prepare(submission: &Submission) -> Result<Prepared, Refusal> {
     Ok(Prepared { command, payloads })
 }
 
-async fn changed(
-    tx: &mut Tx,
-    submission: &Submission,
-    pending: &mut Pending,
-) -> Result<Option<SubmitError>, StoreError> {
-    let Some(Unchanged { subject, entries }) = &submission.unchanged else { return Ok(None) };
-    pending.write_lines(tx).await?;
-    let last = last_entry(tx, subject).await?;
+async fn changed(tx: &mut Tx, submission: &Submission) -> Result<Option<SubmitError>, StoreError> {
+    let Some(Unchanged { work, entries }) = &submission.unchanged else { return Ok(None) };
+    let last = last_change(tx, &work.to_string()).await?;
     let is_same = last.is_some_and(|last| entries.contains(&last));
-    Ok((!is_same).then(|| SubmitError::Changed(subject.clone())))
+    Ok((!is_same).then(|| SubmitError::Changed(work.to_string())))
 }
 
 /// Why a whole batch failed.

@@ -35,6 +35,7 @@ texts! {
     PARTY_WORKS = "SELECT work, kind, title, title_lang, reading, registrant, state, registered_idx, registered_ms, \
         updated_idx FROM catalog_works WHERE work IN (SELECT work FROM catalog_party_works \
         WHERE party = $1 AND work > $2 GROUP BY work ORDER BY work LIMIT $3) ORDER BY work";
+    TOUCH_WORK = "UPDATE catalog_works SET updated_idx = $1 WHERE work = $2";
     SET_WORK_STATE = "UPDATE catalog_works SET state = $1, updated_idx = $2 WHERE work = $3";
     CLEAR_TITLES = "DELETE FROM catalog_titles WHERE work = $1";
     PUT_TITLE = "INSERT INTO catalog_titles (work, seq, text, lang, reading, search_key) \
@@ -59,7 +60,8 @@ texts! {
         ORDER BY idx DESC LIMIT $3";
     PARTY_HISTORY = "SELECT subject, idx, type, at_ms, party FROM catalog_history WHERE party = $1 AND idx < $2 \
         ORDER BY idx DESC LIMIT $3";
-    LAST_ENTRY = "SELECT MAX(idx) FROM catalog_history WHERE subject = $1";
+    LAST_CHANGE = "SELECT updated_idx FROM catalog_works WHERE work = $1";
+    DESCRIBED = "SELECT MAX(idx) FROM catalog_history WHERE subject = $1 AND type IN ('work.registered', 'work.amended')";
     PARTY_ENTRIES = "SELECT e.idx, e.at_ms, e.bytes FROM catalog_history h JOIN entries e ON e.log = 'acts' AND e.idx = h.idx \
         WHERE h.subject = $1 AND h.idx >= $2 AND h.idx < $3 ORDER BY h.idx LIMIT $4";
     PUT_META = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
@@ -88,7 +90,7 @@ pub struct Work {
     pub registered_idx: u64,
     /// When that was.
     pub registered_ms: i64,
-    /// The last entry that changed what stands here.
+    /// The last entry that changed what stands here, or what else the work's record says.
     #[sqlx(try_from = "i64")]
     pub updated_idx: u64,
 }
@@ -149,6 +151,13 @@ pub async fn put_work(tx: &mut Tx, work: &Work) -> Result<(), StoreError> {
 pub async fn set_work_state(tx: &mut Tx, id: &str, state: &str, index: u64) -> Result<(), StoreError> {
     let index = to_db(index)?;
     on_tx!(tx, conn => sqlx::query(SET_WORK_STATE).bind(state).bind(index).bind(id).execute(conn).await.map(drop))?;
+    Ok(())
+}
+
+/// Notes that the entry changed something else that the record of the work `id` says.
+pub async fn touch_work(tx: &mut Tx, id: &str, index: u64) -> Result<(), StoreError> {
+    let index = to_db(index)?;
+    on_tx!(tx, conn => sqlx::query(TOUCH_WORK).bind(index).bind(id).execute(conn).await.map(drop))?;
     Ok(())
 }
 
@@ -295,10 +304,16 @@ pub async fn history(
     read_history(db, HISTORY, subject, before, limit).await
 }
 
-/// The last entry of the history of a work or an organization, as the transaction sees it.
-pub async fn last_entry(tx: &mut Tx, subject: &str) -> Result<Option<u64>, StoreError> {
+/// The last entry that changed what the record of the work `id` says, as the transaction sees it.
+pub async fn last_change(tx: &mut Tx, id: &str) -> Result<Option<u64>, StoreError> {
     let last: Option<i64> =
-        on_tx!(tx, conn => sqlx::query_scalar(LAST_ENTRY).bind(subject).fetch_one(conn).await)?;
+        on_tx!(tx, conn => sqlx::query_scalar(LAST_CHANGE).bind(id).fetch_optional(conn).await)?;
+    last.map(from_db).transpose()
+}
+
+/// The entry that describes the work `id` today: its last amendment, or its registration.
+pub async fn described(db: &Db, id: &str) -> Result<Option<u64>, StoreError> {
+    let last: Option<i64> = on_db!(db, pool => sqlx::query_scalar(DESCRIBED).bind(id).fetch_one(pool).await)?;
     last.map(from_db).transpose()
 }
 

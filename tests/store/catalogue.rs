@@ -108,6 +108,17 @@ both!(histories_are_read_from_the_newest, async |world: World| {
     assert_eq!(catalogue::history(&db, IDS[0], None, 2).await.unwrap(), [line(9), line(5)]);
     assert_eq!(catalogue::history(&db, IDS[0], Some(5), 2).await.unwrap(), [line(3)]);
     assert_eq!(catalogue::party_history(&db, "org_a", Some(9), 9).await.unwrap(), [line(5), line(3)]);
+    // However much else happened since.
+    assert_eq!(catalogue::described(&db, IDS[0]).await.unwrap(), None);
+    let mut tx = db.begin().await.unwrap();
+    for (index, kind) in [(1, "work.registered"), (2, "work.amended"), (2_000, "assertions.confirmed")] {
+        let line = HistoryLine { kind: kind.to_owned(), ..line(index) };
+        catalogue::put_history(&mut tx, &line).await.unwrap();
+    }
+    let lines: Vec<_> = (10..1_000).map(line).collect();
+    catalogue::put_all_history(&mut tx, &lines).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(catalogue::described(&db, IDS[0]).await.unwrap(), Some(2));
     assert_eq!(catalogue::meta(&db, "node").await.unwrap().as_deref(), Some("two"));
     assert_eq!(catalogue::meta(&db, "none").await.unwrap(), None);
 });

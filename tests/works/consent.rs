@@ -1,7 +1,9 @@
 //! Permission, refusal, and opt-outs.
 
+use axum::http::HeaderValue;
 use serde_json::{Value, json};
 
+use crate::world::actors::Actor;
 use crate::world::works::{grant, id, registration};
 use crate::world::{World, both};
 
@@ -94,6 +96,62 @@ both!(a_grant_is_its_parties_secret_and_ends_as_its_terms_allow, async |world: W
     stage.clock().advance(std::time::Duration::from_hours(720));
     assert_eq!(developer.get(&path).await.json::<Value>()["state"], "revoked");
     assert_eq!(stage.state_of(&developer, &work, "train.finetune").await["state"], "not_permitted");
+});
+
+/// The record and the position of a work as somebody reads them, with their tags, but for how long the log is.
+async fn as_read_by(who: &Actor, path: &str) -> Vec<(Option<HeaderValue>, Value)> {
+    let mut told = Vec::new();
+    for uri in [path.to_owned(), format!("{path}/position")] {
+        let read = who.get(&uri).await;
+        let mut body: Value = read.json();
+        body.as_object_mut().unwrap().remove("log_size");
+        if let Some(work) = body["work"].as_object_mut() {
+            work.remove("log_size");
+        }
+        told.push((read.headers.get("etag").cloned(), body));
+    }
+    told
+}
+
+both!(a_work_says_nothing_of_acts_that_are_others_secret, async |world: World| {
+    let stage = world.stage().await;
+    let (holder, next) = (stage.holder("Hoshikuzu Press").await, stage.holder("Tsukimi Film").await);
+    let (developer, rival) = (stage.developer("Kasane Labs").await, stage.developer("Rival").await);
+    let made = stage.confirmed(&holder, &registration("星屑", &[&holder])).await;
+    let path = format!("/v1/works/{}", made.work);
+    let before = as_read_by(&rival, &path).await;
+    let for_one = json!({ "only": [developer.org] });
+    let mut granted = grant(&made.work);
+    granted["developers"] = for_one.clone();
+    let denied = json!({ "work": made.work, "developers": for_one });
+    let offered = json!({ "to": next.org });
+    let offer = format!("/v1/holdings/{}/transfers", made.holdings[0]);
+    for (uri, body, back, how) in [
+        ("/v1/grants", granted, "revoke", json!({ "from": "on_record" })),
+        ("/v1/denials", denied, "withdraw", json!({})),
+        (&offer, offered, "withdraw", json!({})),
+    ] {
+        let told = holder.post(uri, &body).await;
+        assert_eq!(told.status, 201, "{told:?}");
+        assert_eq!(as_read_by(&rival, &path).await, before, "after {uri}");
+        let location = told.headers["location"].to_str().unwrap();
+        let back = holder.post(&format!("{location}/{back}"), &how).await;
+        assert_eq!(back.status, 200, "{back:?}");
+        assert_eq!(as_read_by(&rival, &path).await, before, "after {location} ended");
+    }
+    // What was seen of the record is still what stands there.
+    let seen = before[0].0.clone().unwrap().to_str().unwrap().to_owned();
+    let amended = json!({ "kind": "comic", "titles": [{ "text": "星屑", "lang": "ja" }] });
+    let amended = holder.send("PATCH", &path, &amended, &[("if-match", &seen)]).await;
+    assert_eq!(amended.status, 200, "{amended:?}");
+    // What everybody may read moves the tag.
+    let key = json!({ "key": { "type": "url", "value": "https://hoshikuzu.example/1" } });
+    let bound = holder.post(&format!("{path}/bindings"), &key).await;
+    let tag = as_read_by(&rival, &path).await[0].0.clone();
+    assert_eq!(tag.as_ref(), bound.headers.get("etag"), "{bound:?}");
+    let gone = holder.post(&format!("/v1/holdings/{}/relinquish", made.holdings[0]), &json!({})).await;
+    assert_eq!(gone.status, 200, "{gone:?}");
+    assert_ne!(as_read_by(&rival, &path).await[0].0, tag);
 });
 
 both!(lists_come_in_pages_the_newest_first, async |world: World| {

@@ -6,6 +6,38 @@ use crate::domain::ids::WorkId;
 use crate::domain::scope::Scope;
 
 impl Act {
+    /// Whether it changes what a work's record says to everybody who may read it: what the work is, is called, is known by and is
+    /// made of, who holds it, and who disputes that. Permissions and refusals, offers and requests are nobody's business but that of
+    /// whom they concern; that there was one must not show either.
+    pub const fn changes_record(&self) -> bool {
+        matches!(
+            self,
+            Self::WorkRegistered(_)
+                | Self::WorkAmended(_)
+                | Self::WorkWithdrawn(_)
+                | Self::WorksMerged(_)
+                | Self::HoldingAsserted(_)
+                | Self::HoldingRelinquished(_)
+                | Self::BindingAsserted(_)
+                | Self::BindingRemoved(_)
+                | Self::AssertionsConfirmed(_)
+                | Self::AssertionsRejected(_)
+                | Self::ControlProved(_)
+                | Self::TransferAccepted(_)
+                | Self::RosterDeclared(_)
+                | Self::RosterSameAsParent(_)
+                | Self::LayersDeclared(_)
+                | Self::LayerLinked(_)
+                | Self::PartLinked(_)
+                | Self::PartAccepted(_)
+                | Self::LinkRemoved(_)
+                | Self::ClaimMade(_)
+                | Self::ClaimWithdrawn(_)
+                | Self::DisputeOpened(_)
+                | Self::DisputeSettled(_)
+        )
+    }
+
     /// The works that stand in the act: sorted, distinct. One that names a holding, binding, link, grant, denial, claim or
     /// dispute in the place of works names none: whose those are, the log before it says.
     pub fn named_works(&self) -> Vec<WorkId> {
