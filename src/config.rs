@@ -223,6 +223,8 @@ settings! {
     stall_s: u64, 1..=3_600 => 30;
     /// How many MiB of bodies and long answers are held at once; who sends more is told to come again.
     in_flight_mib: u64, 32..=1_048_576 => 512;
+    /// How many MiB the sandbox's database may have; once it has more, the sandbox takes nothing more until it is emptied.
+    sandbox_mib: u64, 16..=1_048_576 => 1_024;
     /// How many connections are served at once; others wait.
     connections: u64, 1..=1_000_000 => 4_096;
     /// How many seconds running requests may take to end once the server was told to stop.

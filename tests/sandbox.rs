@@ -15,10 +15,15 @@ use crate::world::{World, both};
 
 /// A stage whose node has a sandbox, on a database of the same kind.
 async fn stage(world: &World, beside: &World) -> Stage {
+    stage_of(world, beside, 1_024).await
+}
+
+/// The same, where the sandbox may have so many MiB.
+async fn stage_of(world: &World, beside: &World, most_mib: u64) -> Stage {
     let mut stage = world.stage().await;
     let settings = stage.registry.settings().clone();
     let sandbox = sandbox::open(&settings, &beside.url, world.clock.clone()).await.unwrap();
-    stage.router = faces(&App::new(stage.registry.clone()).beside(sandbox));
+    stage.router = faces(&App::new(stage.registry.clone()).beside(sandbox, most_mib));
     stage.nobody = Client::new(stage.router.clone());
     for actor in [&mut stage.registrar, &mut stage.second] {
         actor.client = stage.nobody.with_key(&actor.key);
@@ -137,6 +142,58 @@ both!(what_is_done_in_it_is_done_nowhere_else, async |world: World| {
     let first: Value = other.post_once("/v1/test-keys", &json!({ "label": "a" }), &once).await.json();
     let again: Value = other.post_once("/v1/test-keys", &json!({ "label": "a" }), &once).await.json();
     assert_eq!((&again["key"]["key"], again["key"].get("secret")), (&first["key"]["key"], None));
+});
+
+both!(who_is_out_of_the_real_registry_is_out_of_the_sandbox, async |world: World| {
+    let beside = World::new(world.engine).await;
+    let stage = stage(&world, &beside).await;
+    let holder = stage.holder("Hoshikuzu Press").await;
+    let added = holder
+        .post("/v1/people", &json!({ "label": "second", "role": "editor", "key": { "label": "k" } }))
+        .await;
+    assert_eq!(added.status, 201, "{added:?}");
+    let added: Value = added.json();
+    let second = Actor {
+        org: holder.org.clone(),
+        person: added["person"].as_str().unwrap().to_owned(),
+        key: added["key"]["secret"].as_str().unwrap().to_owned(),
+        client: stage.nobody.with_key(added["key"]["secret"].as_str().unwrap()),
+    };
+    let (_, of_holder) = test_key(&stage, &holder).await;
+    let (_, of_second) = test_key(&stage, &second).await;
+    for client in [&of_holder, &of_second] {
+        assert_eq!(client.get("/v1/works").await.status, 200);
+    }
+    assert_eq!(holder.delete(&format!("/v1/people/{}", second.person)).await.status, 200);
+    for uri in ["/v1/me", "/v1/works"] {
+        let gone = of_second.get(uri).await;
+        assert_eq!((gone.status.as_u16(), gone.problem()), (401, "invalid_credentials".to_owned()));
+        assert_eq!(gone.headers["kyodaku-sandbox"], "true");
+    }
+    assert_eq!(of_holder.get("/v1/works").await.status, 200);
+    stage.state(&holder, "suspend").await;
+    let suspended = of_holder.get("/v1/works").await;
+    assert_eq!((suspended.status.as_u16(), suspended.problem()), (403, "not_verified".to_owned()));
+    stage.state(&holder, "reinstate").await;
+    assert_eq!(of_holder.get("/v1/works").await.status, 200);
+});
+
+both!(a_full_sandbox_takes_nothing_more_and_the_real_registry_goes_on, async |world: World| {
+    let beside = World::new(world.engine).await;
+    let stage = stage_of(&world, &beside, 0).await;
+    let holder = stage.holder("Hoshikuzu Press").await;
+    let (key, client) = test_key(&stage, &holder).await;
+    let registration = crate::world::works::registration("星屑", &[&holder]);
+    let trying = Actor { client, ..holder.clone() };
+    let full = trying.post("/v1/works", &registration).await;
+    assert_eq!((full.status.as_u16(), full.problem()), (503, "unavailable".to_owned()));
+    assert!(full.json::<Value>()["detail"].as_str().unwrap().contains("full"), "{full:?}");
+    assert_eq!(full.headers["retry-after"], "3600");
+    // What is there can be read, and a key ended.
+    assert_eq!(trying.get("/v1/works").await.status, 200);
+    assert_eq!(holder.post("/v1/works", &registration).await.status, 201);
+    let gone = trying.delete(&format!("/v1/keys/{}", key["key"].as_str().unwrap())).await;
+    assert!(gone.status.is_success(), "{gone:?}");
 });
 
 both!(a_key_or_token_of_one_registry_is_nothing_in_the_other, async |world: World| {

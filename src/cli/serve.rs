@@ -69,7 +69,7 @@ pub(super) async fn run(args: Args) -> Outcome {
         .holding(usize::try_from(config.in_flight_mib).unwrap_or(usize::MAX))
         .answering(u32::try_from(config.requests_per_minute).unwrap_or(u32::MAX));
     let app = app.open(config.registration);
-    let app = sandbox.into_iter().fold(app, App::beside);
+    let app = sandbox.into_iter().fold(app, |app, sandbox| app.beside(sandbox, config.sandbox_mib));
     let upkeep = Upkeep { scrub: scrub(&config)?, ..Upkeep::of(&config) };
     serve(listener, tls, app, limits(&config), &upkeep, server::stop_signal()).await;
     drop(stop_figures);

@@ -11,12 +11,14 @@ use super::rates::Rates;
 use super::room::{self, Room};
 use crate::clock::Clock;
 use crate::registry::Registry;
+use crate::registry::sandbox::bounds::Bounds;
 
 /// The state of the router; cloning shares it.
 #[derive(Clone)]
 pub struct App {
     registry: Registry,
     sandbox: Option<Box<App>>,
+    bounds: Option<Arc<Bounds>>,
     at_least_wait: Duration,
     proxies: Arc<[IpAddr]>,
     rates: Option<Arc<Rates>>,
@@ -32,6 +34,7 @@ impl App {
         Self {
             registry,
             sandbox: None,
+            bounds: None,
             at_least_wait,
             proxies: Arc::default(),
             rates: None,
@@ -67,10 +70,13 @@ impl App {
         Self { rates, ..self }
     }
 
-    /// The same, with a sandbox beside it, which answers on the same terms and counts to the same quotas. It is called last.
+    /// The same, with a sandbox beside it, which answers on the same terms, counts to the same quotas, and takes nothing more once
+    /// its database is larger than so many MiB. It is called last.
     #[must_use]
-    pub fn beside(self, sandbox: Registry) -> Self {
-        let sandbox = Self { registry: sandbox, sandbox: None, is_open: false, ..self.clone() };
+    pub fn beside(self, sandbox: Registry, most_mib: u64) -> Self {
+        let bounds = Bounds::new(self.registry.clone(), sandbox.clone(), most_mib);
+        let bounds = Some(Arc::new(bounds));
+        let sandbox = Self { registry: sandbox, sandbox: None, bounds, is_open: false, ..self.clone() };
         Self { sandbox: Some(Box::new(sandbox)), ..self }
     }
 
@@ -83,6 +89,11 @@ impl App {
     /// The sandbox, where there is one.
     pub(super) fn sandbox(&self) -> Option<&Self> {
         self.sandbox.as_deref()
+    }
+
+    /// What holds this one in, where it is a sandbox.
+    pub(super) fn bounds(&self) -> Option<&Bounds> {
+        self.bounds.as_deref()
     }
 
     /// The same, where only the registrar enters organizations, unless it is `open`.

@@ -20,6 +20,7 @@ use super::extract::BodyLimit;
 use super::extract::peer::peer;
 use super::problem::{Code, Problem};
 use super::rates::{Counted, Left};
+use super::sandbox;
 use crate::domain::ids::{InquiryId, OrgId, PersonId};
 pub use crate::registry::authority::{Actor, Roles, Scope, role_name};
 use crate::registry::authority::{
@@ -156,6 +157,9 @@ async fn enter(
     let actor = known.map_err(|problem| count(Counted::Network(peer)).err().unwrap_or(problem))?;
     *by = Some(CalledBy::of(&actor));
     let left = count(Counted::Person(actor.person()))?;
+    if let Some(bounds) = guard.app.bounds() {
+        sandbox::admit(bounds, &actor, request.method()).await?;
+    }
     admit(guard.access, &actor)?;
     request.extensions_mut().insert(Caller { actor, scope: guard.access.scope() });
     Ok(told(next.run(request).await, left))

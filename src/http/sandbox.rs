@@ -6,7 +6,7 @@
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, VARY};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::Response;
 use data_encoding::BASE64URL_NOPAD;
 use serde::Deserialize;
@@ -14,12 +14,19 @@ use tower::ServiceExt;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::app::App;
+use super::gate::invalid_credentials;
+use super::problem::{Code, Problem};
 use super::routes::{router, table};
+use crate::registry::authority::Actor;
 use crate::registry::credential::TEST_PREFIX;
 use crate::registry::oauth::{self, jwk::Jwk};
+use crate::registry::sandbox::bounds::{Bounds, Standing};
 
 /// The header of every answer of a sandbox.
 pub const MARK: HeaderName = HeaderName::from_static("kyodaku-sandbox");
+
+/// After how many seconds it is worth looking whether a full sandbox was emptied.
+const FULL_RETRY_S: u32 = 3_600;
 
 /// The whole service: the table of routes, and where there is a sandbox, another one before it.
 ///
@@ -59,4 +66,23 @@ fn signer(token: &str) -> Option<String> {
     let (header, _) = token.split_once('.')?;
     let json = BASE64URL_NOPAD.decode(header.as_bytes()).ok()?;
     serde_json::from_slice::<Header>(&json).ok().map(|header| header.kid)
+}
+
+/// Whether the sandbox lets somebody do this: whom the real registry removed has no key any more, whom it suspended may do
+/// nothing, and once it is full nobody brings anything more into it.
+pub(super) async fn admit(bounds: &Bounds, actor: &Actor, method: &Method) -> Result<(), Problem> {
+    match bounds.standing(actor).await.map_err(|error| Problem::unanswered(&error))? {
+        Standing::Removed => return Err(invalid_credentials()),
+        Standing::Suspended => {
+            let why = "the real registry suspended your organization: it may not try anything here either";
+            return Err(Problem::new(Code::NotVerified).detail(why));
+        }
+        Standing::Good => {}
+    }
+    let only_reads = method.is_safe() || method == Method::DELETE;
+    if !only_reads && bounds.is_full().await.map_err(|error| Problem::unanswered(&error))? {
+        let why = "the sandbox is full: it takes nothing more until whoever runs the registry has emptied it";
+        return Err(Problem::unavailable(FULL_RETRY_S).detail(why));
+    }
+    Ok(())
 }

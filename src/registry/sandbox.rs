@@ -2,9 +2,10 @@
 //!
 //! Integrations are tried in it before anything counts. Its keys begin with `kyo_test_`, and are good nowhere else; whoever
 //! has a key of the real registry, verified or not, makes itself one. Besides what people try there it has the works of
-//! [`magic`], whose answers are always the same. It tells nobody who else tries, sends no mail, and looks at no host: whoever has
+//! [`magic`], whose answers are always the same, and it is held in by its [`bounds`]. It tells nobody who else tries, sends no mail, and looks at no host: whoever has
 //! not been verified yet may use it.
 
+pub mod bounds;
 pub mod magic;
 
 use std::sync::Arc;

@@ -28,6 +28,9 @@ texts! {
     /// SQLite takes the writer's lock at once: a transaction that reads first and writes later would otherwise fail
     /// with `SQLITE_BUSY` as soon as another one wrote in between, and no timeout helps against that.
     BEGIN_WRITE = "BEGIN IMMEDIATE", "BEGIN";
+    /// How large the database is.
+    BYTES = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+        "SELECT pg_database_size(current_database())";
     VERSION = "SELECT MAX(version) FROM _sqlx_migrations WHERE success";
     /// What acknowledged means rests on these settings.
     DURABILITY = "SELECT 'on', 'on', 'off'",
@@ -206,6 +209,12 @@ impl Db {
         let (is_busy, _, _): (i64, i64, i64) = sqlx::query_as(EMPTY_WAL).fetch_one(&mut connection).await?;
         connection.close().await?;
         Ok(is_busy == 0)
+    }
+
+    /// How many bytes the database takes, without a write-ahead log.
+    pub async fn bytes(&self) -> Result<u64, StoreError> {
+        let text = BYTES.of(self.engine());
+        from_db(on_db!(self, pool => sqlx::query_scalar(text).fetch_one(pool).await)?)
     }
 
     /// Waits for the connections in use, then closes all. On SQLite this also folds the write-ahead log into the file.

@@ -46,6 +46,7 @@ fn pairs_stay_few() {
         "checks::PUT",
         "db::BEGIN_SNAPSHOT",
         "db::BEGIN_WRITE",
+        "db::BYTES",
         "db::DURABILITY",
         "entries::INSERT",
         "heads::LOCK",
