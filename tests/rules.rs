@@ -7,6 +7,7 @@
 mod agreement;
 mod compare;
 mod covered;
+mod declared;
 mod generate;
 mod history;
 mod proof;

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use kyodaku::domain::decision::Verdict;
 use kyodaku::domain::key::Sha256;
-use kyodaku::registry::backup::{backup, restore};
+use kyodaku::log::merkle::{Hash, TreeHead};
+use kyodaku::registry::backup::{Manifest, backup, restore};
 use kyodaku::registry::sequencer::Once;
 use kyodaku::registry::{Registry, Settings};
 use kyodaku::store::{Db, Engine, archive, heads};
+use sqlx::{Connection, SqliteConnection};
 
 use super::scene::{Scene, settings, submission};
 use crate::world::{World, both};
@@ -118,5 +120,62 @@ both!(a_backup_of_which_anything_was_changed_is_refused, async |world: World| {
     let refused = restore(&target, &world.clock, &to, &|_, _| {}).await.unwrap_err();
     assert!(!refused.to_string().contains("JSON"), "{refused}");
     std::fs::write(&path, good).unwrap();
+    restore(&target, &world.clock, &to, &|_, _| {}).await.unwrap();
+});
+
+/// Changes the manifest of a backup, after naming its database anew.
+fn made_to_fit(to: &Path, change: impl FnOnce(&mut Manifest)) {
+    let path = to.join("manifest.json");
+    let mut manifest: Manifest = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let database = std::fs::read(to.join("registry.db")).unwrap();
+    manifest.files[0].bytes = database.len() as u64;
+    manifest.files[0].sha256 = Hash(Sha256::of(&database).0);
+    change(&mut manifest);
+    std::fs::write(&path, serde_json::to_vec(&manifest).unwrap()).unwrap();
+}
+
+both!(a_backup_that_is_made_to_fit_is_refused_for_what_it_holds, async |world: World| {
+    drop(loaded(&world).await);
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("backup");
+    let own = settings(&world, "one");
+    backup(&own, &world.clock, &to, true).await.unwrap();
+    let twice = backup(&own, &world.clock, &to, true).await.unwrap_err();
+    assert!(twice.to_string().contains("is not empty"), "{twice}");
+    #[cfg(unix)]
+    for kept in
+        std::iter::once(to.clone()).chain(std::fs::read_dir(&to).unwrap().map(|it| it.unwrap().path()))
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&kept).unwrap().permissions());
+        assert_eq!(mode & 0o077, 0, "{} is for its owner alone", kept.display());
+    }
+    let fresh = World::new(world.engine).await;
+    let target = Settings { data_dir: fresh.folder.path().join("data"), ..settings(&fresh, "one") };
+    let refused = async |target: &Settings, why: &str| {
+        let refused = restore(target, &world.clock, &to, &|_, _| {}).await.unwrap_err().to_string();
+        assert!(refused.contains(why), "{refused}");
+        assert_eq!(contents(&fresh.url).await.iter().map(|table| table.rows).sum::<u64>(), 0, "{why}");
+    };
+    refused(&Settings { origin: "other.example/log".to_owned(), ..target.clone() }, "the settings say").await;
+    let [manifest, database] =
+        ["manifest.json", "registry.db"].map(|name| (to.join(name), std::fs::read(to.join(name)).unwrap()));
+    let mend = || [&manifest, &database].map(|(path, bytes)| std::fs::write(path, bytes).unwrap());
+    // The manifest speaks of other logs.
+    made_to_fit(&to, |manifest| manifest.logs[0].1 = TreeHead::EMPTY);
+    refused(&target, "other logs").await;
+    mend();
+    // What people browse is not what the log says.
+    let mut altered = SqliteConnection::connect(&format!("sqlite:{}", database.0.display())).await.unwrap();
+    sqlx::raw_sql("DELETE FROM catalog_history").execute(&mut altered).await.unwrap();
+    altered.close().await.unwrap();
+    made_to_fit(&to, |_| {});
+    refused(&target, "the backup is broken").await;
+    mend();
+    // Two keys of one name.
+    let kept = target.data_dir.join("act-log.key");
+    std::fs::create_dir_all(&target.data_dir).unwrap();
+    std::fs::copy(to.join("journal.key"), &kept).unwrap();
+    refused(&target, "another key than the backup's").await;
+    std::fs::remove_file(kept).unwrap();
     restore(&target, &world.clock, &to, &|_, _| {}).await.unwrap();
 });
