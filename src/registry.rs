@@ -32,7 +32,7 @@
 //! | [`metrics`] | figures of this process |
 //! | [`limit`] | how often somebody may do something |
 //! | [`mail`] | mail that the registry sends |
-//! | [`accounts`] | people and keys |
+//! | [`accounts`], [`lasting`] | people and keys; who may leave behind what outlives it |
 //! | [`organizations`] | organizations, their states, and models |
 //! | [`powers`] | who may act for whom: memberships and mandates |
 //! | [`proposals`], [`four_eyes`] | commands that wait for a second person, and where they must |
@@ -68,6 +68,7 @@ pub mod fsck;
 pub mod inquiries;
 pub mod journal;
 pub mod keys;
+pub mod lasting;
 pub mod limit;
 pub mod mail;
 mod marks;

@@ -11,8 +11,9 @@ use kyodaku::http::{App, routes};
 use kyodaku::registry::Registry;
 use serde_json::{Value, json};
 
-use crate::world::actors::{Actor, Stage};
+use crate::world::actors::{Actor, Stage, fresh_key};
 use crate::world::client::{Answer, Client};
+use crate::world::people::{PASSWORD, identity_of};
 use crate::world::{World, both};
 
 const ISSUER: &str = "http://127.0.0.1:8080";
@@ -326,29 +327,88 @@ both!(that_a_token_was_issued_is_on_the_trail_of_whose_program_it_is, async |wor
 
 both!(a_token_leaves_nothing_behind_that_outlives_it, async |world: World| {
     let stage = world.stage().await;
+    let (admin, other) = (stage.developer("Kagami Labs").await, stage.developer("Kumo Trading").await);
+    let puppet = json!({ "label": "puppet", "role": "admin" });
+    let added: Value = admin.post("/v1/people", &puppet).await.json();
+    let invite = |person: &Value| format!("/v1/people/{}/invitations", person.as_str().unwrap());
+    let (own, theirs) = (invite(&json!(admin.person)), invite(&added["person"]));
+    let key = program(&admin, &["read", "permissions:write", "check", "organization", "approve"]).await;
+    let removed = format!("/v1/identities/{}", identity_of(&stage, &admin).await);
+    let email = json!({ "email": "x@kumo.example" });
+    let linked = json!({ "sign_in": format!("kyo_signin_{}", "0".repeat(32)), "state": "q3v", "code": "c0de",
+        "password": PASSWORD });
+    let contractor = json!({ "organization": other.org });
+    let policy = async |client: &Client, second_person: bool| {
+        client.json("PUT", "/v1/policy", &json!({ "second_person": second_person }), &[]).await
+    };
+    // Everything that lets somebody in, or speak for the organization, when the token is over.
+    let left = [
+        ("POST", "/v1/keys", json!({ "label": "longer" })),
+        ("POST", "/v1/keys", json!({ "label": "longer", "person": added["person"] })),
+        ("POST", "/v1/keys", registration(&SigningKey::from_bytes(&[3; 32]))),
+        ("POST", "/v1/people", puppet),
+        ("POST", "/v1/people", json!({ "label": "puppet", "role": "admin", "key": { "label": "puppet" } })),
+        ("POST", own.as_str(), email.clone()),
+        ("POST", theirs.as_str(), email.clone()),
+        ("POST", "/v1/contractors", contractor.clone()),
+        ("PUT", "/v1/password", json!({ "current": PASSWORD, "new": PASSWORD })),
+        ("POST", "/v1/second-factor", json!({ "password": PASSWORD })),
+        ("POST", "/v1/second-factor/confirm", json!({ "code": "287082" })),
+        ("POST", "/v1/second-factor/remove", json!({ "password": PASSWORD, "code": "287082" })),
+        ("POST", "/v1/identities", linked),
+        ("DELETE", removed.as_str(), json!({})),
+    ];
+    for scope in [None, Some("organization")] {
+        let client = stage.nobody.with_key(&access(&token(&stage, &key, scope).await));
+        for (method, path, body) in &left {
+            let refused = client.json(method, path, body, &[("idempotency-key", &fresh_key())]).await;
+            assert_eq!(
+                (refused.status.as_u16(), refused.problem()),
+                (403, "not_allowed".to_owned()),
+                "{path}"
+            );
+        }
+        assert_eq!(policy(&client, false).await.problem(), "not_allowed");
+    }
+    // With the key itself it is done, as far as a key may at all.
+    for (path, body, status) in
+        [(&*own, &email, 202), (&theirs, &email, 202), ("/v1/contractors", &contractor, 201)]
+    {
+        assert_eq!(admin.post(path, body).await.status, status, "{path}");
+    }
+    assert_eq!(policy(&admin.client, true).await.status, 200);
+    let client = stage.nobody.with_key(&access(&token(&stage, &key, None).await));
+    assert_eq!(policy(&client, false).await.problem(), "not_allowed");
+    assert_eq!(admin.get("/v1/policy").await.json::<Value>()["off_asked_by"], Value::Null);
+    // Nor does the registrar's bring in the first person of another.
+    let key = program(&stage.registrar, &["read", "register", "organization"]).await;
+    let client = stage.nobody.with_key(&access(&token(&stage, &key, None).await));
+    let register = async |person: Option<Value>| {
+        let mut body = json!({ "name": "Tsukimi Film", "roles": ["rights_holder"] });
+        if let Some(person) = person {
+            body["person"] = person;
+        }
+        client.json("POST", "/v1/organizations", &body, &[("idempotency-key", &fresh_key())]).await
+    };
+    let first = json!({ "label": "first", "key": { "label": "first" } });
+    assert_eq!(register(Some(first)).await.problem(), "not_allowed");
+    let registered: Value = register(None).await.json();
+    let puppet = json!({ "organization": registered["organization"], "label": "first", "role": "admin" });
+    let added = client.json("POST", "/v1/people", &puppet, &[("idempotency-key", &fresh_key())]).await;
+    assert_eq!(added.problem(), "not_allowed");
+    assert_eq!(stage.registrar.post("/v1/people", &puppet).await.status, 201);
+});
+
+both!(a_token_for_something_else_sees_no_sessions, async |world: World| {
+    let stage = world.stage().await;
     let admin = stage.holder("Hoshikuzu Press").await;
     let key = program(&admin, &["read", "organization"]).await;
-    let narrow = stage.nobody.with_key(&access(&token(&stage, &key, Some("organization")).await));
-    let all = stage.nobody.with_key(&key.1);
-    let send = async |client: &Client, path: &str, body: Value| {
-        let key = crate::world::actors::fresh_key();
-        client.json("POST", path, &body, &[("idempotency-key", &key)]).await
-    };
-    // Neither a key, nor a person with one, nor a password that may more than it does.
-    assert_eq!(send(&narrow, "/v1/keys", json!({ "label": "longer" })).await.problem(), "not_allowed");
-    let puppet = json!({ "label": "puppet", "role": "admin", "key": { "label": "puppet" } });
-    assert_eq!(send(&narrow, "/v1/people", puppet).await.problem(), "not_allowed");
-    let added = send(&narrow, "/v1/people", json!({ "label": "puppet", "role": "admin" })).await;
-    let puppet = added.json::<Value>()["person"].as_str().unwrap().to_owned();
-    for client in [&narrow, &all] {
-        for person in [&admin.person, &puppet] {
-            let path = format!("/v1/people/{person}/invitations");
-            let invited = send(client, &path, json!({ "email": "x@kumo.example" })).await;
-            assert_eq!(invited.problem(), "not_allowed", "{person}");
-        }
-    }
-    let path = format!("/v1/people/{puppet}/invitations");
-    assert_eq!(admin.post(&path, &json!({ "email": "y@hoshikuzu.example" })).await.status, 202);
+    // Whoever reads the mail may all that the person may: nor does a key for a part of it lead there.
+    let part = stage.nobody.with_key(&key.1);
+    let path = format!("/v1/people/{}/invitations", admin.person);
+    let email = json!({ "email": "x@kumo.example" });
+    let invited = part.json("POST", &path, &email, &[("idempotency-key", "k")]).await;
+    assert_eq!(invited.problem(), "not_allowed");
     // Nor does it look at sessions, or end them, when it is for something else.
     let reader = stage.nobody.with_key(&access(&token(&stage, &key, Some("read")).await));
     assert_eq!(reader.get("/v1/sessions").await.problem(), "not_allowed");

@@ -237,6 +237,11 @@ both!(a_key_or_token_of_one_registry_is_nothing_in_the_other, async |world: Worl
         assert_eq!((answer.status.as_u16(), answer.headers.contains_key("kyodaku-sandbox")), (200, is_test));
     }
     assert_eq!(alone.with_key(&test).get("/v1/me").await.status, 401);
+    // A token makes no key, which would outlive it.
+    let longer = json!({ "label": "longer" });
+    let program = stage.nobody.with_key(&real);
+    let longer = program.json("POST", "/v1/test-keys", &longer, &[("idempotency-key", "l")]).await;
+    assert_eq!(longer.problem(), "not_allowed");
     // Nobody's header makes a real token one of the sandbox, or the other way round.
     let (header, rest) = test.split_once('.').unwrap();
     let (real_header, real_rest) = real.split_once('.').unwrap();

@@ -10,6 +10,7 @@ use super::authority::{Actor, PersonRole, Proof, Roles, Scope, Scopes, State, Ve
 use super::credential::Secret;
 use super::failure::Failure;
 use super::four_eyes::refuse_alone;
+use super::lasting::refuse_token;
 use super::node::Registry;
 use super::oauth::jwk::PublicKey;
 use super::sequencer::{Once, SubmitError, Submitted};
@@ -344,16 +345,13 @@ pub async fn add_person(
     new: &NewPerson,
     once: Once,
 ) -> Result<(Submitted, Option<MadeKey>), Failure> {
+    refuse_token(by.actor(), "adds no people")?;
     let org = org.unwrap_or(by.actor().org());
     manages(by.actor(), org)?;
     refuse_alone(registry, by.actor(), org).await?;
     let roles = roles_of(registry, org).await?;
     // Nobody gives what its own key does not have. To the first person of another organization the registrar gives all.
     let own = org == by.actor().org();
-    if by.actor().is_by_token() && new.key.is_some() {
-        let why = "a token makes no keys, which would outlive it: use the key itself, or sign in";
-        return Err(Failure::Forbidden(why.to_owned()));
-    }
     let givable = if own { by.actor().scopes() } else { Scopes::of_roles(roles) };
     let made = make_person(registry, org, givable, new)?;
     let fields =
@@ -405,10 +403,7 @@ pub async fn create_key(
     once: Once,
 ) -> Result<(Submitted, Option<MadeKey>), Failure> {
     let actor = by.actor();
-    if actor.is_by_token() {
-        let why = "a token makes no keys, which would outlive it: use the key itself, or sign in";
-        return Err(Failure::Forbidden(why.to_owned()));
-    }
+    refuse_token(actor, "makes no keys")?;
     let person = person.unwrap_or(actor.person());
     if person != actor.person() {
         let row = tables::person(registry.db(), &person.to_string()).await?;

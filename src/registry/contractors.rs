@@ -10,6 +10,7 @@ use super::accounts::{before, detached};
 use super::answer::{keep, moment};
 use super::authority::{Actor, Developer, Proof, Roles, State};
 use super::failure::Failure;
+use super::lasting::refuse_token;
 use super::node::Registry;
 use super::sequencer::{Once, Submitted};
 use crate::domain::ids::{ContractorId, OrgId};
@@ -52,7 +53,7 @@ impl From<&Contractor> for ContractorView {
 /// Lets `organization` ask for the caller from now on, until `until_ms` or until one of the two ends it.
 ///
 /// # Errors
-/// [`Failure::Forbidden`] for somebody who is no admin; a fault for an organization that is no other verified developer, and for
+/// [`Failure::Forbidden`] for somebody who is no admin, and for the token of a program; a fault for an organization that is no other verified developer, and for
 /// an end that is over; [`Failure::Conflict`] where it may ask already, or [`MAX_LIVE`] others may.
 pub async fn name(
     registry: &Registry,
@@ -63,6 +64,7 @@ pub async fn name(
 ) -> Result<Submitted, Failure> {
     let (developer, now_ms) = (by.actor().org(), registry.clock().now_ms());
     refuse_others(by.actor())?;
+    refuse_token(by.actor(), "names no contractors")?;
     let found = registry.read(|now| State::of(now, organization)).await?;
     let can = found.is_some_and(|(state, roles)| state == State::Verified && roles.meets(Roles::DEVELOPERS))
         && organization != developer;

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::accounts::detached;
 use super::authority::{Actor, Proof, Roles, Verified};
 use super::failure::Failure;
+use super::lasting::refuse_token;
 use super::node::Registry;
 use super::sequencer::Submission;
 use crate::domain::act::Act;
@@ -100,6 +101,9 @@ pub async fn change(registry: &Registry, by: &Verified, second_person: bool) -> 
     let actor = by.actor();
     if !actor.is_admin() {
         return Err(Failure::Forbidden("only an admin of your organization may do this".to_owned()));
+    }
+    if !second_person {
+        refuse_token(actor, "does not switch it off")?;
     }
     let (db, now_ms) = (registry.db().clone(), registry.clock().now_ms());
     let (org, person) = (actor.org().to_string(), actor.person().to_string());

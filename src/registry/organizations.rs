@@ -9,6 +9,7 @@ use super::authority::{
     role_name, submission,
 };
 use super::failure::Failure;
+use super::lasting::refuse_token;
 use super::node::Registry;
 use super::sequencer::{Once, Submitted};
 use crate::domain::act::{
@@ -106,6 +107,9 @@ pub async fn register(
     new: &NewOrganization,
     once: Once,
 ) -> Result<(Submitted, Option<MadeKey>), Failure> {
+    if new.person.is_some() {
+        refuse_token(by.actor(), "adds no people")?;
+    }
     let org = OrgId::new(registry.clock().new_uuid());
     let mut acts: Vec<(Act, _)> = vec![(
         OrgRegistered { org, roles: new.roles.clone() }.into(),

@@ -16,6 +16,7 @@ use super::control::lookup::Nowhere;
 use super::credential::Realm;
 use super::failure::Failure;
 use super::keys::KeySettings;
+use super::lasting::refuse_token;
 use super::mail::NOWHERE;
 use super::node::{MailSettings, OpenError, Registry, Settings};
 use super::sequencer::{Body, Once, Submission, SubmitError, Submitted};
@@ -51,13 +52,14 @@ pub async fn open(of: &Settings, database_url: &str, clock: Clock) -> Result<Reg
 /// whether it is so in the real one or not, under a name that says nothing of it. The key is to be shown now: a repetition gets the same answer without it.
 ///
 /// # Errors
-/// A fault at `/scopes` for one that the organization's roles do not have; [`Failure::Conflict`] beyond two live keys.
+/// [`Failure::Forbidden`] for the token of a program; a fault at `/scopes` for one that the organization's roles do not have; [`Failure::Conflict`] beyond two live keys.
 pub async fn create_key(
     sandbox: &Registry,
     by: &Actor,
     new: &NewKey,
     once: Once,
 ) -> Result<(Submitted, Option<MadeKey>), Failure> {
+    refuse_token(by, "makes no keys")?;
     let scopes = Scopes::of_roles(by.roles()).and(by.role().scopes());
     let made = make_key(sandbox, by.org(), by.person(), scopes, new, "/scopes")?;
     if !is_here(sandbox, by).await? {

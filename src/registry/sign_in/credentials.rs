@@ -13,6 +13,7 @@ use crate::registry::answer::{keep, moment};
 use crate::registry::authority::{Actor, PersonRole, Proof, Scopes, State, Verified};
 use crate::registry::failure::Failure;
 use crate::registry::four_eyes::refuse_alone;
+use crate::registry::lasting::refuse_token;
 use crate::registry::mail::Mail;
 use crate::registry::node::Registry;
 use crate::registry::sequencer::{Once, Submitted};
@@ -84,8 +85,8 @@ async fn name_of(registry: &Registry, org: &str) -> Result<String, Failure> {
 /// organization that nobody has access to yet. An earlier invitation of the person is void with it.
 ///
 /// # Errors
-/// [`Failure::Conflict`] for a person who has a password: it can be reset. [`Failure::Forbidden`] for the registrar where
-/// somebody has, or had, access: whoever reads the mail can act as the organization.
+/// [`Failure::Conflict`] for a person who has a password: it can be reset. [`Failure::Forbidden`] for the token of a program, and for
+/// the registrar where somebody has, or had, access: whoever reads the mail can act as the organization.
 pub async fn invite(
     registry: &Registry,
     by: &Verified,
@@ -94,6 +95,7 @@ pub async fn invite(
     once: Once,
 ) -> Result<Submitted, Failure> {
     let actor = by.actor();
+    refuse_token(actor, "invites nobody")?;
     let row = accounts::person(registry.db(), &person.to_string()).await?;
     let row = row.filter(|row| row.removed_ms.is_none()).ok_or(Failure::NotFound)?;
     let of: OrgId = row.org.parse().map_err(|_| corrupt("organization", &row.org))?;
