@@ -56,7 +56,7 @@ fn problem(failure: Failure, places: Places) -> Problem {
             Problem::invalid(Code::InvalidBody, faults.into_iter().map(of_fault).collect())
         }
         Failure::NotYou(why) => invalid_credentials().detail(why.to_owned()),
-        Failure::SecondFactor => Problem::new(Code::SecondFactorRequired),
+        Failure::SecondFactor(why) => Problem::new(Code::SecondFactorRequired).detail(why),
         Failure::CodeRequired => Problem::new(Code::CodeRequired),
         Failure::TooMany { retry_s } => Problem::new(Code::TooManyRequests).retry_after(retry_s),
         Failure::Unavailable(why) => Problem::unanswered(&why),

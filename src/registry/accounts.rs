@@ -10,7 +10,7 @@ use super::authority::{Actor, PersonRole, Proof, Roles, Scope, Scopes, State, Ve
 use super::credential::Secret;
 use super::failure::Failure;
 use super::four_eyes::refuse_alone;
-use super::lasting::refuse_token;
+use super::lasting::{refuse_approver, refuse_token};
 use super::node::Registry;
 use super::oauth::jwk::PublicKey;
 use super::sequencer::{Once, SubmitError, Submitted};
@@ -166,6 +166,11 @@ pub struct MadeKey {
 impl MadeKey {
     pub(super) fn change(&self) -> AccountChange {
         AccountChange::AddKey(self.row.clone(), self.hash)
+    }
+
+    /// Whether it may approve, as the second person.
+    pub(super) fn may_approve(&self) -> bool {
+        Scopes::from_stored(&self.row.scopes).holds(Scope::Approve)
     }
 }
 
@@ -354,6 +359,7 @@ pub async fn add_person(
     let own = org == by.actor().org();
     let givable = if own { by.actor().scopes() } else { Scopes::of_roles(roles) };
     let made = make_person(registry, org, givable, new)?;
+    refuse_approver(by.actor(), made.key.as_ref())?;
     let fields =
         PersonAnswer { person: made.person, organization: org, key: made.key.as_ref().map(MadeKey::view) };
     let answer = Answer::created(format!("/v1/people/{}", made.person), &fields);
@@ -395,6 +401,9 @@ pub async fn remove_person(
 /// Makes a key for the caller, or as an admin for a colleague. Nobody gives what its own key does not have, and nobody of the
 /// registrar makes keys for others, colleagues neither: whoever saw one could act in their name. The key is to be shown now: a
 /// repetition gets the same answer without it.
+///
+/// # Errors
+/// [`Failure::SecondFactor`] for a key that may approve, in a session that began without a second factor.
 pub async fn create_key(
     registry: &Registry,
     by: &Verified,
@@ -415,6 +424,7 @@ pub async fn create_key(
         refuse_alone(registry, actor, actor.org()).await?;
     }
     let made = make_key(registry, actor.org(), person, actor.scopes(), new, "/scopes")?;
+    refuse_approver(actor, Some(&made))?;
     store_key(registry, actor.org(), made, once).await
 }
 

@@ -43,8 +43,8 @@ pub enum Failure {
     #[error("{0}")]
     NotYou(&'static str),
     /// The session began without a second factor, and this needs one.
-    #[error("approving needs a second factor")]
-    SecondFactor,
+    #[error("{0}")]
+    SecondFactor(&'static str),
     /// The password is right, and a code of the second factor is missing.
     #[error("a code of your second factor is needed")]
     CodeRequired,

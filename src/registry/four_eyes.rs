@@ -96,7 +96,8 @@ pub async fn current(registry: &Registry, by: &Verified) -> Result<PolicyView, F
 /// it is switched on.
 ///
 /// # Errors
-/// [`Failure::Forbidden`] for somebody who is no admin, [`Failure::Conflict`] where there is no second one.
+/// [`Failure::Forbidden`] for somebody who is no admin; for switching it off, [`Failure::Forbidden`] for the token of a program and
+/// [`Failure::SecondFactor`] for a session that began without one; [`Failure::Conflict`] where there is no second one.
 pub async fn change(registry: &Registry, by: &Verified, second_person: bool) -> Result<PolicyView, Failure> {
     let actor = by.actor();
     if !actor.is_admin() {
@@ -104,6 +105,9 @@ pub async fn change(registry: &Registry, by: &Verified, second_person: bool) -> 
     }
     if !second_person {
         refuse_token(actor, "does not switch it off")?;
+        if !actor.has_factor() {
+            return Err(Failure::SecondFactor("switching it off needs a second factor"));
+        }
     }
     let (db, now_ms) = (registry.db().clone(), registry.clock().now_ms());
     let (org, person) = (actor.org().to_string(), actor.person().to_string());

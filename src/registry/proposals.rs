@@ -161,7 +161,7 @@ async fn propose(
 pub async fn approve(registry: &Registry, by: &Verified, id: ProposalId) -> Result<Submitted, Failure> {
     let row = find(registry, by, id).await?;
     if !by.actor().has_factor() {
-        return Err(Failure::SecondFactor);
+        return Err(Failure::SecondFactor("approving needs a second factor"));
     }
     if row.proposed_by == by.actor().person().to_string() {
         return Err(Failure::Forbidden("you proposed it: another person must approve".to_owned()));

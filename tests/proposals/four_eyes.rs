@@ -130,6 +130,19 @@ both!(whoever_approves_in_a_session_needs_a_second_factor, async |world: World| 
     let hanako = stage.signed_in("hanako@hoshikuzu.example").await;
     let refused = hanako.client.json("POST", &path, &json!({}), &[("idempotency-key", "a")]).await;
     assert_eq!(refused.problem(), "second_factor_required");
+    // Nor is there a way round: no key that may approve, by its own word or by none, and no end of the policy.
+    let key = async |path: &str, body: Value| {
+        hanako.client.json("POST", path, &body, &[("idempotency-key", &fresh_key())]).await
+    };
+    for scopes in [json!(["read", "approve"]), json!(["approve"])] {
+        let refused = key("/v1/keys", json!({ "label": "approver", "scopes": scopes })).await;
+        assert_eq!((refused.status.as_u16(), refused.problem()), (403, "second_factor_required".to_owned()));
+    }
+    assert_eq!(key("/v1/keys", json!({ "label": "all" })).await.problem(), "second_factor_required");
+    let off = async || hanako.client.json("PUT", "/v1/policy", &json!({ "second_person": false }), &[]).await;
+    assert_eq!(off().await.problem(), "second_factor_required");
+    assert_eq!(first.get("/v1/policy").await.json::<Value>()["off_asked_by"], Value::Null);
+    assert_eq!(key("/v1/keys", json!({ "label": "reader", "scopes": ["read"] })).await.status, 201);
     let offered = json!({ "password": PASSWORD });
     let offered: Value = hanako.client.json("POST", "/v1/second-factor", &offered, &[]).await.json();
     let code = crate::sign_in::factor::device(&stage, offered["secret"].as_str().unwrap());
@@ -137,4 +150,19 @@ both!(whoever_approves_in_a_session_needs_a_second_factor, async |world: World| 
     assert_eq!(hanako.client.json("POST", "/v1/second-factor/confirm", &confirmed, &[]).await.status, 200);
     let approved = hanako.client.json("POST", &path, &json!({}), &[("idempotency-key", "b")]).await;
     assert_eq!(approved.status, 201, "{approved:?}");
+    assert_eq!(key("/v1/keys", json!({ "label": "approver" })).await.status, 201);
+    assert_eq!(off().await.json::<Value>()["off_asked_by"], json!(hanako.person));
+});
+
+both!(a_session_by_password_alone_brings_in_nobody_who_may_approve, async |world: World| {
+    let stage = world.stage().await;
+    let first = stage.holder("Hoshikuzu Press").await;
+    stage.invited(&first, "admin", "hanako@hoshikuzu.example").await;
+    let hanako = stage.signed_in("hanako@hoshikuzu.example").await;
+    let add = async |key: Value| {
+        let body = json!({ "label": "colleague", "role": "admin", "key": key });
+        hanako.client.json("POST", "/v1/people", &body, &[("idempotency-key", &fresh_key())]).await
+    };
+    assert_eq!(add(json!({ "label": "all" })).await.problem(), "second_factor_required");
+    assert_eq!(add(json!({ "label": "reader", "scopes": ["read"] })).await.status, 201);
 });

@@ -62,7 +62,7 @@ codes! {
     ScopeRequired, "scope_required", 403, "the key does not have the scope for this",
         "Create a key with the scope that `detail` names. A key holds only the scopes it was given.";
     SecondFactorRequired, "second_factor_required", 403, "a second factor is needed for this",
-        "Set one up with `POST /v1/second-factor`, or sign in again with a code of it. The registrar's people need one, and whoever approves.";
+        "Set one up with `POST /v1/second-factor`, or sign in again with a code of it. The registrar's people need one, and whoever approves, makes a key that may, or no longer asks for a second person.";
     NotVerified, "not_verified", 403, "your organization may not act",
         "It is not verified yet, or it is suspended. `GET /v1/me` says which. Ask the registrar.";
     NotAllowed, "not_allowed", 403, "you may not do this",
