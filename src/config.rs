@@ -227,6 +227,8 @@ settings! {
     sandbox_mib: u64, 16..=1_048_576 => 1_024;
     /// How many connections are served at once; others wait.
     connections: u64, 1..=1_000_000 => 4_096;
+    /// How many of them one network may have, an IPv4 address or 64 bits of an IPv6 address; one more is closed at once. The `proxies` may have all.
+    connections_per_network: u64, 1..=1_000_000 => 256;
     /// How many seconds running requests may take to end once the server was told to stop.
     grace_s: u64, 0..=3_600 => 30;
     /// The most header fields of one request.

@@ -132,7 +132,9 @@ pub(super) fn figures(name: &str, url: &str, works: u64) {
 async fn listen(router: Router) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    tokio::spawn(serve(listener, router, Limits::default(), std::future::pending()));
+    // Everything is asked from one address.
+    let limits = Limits { connections_per_network: 4_096, ..Limits::default() };
+    tokio::spawn(serve(listener, router, limits, std::future::pending()));
     address
 }
 

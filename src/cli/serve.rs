@@ -15,7 +15,7 @@ use super::{Exit, Failure, Outcome, logging};
 use crate::config::Config;
 use crate::http::sandbox::faces;
 use crate::http::server::tls::Tls;
-use crate::http::server::{self, Ended, Limits};
+use crate::http::server::{self, Ended, Front, Limits};
 use crate::http::{App, metrics};
 use crate::registry::answer::moment;
 use crate::registry::scrub::ScrubSettings;
@@ -150,7 +150,8 @@ pub(super) async fn serve(
     if let Some(tls) = tls.clone() {
         renewing.spawn(tls.keep_fresh(TLS_LOOK));
     }
-    match server::serve_over(listener, tls, router, limits, stop).await {
+    let front = Front { tls, proxies: app.proxies().into(), registry: Some(registry.clone()) };
+    match server::serve_behind(listener, front, router, limits, stop).await {
         Ended::Clean => {}
         Ended::Cut(open) => {
             tracing::warn!(target: "kyodaku::serve", open, "connections were cut at the end of the time of grace");

@@ -157,6 +157,7 @@ pub(super) fn limits(config: &Config) -> Limits {
         idle: Duration::from_secs(config.idle_s),
         stall: Duration::from_secs(config.stall_s),
         connections: usize::try_from(config.connections).unwrap_or(usize::MAX),
+        connections_per_network: usize::try_from(config.connections_per_network).unwrap_or(usize::MAX),
         grace: Duration::from_secs(config.grace_s),
         header_fields: usize::try_from(config.header_fields).unwrap_or(usize::MAX),
         head_bytes: usize::try_from(config.head_bytes).unwrap_or(usize::MAX),

@@ -124,7 +124,7 @@ impl App {
     }
 
     /// The proxies that are believed.
-    pub(super) fn proxies(&self) -> &[IpAddr] {
+    pub fn proxies(&self) -> &[IpAddr] {
         &self.proxies
     }
 

@@ -1,12 +1,14 @@
 //! The accept loop: hyper-util with a timer, because a loop without one keeps half-sent headers open for ever.
 
+mod crowd;
 mod patient;
 pub mod tls;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,10 +27,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
+use crowd::{Crowd, Place};
 use patient::Patient;
 use tls::Tls;
 
 use crate::clock::stopwatch;
+use crate::registry::Registry;
 
 /// How long a request may stand still over HTTP/2: longer than any handler may work.
 const STUCK: Duration = Duration::from_mins(6);
@@ -40,6 +44,8 @@ pub struct Limits {
     pub header_read: Duration,
     /// How many connections are served at once; others wait in the system's queue.
     pub connections: usize,
+    /// How many of them one network may have; one more is closed at once, whatever is asked on the others.
+    pub connections_per_network: usize,
     /// How long running requests may take to end once the server was told to stop.
     pub grace: Duration,
     /// The most header fields of one request.
@@ -59,6 +65,7 @@ impl Default for Limits {
         Self {
             header_read: Duration::from_secs(10),
             connections: 4096,
+            connections_per_network: 256,
             grace: Duration::from_secs(30),
             header_fields: 64,
             head_bytes: 32 * 1024,
@@ -78,6 +85,17 @@ pub enum Ended {
     Cut(usize),
 }
 
+/// What stands before the router.
+#[derive(Clone, Default)]
+pub struct Front {
+    /// TLS, where there is any.
+    pub tls: Option<Tls>,
+    /// Proxies, each of which many are behind: they may have all connections.
+    pub proxies: Arc<[IpAddr]>,
+    /// Where connections are counted that were closed at once.
+    pub registry: Option<Registry>,
+}
+
 /// Serves `router` in the clear on `listener` until `stop` resolves, then finishes what is running, within `limits.grace`.
 ///
 /// The caller's address is in each request as `ConnectInfo<SocketAddr>`.
@@ -87,19 +105,20 @@ pub async fn serve(
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) -> Ended {
-    serve_over(listener, None, router, limits, stop).await
+    serve_behind(listener, Front::default(), router, limits, stop).await
 }
 
-/// The same over TLS, where there is any.
-pub async fn serve_over(
+/// The same behind all that may stand before it.
+pub async fn serve_behind(
     listener: TcpListener,
-    tls: Option<Tls>,
+    front: Front,
     router: Router,
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) -> Ended {
     let mut stop = std::pin::pin!(stop.fuse());
     let free = Arc::new(Semaphore::new(limits.connections));
+    let crowd = Crowd::new(limits.connections_per_network, Arc::clone(&front.proxies));
     let graceful = GracefulShutdown::new();
     let builder = Arc::new(builder(&limits));
     loop {
@@ -110,8 +129,13 @@ pub async fn serve_over(
         };
         match accepted {
             Ok((stream, peer, permit)) => {
-                let one = Connection { builder: Arc::clone(&builder), router: router.clone(), peer, permit };
-                tokio::spawn(one.serve(stream, tls.clone(), limits, graceful.watcher()));
+                let Some(place) = crowd.enter(peer.ip()) else {
+                    front.turn_away(stream);
+                    continue;
+                };
+                let held = (permit, place);
+                let one = Connection { builder: Arc::clone(&builder), router: router.clone(), peer, held };
+                tokio::spawn(one.serve(stream, front.tls.clone(), limits, graceful.watcher()));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -123,6 +147,22 @@ pub async fn serve_over(
     }
     drop(listener);
     finish(graceful, limits.grace).await
+}
+
+impl fmt::Debug for Front {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Front").finish_non_exhaustive()
+    }
+}
+
+impl Front {
+    /// Closes a connection of a network that has all it may.
+    fn turn_away(&self, stream: TcpStream) {
+        drop(stream);
+        if let Some(registry) = &self.registry {
+            registry.metrics().turned_away();
+        }
+    }
 }
 
 async fn finish(graceful: GracefulShutdown, grace: Duration) -> Ended {
@@ -170,7 +210,7 @@ struct Connection {
     builder: Arc<auto::Builder<TokioExecutor>>,
     router: Router,
     peer: SocketAddr,
-    permit: OwnedSemaphorePermit,
+    held: (OwnedSemaphorePermit, Place),
 }
 
 impl Connection {
@@ -219,7 +259,7 @@ impl Connection {
         if let Err(error) = result {
             tracing::debug!(target: "kyodaku::http", %error, "a connection ended early");
         }
-        drop(self.permit);
+        drop(self.held);
     }
 }
 

@@ -22,9 +22,11 @@ const TIME: Duration = Duration::from_secs(15);
 /// How many requests one connection may have running: each may hold [`MAX_REQUEST_BYTES`], and nobody needs to show who asks.
 const STREAMS: u32 = 4;
 
-/// The limits of the listener of a witness.
+/// The limits of the listener of a witness. A proxy stands before it, so that all who ask are one network.
 pub fn limits() -> Limits {
-    Limits { streams: STREAMS, head_bytes: 8 * 1024, ..Limits::default() }
+    let limits = Limits::default();
+    let connections_per_network = limits.connections;
+    Limits { streams: STREAMS, head_bytes: 8 * 1024, connections_per_network, ..limits }
 }
 
 /// `POST /add-checkpoint` and `GET /<SHA-256 of an origin>/checkpoint`, and nothing else.

@@ -21,6 +21,7 @@ pub(super) fn refuse_approver(actor: &Actor, key: Option<&MadeKey>) -> Result<()
     if actor.has_factor() || !key.is_some_and(MadeKey::may_approve) {
         return Ok(());
     }
-    let why = "a key that may approve needs a second factor: state scopes without `approve`, or sign in with one";
+    let why =
+        "a key that may approve needs a second factor: state scopes without `approve`, or sign in with one";
     Err(Failure::SecondFactor(why))
 }

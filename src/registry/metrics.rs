@@ -78,6 +78,7 @@ pub struct Metrics {
     log_entries: Gauge,
     waiting: Family<Queue, Gauge>,
     events_lost: Counter,
+    turned_away: Counter,
     memory_bytes: Gauge,
     scrub_findings: Gauge,
     scrub_rounds: Counter,
@@ -102,6 +103,7 @@ impl Metrics {
             log_entries: Gauge::default(),
             waiting: Family::default(),
             events_lost: Counter::default(),
+            turned_away: Counter::default(),
             memory_bytes: Gauge::default(),
             scrub_findings: Gauge::default(),
             scrub_rounds: Counter::default(),
@@ -147,6 +149,11 @@ impl Metrics {
             "security_events_lost",
             "Security events that were not written",
             self.events_lost.clone(),
+        );
+        all.register(
+            "connections_turned_away",
+            "Connections closed at once, of networks that had as many as they may",
+            self.turned_away.clone(),
         );
         all.register_with_unit(
             "resident_memory",
@@ -212,6 +219,11 @@ impl Metrics {
     /// Security events were not written.
     pub(super) fn lost_events(&self, events: u64) {
         self.events_lost.inc_by(events);
+    }
+
+    /// A connection was closed at once: its network had as many as it may.
+    pub fn turned_away(&self) {
+        self.turned_away.inc();
     }
 
     /// So many places do not hold.

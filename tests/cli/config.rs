@@ -35,6 +35,7 @@ fn each_layer_is_over_the_one_before_and_print_says_which() {
         "data_dir = \"else where\" # flag",
         "database_url = \"sqlite:else where/kyodaku.db\" # default",
         "connections = 4096 # default",
+        "connections_per_network = 256 # default",
     ] {
         assert!(print.out.contains(line), "`{line}` is not in\n{}", print.out);
     }

@@ -1,15 +1,16 @@
 //! The accept loop against clients that are slow, silent, many, or late.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use kyodaku::http::gate::Access;
 use kyodaku::http::routes::Route;
-use kyodaku::http::server::{Ended, Limits, serve};
+use kyodaku::http::server::{Ended, Front, Limits, serve_behind};
 use kyodaku::http::{Problem, Reply};
+use kyodaku::registry::Registry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
@@ -21,6 +22,7 @@ pub(super) const LONG: Duration = Duration::from_secs(20);
 
 struct Running {
     address: SocketAddr,
+    registry: Registry,
     entered: Arc<Notify>,
     leave: Arc<Notify>,
     stop: oneshot::Sender<()>,
@@ -28,6 +30,10 @@ struct Running {
 }
 
 async fn start(limits: Limits) -> Running {
+    start_behind(&[], limits).await
+}
+
+async fn start_behind(proxies: &[IpAddr], limits: Limits) -> Running {
     let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (told, waited) = (entered.clone(), leave.clone());
     let slow = async move || -> Result<Reply, Problem> {
@@ -45,10 +51,12 @@ async fn start(limits: Limits) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let ended = tokio::spawn(serve(listener, router, limits, async {
+    let registry = node.registry.clone();
+    let front = Front { proxies: proxies.into(), registry: Some(registry.clone()), ..Front::default() };
+    let ended = tokio::spawn(serve_behind(listener, front, router, limits, async {
         let _ = stopped.await;
     }));
-    Running { address, entered, leave, stop, ended }
+    Running { address, registry, entered, leave, stop, ended }
 }
 
 async fn connect(address: SocketAddr, sent: &[u8]) -> TcpStream {
@@ -167,6 +175,51 @@ async fn no_more_connections_are_served_than_the_limit() {
     running.leave.notify_one();
     assert!(until_closed(&mut first).await.contains("\"done\""));
     assert!(until_closed(&mut second).await.contains("\"quick\""));
+}
+
+/// Asks for something short from an address of the loopback network; the answer, or nothing.
+async fn ask_from(from: Ipv4Addr, running: &Running) -> String {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    let mut stream = socket.connect(running.address).await.unwrap();
+    // The other end may be closed already.
+    let _ = stream.write_all(&get("/quick")).await;
+    until_closed(&mut stream).await
+}
+
+#[tokio::test]
+async fn one_network_does_not_take_the_connections_of_others() {
+    const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+    let running = start(Limits { connections_per_network: 2, ..Limits::default() }).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        held.push(connect(running.address, &get("/slow")).await);
+        running.entered.notified().await;
+    }
+    for _ in 0..3 {
+        assert_eq!(ask_from(Ipv4Addr::LOCALHOST, &running).await, "");
+        assert!(ask_from(OTHER, &running).await.contains("\"quick\""));
+    }
+    let figures = running.registry.metrics().text(&running.registry).unwrap();
+    assert!(figures.contains("kyodaku_connections_turned_away_total 3\n"), "{figures}");
+    // Once one has ended, another has its place.
+    running.leave.notify_one();
+    let answered =
+        futures_util::future::select_all(held.iter_mut().map(|one| Box::pin(until_closed(one)))).await;
+    assert!(answered.0.contains("\"done\""));
+    drop(answered);
+    let again = async {
+        while !ask_from(Ipv4Addr::LOCALHOST, &running).await.contains("\"quick\"") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LONG, again).await.expect("the place is free again");
+    // Those behind a named proxy are many.
+    let limits = Limits { connections_per_network: 1, ..Limits::default() };
+    let running = start_behind(&[Ipv4Addr::LOCALHOST.into()], limits).await;
+    let _held = connect(running.address, &get("/slow")).await;
+    running.entered.notified().await;
+    assert!(ask_from(Ipv4Addr::LOCALHOST, &running).await.contains("\"quick\""));
 }
 
 #[tokio::test]

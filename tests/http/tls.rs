@@ -7,7 +7,7 @@ use std::time::Duration;
 use kyodaku::http::gate::Access;
 use kyodaku::http::routes::Route;
 use kyodaku::http::server::tls::{Tls, TlsError};
-use kyodaku::http::server::{Limits, serve_over};
+use kyodaku::http::server::{Front, Limits, serve_behind};
 use kyodaku::http::{Problem, Reply};
 use reqwest::{Certificate, Client};
 use tempfile::TempDir;
@@ -43,9 +43,9 @@ async fn start(limits: Limits) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut serving = JoinSet::new();
-    let over = tls.clone();
+    let front = Front { tls: Some(tls.clone()), ..Front::default() };
     serving.spawn(async move {
-        serve_over(listener, Some(over), router, limits, std::future::pending()).await;
+        serve_behind(listener, front, router, limits, std::future::pending()).await;
     });
     Running { address, authority, tls, _folder: folder, _serving: serving }
 }

@@ -72,6 +72,7 @@ impl Rig {
         let mut command = self.program(node, url, &["serve", "--listen", "127.0.0.1:0"]);
         command
             .env("KYODAKU_REQUESTS_PER_MINUTE", "0")
+            .env("KYODAKU_CONNECTIONS_PER_NETWORK", "4096")
             .env("KYODAKU_HEADER_READ_S", "60")
             .env("KYODAKU_SEAL_INTERVAL_S", "86400")
             .env("KYODAKU_LOG_FILTER", "warn,kyodaku::serve=info,sqlx=off");
