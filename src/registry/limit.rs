@@ -108,6 +108,18 @@ pub fn network(peer: IpAddr) -> IpAddr {
     }
 }
 
+/// All networks that one customer may have: an IPv4 address, or 48 bits of an IPv6 address (RFC 6177). It counts where there is
+/// little for everybody together.
+pub fn site(peer: IpAddr) -> IpAddr {
+    match network(peer) {
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

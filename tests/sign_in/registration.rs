@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kyodaku::http::{App, routes};
 use serde_json::{Value, json};
 
 use crate::world::client::{Answer, Client};
@@ -114,8 +115,41 @@ both!(whoever_asks_is_told_nothing_of_others_and_floods_nobody, async |world: Wo
     }
 });
 
+both!(one_network_does_not_use_up_the_registrations_of_all, async |world: World| {
+    let stage = world.stage().await;
+    let proxy = std::net::Ipv4Addr::LOCALHOST.into();
+    let app = App::new(stage.registry.clone()).behind(&[proxy]);
+    let client = Client::new(routes::router(&app, routes::table()));
+    let ask = async |from: &str, email: String| {
+        let body = json!({ "name": "Sakura Frame", "roles": ["association"], "email": email });
+        let answer = client.json("POST", "/v1/registrations", &body, &[("x-forwarded-for", from)]).await;
+        assert_eq!((answer.status.as_u16(), answer.json::<Value>()), (202, json!({})));
+    };
+    let before = mails(&stage.registry).len();
+    // One IPv4 address, and two networks of one customer: each is answered as ever.
+    for number in 0..25 {
+        ask("203.0.113.7", format!("four{number}@sakura.example")).await;
+        ask(&format!("2001:db8:1:{}::1", number % 2), format!("six{number}@sakura.example")).await;
+    }
+    ask("203.0.113.8", "other@sakura.example".to_owned()).await;
+    stage.mailed_token("other@sakura.example").await;
+    let sent = async |most: usize| {
+        let enough = async {
+            while mails(&stage.registry).len() < before + most {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), enough).await.expect("they are mailed");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(mails(&stage.registry).len(), before + most);
+    };
+    sent(40).await;
+    stage.clock().advance(Duration::from_hours(24));
+    ask("2001:db8:1:7::1", "tomorrow@sakura.example".to_owned()).await;
+    sent(41).await;
+});
+
 both!(a_registration_is_over_after_a_day_and_where_the_registrar_alone_enters, async |world: World| {
-    use kyodaku::http::{App, routes};
     let stage = world.stage().await;
     assert_eq!(request(&stage.nobody, &["association"], HANAKO).await.status, 202);
     let token = stage.mailed_token(HANAKO).await;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use kyodaku::http::{App, routes};
 use serde_json::{Value, json};
 
 use super::factor::{device, set_up};
 use super::fake::{Answers, Fake, Signed};
 use crate::world::actors::{Actor, Stage};
-use crate::world::client::Answer;
+use crate::world::client::{Answer, Client};
 use crate::world::people::{PASSWORD, SignedIn};
 use crate::world::{World, both};
 
@@ -425,6 +426,20 @@ both!(so_many_may_begin_and_no_more, async |world: World| {
     let over = scene.stage.clock().now_ms() + 600_000;
     let mut tx = scene.stage.registry.db().begin().await.unwrap();
     assert_eq!(kyodaku::store::sign_ins::purge(&mut tx, over).await.unwrap(), 1);
+});
+
+both!(one_network_does_not_use_up_the_sign_ins_of_all, async |world: World| {
+    let scene = Scene::open(&world).await;
+    let app = App::new(scene.stage.registry.clone()).behind(&[std::net::Ipv4Addr::LOCALHOST.into()]);
+    let client = Client::new(routes::router(&app, routes::table()));
+    let begin = async |from: String| {
+        client.json("POST", "/v1/sign-ins", &json!({}), &[("x-forwarded-for", &from)]).await.status.as_u16()
+    };
+    for number in 0..60 {
+        assert_eq!(begin(format!("2001:db8:1:{number}::1")).await, 201, "{number}");
+    }
+    assert_eq!(begin("2001:db8:1:60::1".to_owned()).await, 429);
+    assert_eq!(begin("2001:db8:2::1".to_owned()).await, 201);
 });
 
 #[tokio::test]

@@ -30,7 +30,8 @@ const ON_THEIR_WAY: (i64, i64) = (3, 10_000);
 pub const ROLES: [Role; 3] = [Role::RightsHolder, Role::Association, Role::AiDeveloper];
 
 /// Mails a token with which the organization enters, if nobody signs in with the address; otherwise, that somebody does. The work
-/// is done after the answer.
+/// is done after the answer, which is the same where nothing is mailed: to an address that is mailed enough, or for a network that
+/// asked for too many today.
 ///
 /// # Errors
 /// A fault at `/roles` for one that is not among [`ROLES`], or there twice; [`Failure::TooMany`].
@@ -49,7 +50,12 @@ pub fn request(
             "an organization enters itself as `rights_holder`, `association` or `ai_developer`, each once";
         return Err(Failure::fault("/roles", "invalid_value", detail));
     }
-    registry.desk().throttle.admit(peer, Some(&email_key(email)))?;
+    let throttle = &registry.desk().throttle;
+    throttle.admit(peer, Some(&email_key(email)))?;
+    if !throttle.admits_registration(peer) {
+        tracing::info!(target: "kyodaku::sign_in", "a registration was not mailed: its network asked for too many today");
+        return Ok(());
+    }
     let roles: Vec<&str> = roles.iter().map(|role| role_name(*role)).collect();
     let row = Registration { email: email.to_owned(), name, roles: roles.join(" ") };
     let registry = registry.clone();

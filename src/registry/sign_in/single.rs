@@ -72,6 +72,7 @@ pub async fn begin(registry: &Registry, peer: IpAddr) -> Result<SignInBegun, Fai
     let desk = registry.desk();
     let provider = desk.provider().ok_or(Failure::NotFound)?;
     desk.throttle.admit(peer, None)?;
+    desk.throttle.admit_sign_in(peer)?;
     let (token, state, nonce) = (SignInToken::new(), part(), part());
     let begun = Begun { state, nonce, verifier: part() + &part() };
     let url = provider.address(&begun).await?.to_string();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::domain::key::Sha256;
 use crate::registry::failure::Failure;
-use crate::registry::limit::{Limiter, Refused, network};
+use crate::registry::limit::{Limiter, Refused, network, site};
 use crate::registry::sequencer::SubmitError;
 
 /// Tries of one network: this many at once, then one every two seconds.
@@ -20,6 +20,11 @@ const OF_ACCOUNT: (u32, Duration) = (10, Duration::from_secs(30));
 /// Codes of six digits for one account: this many at once, then one every five minutes. Three of a million are right, so that
 /// guessing one in a thousand accounts takes a day.
 const OF_CODES: (u32, Duration) = (5, Duration::from_mins(5));
+/// Registrations that one site may ask for: this many at once, and as many in a day. All sites together have 10,000 on their way.
+const OF_REGISTRATIONS: (u32, Duration) = (20, Duration::from_mins(24 * 60 / 20));
+/// Sign-ins through the provider that one site may begin: this many at once, then one every ten seconds. All sites together have
+/// 10,000 on their way, for ten minutes each.
+const OF_SIGN_INS: (u32, Duration) = (60, Duration::from_secs(10));
 type Account = [u8; 32];
 
 /// The tries that one process has seen.
@@ -28,6 +33,8 @@ pub(super) struct Throttle {
     networks: Limiter<IpAddr>,
     accounts: Limiter<(IpAddr, Account)>,
     codes: Limiter<Account>,
+    registrations: Limiter<IpAddr>,
+    sign_ins: Limiter<IpAddr>,
 }
 
 impl Throttle {
@@ -37,6 +44,8 @@ impl Throttle {
             networks: Limiter::new(clock, OF_NETWORK.0, OF_NETWORK.1),
             accounts: Limiter::new(clock, OF_ACCOUNT.0, OF_ACCOUNT.1),
             codes: Limiter::new(clock, OF_CODES.0, OF_CODES.1),
+            registrations: Limiter::new(clock, OF_REGISTRATIONS.0, OF_REGISTRATIONS.1),
+            sign_ins: Limiter::new(clock, OF_SIGN_INS.0, OF_SIGN_INS.1),
         }
     }
 
@@ -57,6 +66,21 @@ impl Throttle {
     /// counted.
     pub(super) fn admit_code(&self, account: &str) -> Result<(), Failure> {
         self.codes.count(&Sha256::of(account.as_bytes()).0).map_err(too_many).map(drop)
+    }
+}
+
+impl Throttle {
+    /// Counts a registration that `peer` asks for; whether its site may have another.
+    pub(super) fn admits_registration(&self, peer: IpAddr) -> bool {
+        self.registrations.count(&site(peer)).is_ok()
+    }
+
+    /// Counts a sign-in through the provider that begins from `peer`.
+    ///
+    /// # Errors
+    /// [`Failure::TooMany`] when it is one too many of its site.
+    pub(super) fn admit_sign_in(&self, peer: IpAddr) -> Result<(), Failure> {
+        self.sign_ins.count(&site(peer)).map_err(too_many).map(drop)
     }
 }
 
@@ -98,5 +122,24 @@ mod tests {
         assert_eq!(tries(&throttle, "2001:db8:0:2::1", Some("hanako")), 10);
         assert_eq!(tries(&throttle, "192.0.2.9", Some("hanako")), 10);
         assert_eq!(tries(&throttle, "::ffff:192.0.2.9", Some("hanako")), 0);
+    }
+
+    #[test]
+    fn a_site_has_a_share_of_what_is_there_for_all() {
+        let clock = Clock::manual(1_761_523_200_000);
+        let throttle = Throttle::new(&clock);
+        let registrations =
+            |peer: &str| (0..100).take_while(|_| throttle.admits_registration(peer.parse().unwrap())).count();
+        let sign_ins = |peer: &str| {
+            (0..100).take_while(|_| throttle.admit_sign_in(peer.parse().unwrap()).is_ok()).count()
+        };
+        // Another network of the same site has what that one left, another site its own.
+        assert_eq!((registrations("2001:db8:1:1::1"), sign_ins("2001:db8:1:1::1")), (20, 60));
+        assert_eq!((registrations("2001:db8:1:2::1"), sign_ins("2001:db8:1:2::1")), (0, 0));
+        assert_eq!((registrations("2001:db8:2:1::1"), sign_ins("2001:db8:2:1::1")), (20, 60));
+        assert_eq!((registrations("192.0.2.1"), sign_ins("::ffff:192.0.2.1")), (20, 60));
+        assert_eq!((registrations("192.0.2.2"), sign_ins("192.0.2.1")), (20, 0));
+        clock.advance(Duration::from_hours(24));
+        assert_eq!((registrations("2001:db8:1:2::1"), sign_ins("2001:db8:1:2::1")), (20, 60));
     }
 }
