@@ -83,7 +83,24 @@ both!(whoever_asks_is_told_nothing_of_others_and_floods_nobody, async |world: Wo
     };
     let letter = told().await;
     assert!(letter.contains("To: Hanako@Sakura.example") && !letter.contains("kyo_mail_"), "{letter}");
-    // Three letters at most are on their way to one address.
+    // Nothing that whoever asks has written.
+    assert!(!letter.replace("=\r\n", "").contains("Sakura Frame"), "{letter}");
+    // Three letters at most are on their way to one address, known or not.
+    for _ in 0..4 {
+        assert_eq!(request(&stage.nobody, &["association"], HANAKO).await.status, 202);
+    }
+    let to_hanako = || {
+        let mails = mails(&stage.registry);
+        mails.iter().filter(|(_, mail)| mail.to_lowercase().contains("to: hanako@sakura.example")).count()
+    };
+    let enough = async {
+        while to_hanako() < 3 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), enough).await.expect("she is told");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(to_hanako(), 3);
     for _ in 0..4 {
         assert_eq!(request(&stage.nobody, &["association"], "taro@sakura.example").await.status, 202);
     }

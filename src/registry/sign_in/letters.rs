@@ -11,7 +11,7 @@ pub(super) enum Letter<'a> {
     Reset { token: &'a str, until: &'a str },
     /// An organization enters itself.
     Registration { token: &'a str, until: &'a str },
-    /// The same, with an address that somebody signs in with.
+    /// The same, with an address that somebody signs in with: whoever asks gets no word of its own to that person.
     Known,
 }
 
@@ -49,11 +49,11 @@ impl Letter<'_> {
             ),
             Self::Known => (
                 format!(
-                    "{service} への「{organization}」の登録が求められましたが、このアドレスは既に使われています。\
+                    "{service} への組織の登録が求められましたが、このアドレスは既に使われています。\
                      サインインするか、パスワードを再設定してください。お心当たりがなければ、何もする必要はありません。"
                 ),
                 format!(
-                    "Somebody, you we hope, asked to register “{organization}” at {service}. With this address somebody signs in \
+                    "Somebody, you we hope, asked to register an organization at {service}. With this address somebody signs in \
                      already: sign in, or ask for another password. If it was not you, do nothing."
                 ),
             ),

@@ -81,9 +81,8 @@ async fn mail(registry: &Registry, row: Registration) -> Result<(), Failure> {
     let db = registry.db().clone();
     detached(async move {
         let mut tx = db.begin().await?;
-        if known
-            || registrations::insert(&mut tx, &token.hash(), &row, (now_ms, expires_ms), ON_THEIR_WAY).await?
-        {
+        // A known address takes a slot too, under a token that nobody has: it is mailed no more than others.
+        if registrations::insert(&mut tx, &token.hash(), &row, (now_ms, expires_ms), ON_THEIR_WAY).await? {
             tx.commit().await?;
             mail.send();
         }
