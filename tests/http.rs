@@ -5,5 +5,6 @@ mod extractors;
 mod gate;
 pub(crate) mod node;
 mod rates;
+mod ready;
 mod server;
 mod tls;

@@ -40,6 +40,8 @@ pub use error::OpenError;
 
 /// The most keys whose last use is remembered; beyond that, it is forgotten and noted once more.
 const MAX_NOTED: usize = 10_000;
+/// How long the database may take until a node is not ready.
+const READY_WITHIN: Duration = Duration::from_secs(3);
 
 /// What a node needs to know before it opens.
 #[derive(Clone, Debug)]
@@ -267,7 +269,7 @@ impl Registry {
     }
 
     /// The head of the act log, and the version of the rules that holds there. Fails when this node has stopped or the
-    /// database can't be asked, so it also tells whether the node is ready.
+    /// database can't be asked.
     pub async fn head(&self) -> Result<(Head, u32), FollowError> {
         let published = self.0.shared.head();
         let head = heads::read(&self.0.db, heads::ACTS).await?;
@@ -275,6 +277,16 @@ impl Registry {
         self.0.shared.catch_up_to(&self.0.db, published, head.tree()).await?;
         let rules = self.0.shared.read().as_of(head.size()).rule_version();
         Ok((head, rules))
+    }
+
+    /// Whether this node can answer: it has not stopped, and its database tells the head of the log within [`READY_WITHIN`], by a
+    /// read that all share who ask at the same time.
+    pub async fn ready(&self) -> Result<(), FollowError> {
+        let published = self.0.shared.head();
+        let head = tokio::time::timeout(READY_WITHIN, self.0.together.head()).await;
+        let late = |_| StoreError::Busy(format!("no answer within {} seconds", READY_WITHIN.as_secs()));
+        self.0.shared.catch_up_to(&self.0.db, published, head.map_err(late)??).await?;
+        Ok(())
     }
 
     /// Size and root of the act log as it is now: committed, signed, marked and folded here.
