@@ -15,6 +15,7 @@ texts! {
         VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING";
     FORGET_REMOVED = "DELETE FROM identities WHERE issuer = $1 AND person = $2 AND removed_ms IS NOT NULL";
     REMOVE = "UPDATE identities SET removed_ms = $1 WHERE id = $2 AND person = $3 AND removed_ms IS NULL";
+    FORGET_OF_PERSON = "DELETE FROM identities WHERE person = $1 AND removed_ms IS NULL";
     DELETE_OF_PERSON = "DELETE FROM identities WHERE person = $1";
 }
 
@@ -110,6 +111,16 @@ pub async fn remove(tx: &mut Tx, id: &str, person: &str, now_ms: i64) -> Result<
         .await
         .map(|done| done.rows_affected()))?;
     Ok(removed == 1)
+}
+
+/// Forgets those of a person that stand, and not that the person removed any; how many. What the provider says may bring one back.
+pub async fn forget_of_person(tx: &mut Tx, person: &str) -> Result<u64, StoreError> {
+    let forgotten = on_tx!(tx, conn => sqlx::query(FORGET_OF_PERSON)
+        .bind(person)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(forgotten)
 }
 
 /// Forgets all of a person who was removed.

@@ -410,6 +410,42 @@ both!(an_identity_that_is_removed_comes_back_by_the_password_alone, async |world
     assert_eq!(scene.signed_in().await.person, taro.person);
 });
 
+both!(a_password_that_is_set_by_mail_ends_what_a_thief_linked, async |world: World| {
+    let scene = Scene::open(&world).await;
+    let stage = &scene.stage;
+    let plan = |subject: &str, email: &str| {
+        let mut plan = scene.fake.plan();
+        plan.subject = subject.to_owned();
+        plan.email = json!({ "email": email, "email_verified": true });
+    };
+    // Whoever has the password links an account of its own.
+    let thief = stage.signed_in(HANAKO).await;
+    plan("thief", "thief@elsewhere.example");
+    let back = scene.go().await;
+    let body =
+        json!({ "sign_in": back.sign_in, "state": back.state, "code": back.code, "password": PASSWORD });
+    let linked = thief.client.json("POST", "/v1/identities", &body, &[]).await;
+    assert_eq!(linked.status, 201, "{linked:?}");
+    assert_eq!(scene.signed_in().await.person, scene.person);
+    let reset = async || {
+        let forget = json!({ "email": HANAKO });
+        assert_eq!(stage.nobody.json("POST", "/v1/password-resets", &forget, &[]).await.status, 202);
+        let token = stage.mailed_token(HANAKO).await;
+        assert_eq!(stage.set_password(&token, PASSWORD).await.status, 200);
+    };
+    reset().await;
+    assert_eq!(scene.sign_in().await.problem(), "invalid_credentials");
+    assert_eq!(scene.trail("removeIdentity").await, [(204, Some(scene.person.clone()))]);
+    // The account with her address is hers again; once she has removed it, no reset brings it back.
+    plan("hanako", HANAKO);
+    let hanako = scene.signed_in().await;
+    assert_eq!(hanako.person, scene.person);
+    let path = format!("/v1/identities/{}", identities(&hanako).await[0]["identity"].as_str().unwrap());
+    assert_eq!(hanako.client.json("DELETE", &path, &json!({}), &[]).await.status, 204);
+    reset().await;
+    assert_eq!(scene.sign_in().await.problem(), "invalid_credentials");
+});
+
 both!(so_many_may_begin_and_no_more, async |world: World| {
     let scene = Scene::open(&world).await;
     let begin =

@@ -17,9 +17,10 @@ use crate::registry::lasting::refuse_token;
 use crate::registry::mail::Mail;
 use crate::registry::node::Registry;
 use crate::registry::sequencer::{Once, Submitted};
+use crate::registry::trail::Event;
 use crate::store::logins::{self, MailLink, Purpose};
 use crate::store::sessions::{self, Ended};
-use crate::store::{accounts, catalogue, idempotency};
+use crate::store::{accounts, catalogue, idempotency, identities};
 
 /// How long an invitation is good.
 const INVITATION_MS: i64 = 7 * DAY_MS;
@@ -201,7 +202,9 @@ async fn mail_reset(registry: &Registry, email: &str) -> Result<(), Failure> {
     .await
 }
 
-/// Sets the password of whoever was mailed this token, and ends all sessions of that person. The token is spent.
+/// Sets the password of whoever was mailed this token, ends all sessions of that person, and forgets who that is to providers:
+/// whoever had the password before could have linked itself. An account whose address, as the provider says, is the person's is
+/// linked again when it signs in. The token is spent.
 ///
 /// # Errors
 /// [`Failure::NotYou`] for a token that is unknown, spent or over; a fault at `/password` when that is not good enough,
@@ -232,9 +235,14 @@ pub async fn set_password(
         }
         logins::spend_links_of(&mut tx, &link.person, now_ms).await?;
         sessions::end_of_person(&mut tx, &link.person, None, Ended::Password, now_ms).await?;
+        let forgotten = identities::forget_of_person(&mut tx, &link.person).await?;
         tx.commit().await?;
-        Ok(Ok(()))
+        Ok(Ok(forgotten))
     });
-    set.await??;
+    if set.await?? > 0 {
+        let (org, person, peer) = (Some(org), Some(person), Some(peer));
+        let operation = "removeIdentity";
+        registry.trail().note(Event { operation, status: 204, org, person, peer, ..Event::default() });
+    }
     Ok((person, org))
 }

@@ -33,10 +33,12 @@ impl Letter<'_> {
             ),
             Self::Reset { .. } => (
                 format!(
-                    "{service} のパスワードの再設定が求められました。お心当たりがなければ、何もする必要はありません。"
+                    "{service} のパスワードの再設定が求められました。お心当たりがなければ、何もする必要はありません。\
+                     設定すると、すべてのセッションが終わり、シングルサインオンとの連携もすべて外れます。"
                 ),
                 format!(
-                    "Somebody, you we hope, asked to set another password at {service}. If it was not you, do nothing."
+                    "Somebody, you we hope, asked to set another password at {service}. If it was not you, do nothing. \
+                     Setting one ends all your sessions, and unlinks you from all accounts of single sign-on."
                 ),
             ),
             Self::Registration { .. } => (
