@@ -5,6 +5,8 @@ use super::error::StoreError;
 use super::sql::texts;
 
 texts! {
+    /// Changes nothing; two who name contractors of one developer see each other by it. Whoever may name has people.
+    HOLD_DEVELOPER = "UPDATE people SET label = label WHERE person = (SELECT min(person) FROM people WHERE org = $1)";
     INSERT = "INSERT INTO contractors (id, developer, organization, created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5)";
     LIVE = "SELECT organization FROM contractors WHERE developer = $1 AND ended_ms IS NULL \
         AND (expires_ms IS NULL OR expires_ms > $2)";
@@ -47,9 +49,12 @@ pub async fn insert(tx: &mut Tx, row: &Contractor) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The organizations that may ask for a developer at this moment.
+/// The organizations that may ask for a developer at this moment. Nobody names another until the transaction ends.
 pub async fn live(tx: &mut Tx, developer: &str, now_ms: i64) -> Result<Vec<String>, StoreError> {
-    Ok(on_tx!(tx, conn => sqlx::query_scalar(LIVE).bind(developer).bind(now_ms).fetch_all(conn).await)?)
+    on_tx!(tx, conn => {
+        sqlx::query(HOLD_DEVELOPER).bind(developer).execute(&mut *conn).await?;
+        Ok(sqlx::query_scalar(LIVE).bind(developer).bind(now_ms).fetch_all(&mut *conn).await?)
+    })
 }
 
 /// Whether the organization may ask for the developer at this moment.

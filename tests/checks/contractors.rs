@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use kyodaku::domain::ids::ContractorId;
 use kyodaku::domain::journal::JournalEntry;
-use kyodaku::store::entries;
+use kyodaku::store::contractors::{self as table, Contractor};
 use kyodaku::store::heads::checks_log;
+use kyodaku::store::{Engine, entries};
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
 use super::scene::{Scene, training, url};
 use crate::world::actors::{Actor, fresh_key};
@@ -152,5 +156,73 @@ both!(a_contractor_is_named_by_an_admin_for_a_time_and_once, async |world: World
         let refused =
             contractor.client.json("POST", "/v1/checks", &body, &[("kyodaku-on-behalf-of", bad)]).await;
         assert_eq!(refused.problem(), "invalid_header", "{bad}");
+    }
+});
+
+both!(of_those_who_name_one_at_once_one_does, async |world: World| {
+    let scene = Scene::open(&world).await;
+    for _ in 0..5 {
+        let contractor = scene.stage.developer("Shitauke Works").await;
+        let body = json!({ "organization": contractor.org });
+        let named = join_all((0..8).map(|_| name(&scene.developer, &body))).await;
+        let (made, others): (Vec<_>, Vec<_>) = named.iter().partition(|answer| answer.status == 201);
+        assert_eq!(made.len(), 1, "{named:?}");
+        assert!(others.iter().all(|answer| answer.problem() == "conflict"), "{named:?}");
+        // So it ends when it is ended.
+        let path = format!("/v1/contractors/{}", made[0].json::<Value>()["contractor"].as_str().unwrap());
+        assert_eq!(scene.developer.delete(&path).await.status, 200);
+        assert_eq!(ask(&contractor, Some(&scene.developer.org)).await.status, 403);
+    }
+});
+
+both!(those_who_were_named_twice_are_so_no_more, async |world: World| {
+    let scene = Scene::open(&world).await;
+    let db = scene.stage.registry.db();
+    let row = async |organization: &str, created_ms: i64, expires_ms: Option<i64>| {
+        let id = ContractorId::new(scene.stage.clock().new_uuid()).to_string();
+        let row = Contractor {
+            id: id.clone(),
+            developer: scene.developer.org.clone(),
+            organization: organization.to_owned(),
+            created_ms,
+            expires_ms,
+            ended_ms: None,
+        };
+        let mut tx = db.begin().await.unwrap();
+        table::insert(&mut tx, &row).await.unwrap();
+        tx.commit().await.unwrap();
+        id
+    };
+    let live = async || {
+        let rows = table::list(db, &scene.developer.org, None, 100).await.unwrap();
+        rows.into_iter().filter(|row| row.ended_ms.is_none()).map(|row| row.id).collect::<Vec<_>>()
+    };
+    let open =
+        [row("twice", 10, None).await, row("twice", 11, None).await, row("twice", 10, Some(500)).await];
+    let for_a_time = [
+        row("for a time", 10, Some(90)).await,
+        row("for a time", 11, Some(100)).await,
+        row("for a time", 12, Some(100)).await,
+    ];
+    // One after the other is twice too, and no double.
+    let in_turn = [row("in turn", 10, Some(20)).await, row("in turn", 20, None).await];
+    let once = row("once", 10, None).await;
+    assert_eq!(live().await.len(), 9);
+    let stays = [&open[0], &for_a_time[1], &in_turn[0], &in_turn[1], &once].map(Clone::clone);
+    let is_embedded = world.engine == Engine::Sqlite;
+    let folder = if is_embedded { "sqlite" } else { "postgres" };
+    let text = std::fs::read_to_string(format!("migrations/{folder}/0019_contractors_once.sql")).unwrap();
+    for _ in 0..2 {
+        let text = AssertSqlSafe(text.clone());
+        if is_embedded {
+            let mut other = SqliteConnection::connect(&world.url).await.unwrap();
+            sqlx::raw_sql(text).execute(&mut other).await.unwrap();
+            other.close().await.unwrap();
+        } else {
+            let mut other = PgConnection::connect(&world.url).await.unwrap();
+            sqlx::raw_sql(text).execute(&mut other).await.unwrap();
+            other.close().await.unwrap();
+        }
+        assert_eq!(live().await, stays);
     }
 });
