@@ -48,7 +48,7 @@ use crate::domain::ids::{OrgId, PersonId, SessionId};
 use crate::store::StoreError;
 use crate::store::logins::{self, Login};
 use crate::store::sessions::{self, Ended, Family, NewSession};
-use crate::store::{Tx, registrations, sign_ins, tokens};
+use crate::store::{Tx, registrations, second_factors, sign_ins, tokens};
 
 pub use credentials::{change_password, invite, request_reset, set_password};
 pub use factor::{Offered, confirm as confirm_factor, offer as offer_factor, remove as remove_factor};
@@ -195,6 +195,15 @@ impl Entry {
         }
     }
 
+    /// What somebody is told whose second factor was set up after it was asked for.
+    const fn incomplete(&self) -> Failure {
+        match self {
+            Self::Password(_) => Failure::CodeRequired,
+            // What the provider told is spent: the code comes with another.
+            Self::Provider(..) => Failure::NotYou(single::OVER),
+        }
+    }
+
     /// What somebody is told who comes too late with it.
     const fn wrong(&self) -> &'static str {
         match self {
@@ -235,6 +244,10 @@ async fn begin(registry: &Registry, login: &Login, entry: Entry, client: &str) -
         }
         if !entry.spend(&mut tx, &begun.person, now_ms).await? {
             return Ok(Err(Failure::NotYou(entry.wrong())));
+        }
+        // One that is confirmed meanwhile ends the sessions that began without; this one must not begin after that.
+        if entry.right().is_none() && second_factors::has_one(&mut tx, &begun.person).await? {
+            return Ok(Err(entry.incomplete()));
         }
         if let Some(right) = entry.right()
             && !right.spend(&mut tx, &begun.person, now_ms).await?

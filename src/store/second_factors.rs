@@ -6,6 +6,7 @@ use super::sql::texts;
 
 texts! {
     FIND = "SELECT secret, confirmed_ms FROM second_factors WHERE person = $1";
+    HAS_ONE = "SELECT count(*) FROM second_factors WHERE person = $1 AND confirmed_ms IS NOT NULL";
     PUT = "INSERT INTO second_factors (person, secret, created_ms, last_step) VALUES ($1, $2, $3, 0) \
         ON CONFLICT (person) DO UPDATE SET secret = excluded.secret, created_ms = excluded.created_ms, last_step = 0 \
         WHERE second_factors.confirmed_ms IS NULL";
@@ -31,6 +32,12 @@ pub struct SecondFactor {
 /// The second factor of a person, confirmed or not.
 pub async fn of_person(db: &Db, person: &str) -> Result<Option<SecondFactor>, StoreError> {
     Ok(on_db!(db, pool => sqlx::query_as(FIND).bind(person).fetch_optional(pool).await)?)
+}
+
+/// Whether the person has a confirmed one. Whoever confirms one holds the login, so it stays so for who holds that too.
+pub async fn has_one(tx: &mut Tx, person: &str) -> Result<bool, StoreError> {
+    let found: i64 = on_tx!(tx, conn => sqlx::query_scalar(HAS_ONE).bind(person).fetch_one(conn).await)?;
+    Ok(found > 0)
 }
 
 /// Puts a secret that is to be confirmed; false, and nothing changes, if there is a confirmed one.

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use data_encoding::BASE32_NOPAD;
+use kyodaku::store::{logins, second_factors, sessions};
 use serde_json::{Value, json};
 
 use crate::world::actors::Stage;
 use crate::world::client::Answer;
-use crate::world::people::{PASSWORD, SignedIn};
+use crate::world::people::{PASSWORD, SignedIn, session_in};
 use crate::world::{World, both};
 
 const HANAKO: &str = "hanako@hoshikuzu.example";
@@ -86,6 +87,54 @@ both!(a_code_is_asked_for_once_it_is_set_up_and_each_is_good_once, async |world:
     assert_eq!(stage.sign_in(HANAKO, PASSWORD).await.problem(), "code_required");
 });
 
+both!(no_session_that_begins_meanwhile_goes_without_it, async |world: World| {
+    let stage = world.stage().await;
+    let admin = stage.holder("Hoshikuzu Press").await;
+    let person = stage.invited(&admin, "editor", HANAKO).await;
+    let db = stage.registry.db();
+    let login = logins::of_person(db, &person).await.unwrap().unwrap();
+    // A sign-in that found no second factor waits for the login, which whoever confirms one holds.
+    let mut tx = db.begin().await.unwrap();
+    assert!(logins::hold(&mut tx, &person, &login.password).await.unwrap());
+    let waiting = tokio::spawn({
+        let stage = stage.clone();
+        async move { stage.sign_in(HANAKO, PASSWORD).await }
+    });
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(!waiting.is_finished());
+    let now_ms = stage.clock().now_ms();
+    assert!(second_factors::put(&mut tx, &person, b"sealed", now_ms).await.unwrap());
+    assert!(second_factors::confirm(&mut tx, &person, b"sealed", 1, &[], now_ms).await.unwrap());
+    tx.commit().await.unwrap();
+    let refused = waiting.await.unwrap();
+    assert_eq!((refused.status.as_u16(), refused.problem()), (401, "code_required".to_owned()));
+});
+
+both!(whoever_confirms_one_waits_for_who_signs_in, async |world: World| {
+    let stage = world.stage().await;
+    let admin = stage.holder("Hoshikuzu Press").await;
+    let person = stage.invited(&admin, "editor", HANAKO).await;
+    let hanako = stage.signed_in(HANAKO).await;
+    let offered: Value = post(&hanako, "", json!({ "password": PASSWORD })).await.json();
+    let code = device(&stage, offered["secret"].as_str().unwrap());
+    let db = stage.registry.db();
+    let login = logins::of_person(db, &person).await.unwrap().unwrap();
+    let mut tx = db.begin().await.unwrap();
+    assert!(logins::hold(&mut tx, &person, &login.password).await.unwrap());
+    let confirming = tokio::spawn({
+        let hanako = hanako.clone();
+        async move { post(&hanako, "/confirm", json!({ "code": code })).await }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!confirming.is_finished());
+    // The session that begins meanwhile is there before it, and ends with it.
+    let other = session_in(&mut tx, &stage, &person, &admin.org).await;
+    tx.commit().await.unwrap();
+    assert_eq!(confirming.await.unwrap().status, 200);
+    assert!(sessions::live(db, &other, stage.clock().now_ms()).await.unwrap().is_none());
+    assert!(sessions::live(db, &hanako.session, stage.clock().now_ms()).await.unwrap().is_some());
+});
+
 both!(of_two_who_use_a_code_at_once_one_gets_in, async |world: World| {
     let stage = world.stage().await;
     let admin = stage.holder("Hoshikuzu Press").await;
@@ -136,8 +185,7 @@ both!(a_stolen_database_holds_no_secret_of_a_device, async |world: World| {
     let admin = stage.holder("Hoshikuzu Press").await;
     let person = stage.invited(&admin, "editor", HANAKO).await;
     let (secret, codes) = set_up(&stage, &stage.signed_in(HANAKO).await).await;
-    let kept =
-        kyodaku::store::second_factors::of_person(stage.registry.db(), &person).await.unwrap().unwrap();
+    let kept = second_factors::of_person(stage.registry.db(), &person).await.unwrap().unwrap();
     let plain = BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
     assert!(!kept.secret.windows(plain.len()).any(|window| window == plain));
     assert!(!codes.is_empty());

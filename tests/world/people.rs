@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kyodaku::domain::ids::{IdentityId, SessionId};
 use kyodaku::registry::Registry;
+use kyodaku::store::Tx;
 use kyodaku::store::identities::{self, Identity};
 use kyodaku::store::sessions::{self, NewSession};
 use serde_json::{Value, json};
@@ -17,13 +18,21 @@ pub(crate) const PASSWORD: &str = "correct staple kiosk umbrella";
 
 /// A session of a person, made without a password.
 pub(crate) async fn session_of(stage: &Stage, actor: &Actor) -> String {
+    let mut tx = stage.registry.db().begin().await.unwrap();
+    let id = session_in(&mut tx, stage, &actor.person, &actor.org).await;
+    tx.commit().await.unwrap();
+    id
+}
+
+/// The same, within a transaction.
+pub(crate) async fn session_in(tx: &mut Tx, stage: &Stage, person: &str, org: &str) -> String {
     let now_ms = stage.clock().now_ms();
     let id = SessionId::new(stage.clock().new_uuid()).to_string();
     let random = kyodaku::clock::random::<32>();
     let session = NewSession {
         id: id.clone(),
-        person: actor.person.clone(),
-        org: actor.org.clone(),
+        person: person.to_owned(),
+        org: org.to_owned(),
         family_hash: random,
         refresh_hash: random,
         client: "story".to_owned(),
@@ -31,9 +40,7 @@ pub(crate) async fn session_of(stage: &Stage, actor: &Actor) -> String {
         created_ms: now_ms,
         expires_ms: now_ms + 86_400_000,
     };
-    let mut tx = stage.registry.db().begin().await.unwrap();
-    sessions::insert(&mut tx, &session).await.unwrap();
-    tx.commit().await.unwrap();
+    sessions::insert(tx, &session).await.unwrap();
     id
 }
 

@@ -133,11 +133,12 @@ pub async fn offer(
 /// which began without it. Returns codes for a day without the device, each good once; they are shown now and never again.
 ///
 /// # Errors
-/// A fault at `/code` for a wrong one, [`Failure::Conflict`] when nothing was offered.
+/// A fault at `/code` for a wrong one, [`Failure::Conflict`] when nothing was offered, or the password was changed meanwhile.
 pub async fn confirm(registry: &Registry, actor: &Actor, code: &str) -> Result<Vec<String>, Failure> {
     let (session, person) = (session_of(actor)?.to_string(), actor.person().to_string());
     let nothing =
         || Failure::Conflict("no second factor waits to be confirmed: ask for one first".to_owned());
+    let login = logins::of_person(registry.db(), &person).await?.ok_or_else(nothing)?;
     let factor = second_factors::of_person(registry.db(), &person).await?;
     let factor = factor.filter(|factor| factor.confirmed_ms.is_none()).ok_or_else(nothing)?;
     registry.desk().throttle.admit_code(&person)?;
@@ -152,6 +153,10 @@ pub async fn confirm(registry: &Registry, actor: &Actor, code: &str) -> Result<V
     let db = registry.db().clone();
     let is_confirmed = detached(async move {
         let mut tx = db.begin().await?;
+        // Whoever signs in at the same moment waits, or has begun a session that is ended here.
+        if !logins::hold(&mut tx, &person, &login.password).await? {
+            return Ok(false);
+        }
         if !second_factors::confirm(&mut tx, &person, &factor.secret, step, &hashes, now_ms).await? {
             return Ok(false);
         }
