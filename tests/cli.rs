@@ -10,6 +10,7 @@ pub(crate) mod import;
 mod monitor;
 mod rebuild;
 pub(crate) mod serve;
+mod stderr;
 mod transport;
 mod witness;
 

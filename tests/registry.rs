@@ -7,3 +7,4 @@ mod journal;
 mod nodes;
 mod once;
 mod snapshot;
+mod stopped;

@@ -17,7 +17,7 @@ use crate::config::{Config, LogFormat};
 pub(super) fn start_traced(config: &Config) -> Result<Option<Telemetry>, Failure> {
     let Some(telemetry) = Telemetry::open(config)? else { return start(config).map(|()| None) };
     let filter = filter(config)?;
-    let lines = tracing_subscriber::fmt::layer().with_ansi(false);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).log_internal_errors(false);
     let spans = tracing_subscriber::registry().with(telemetry.layer());
     let started = match config.log_format {
         LogFormat::Text => spans.with(lines.with_writer(OneLine).with_filter(filter)).try_init(),
@@ -45,7 +45,8 @@ fn filter(config: &Config) -> Result<EnvFilter, Failure> {
 /// Starts writing log lines as the settings say.
 pub(super) fn start(config: &Config) -> Result<(), Failure> {
     let filter = filter(config)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
+    // A line that can't be written is lost. To say so on stderr too, which is what can't be written, would end the task.
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).log_internal_errors(false);
     let started = match config.log_format {
         LogFormat::Text => lines.with_writer(OneLine).try_init(),
         // JSON escapes by itself.

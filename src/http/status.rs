@@ -37,9 +37,12 @@ pub(super) async fn healthz() -> Result<Reply, Problem> {
     Reply::ok(&Health { status: "alive" })
 }
 
-/// `GET /readyz`: the node has not stopped, its database answers soon, its clock can be right, and the scrub found nothing that does
-/// not hold; 503 otherwise. Whoever asks is not counted, so all who ask at the same time share one read.
+/// `GET /readyz`: neither the node nor a task of it has stopped, its database answers soon, its clock can be right, and the scrub found
+/// nothing that does not hold; 503 otherwise. Whoever asks is not counted, so all who ask at the same time share one read.
 pub(super) async fn readyz(State(app): State<App>) -> Result<Reply, Problem> {
+    if let Some(stopped) = app.registry().stopped() {
+        return Err(Problem::unanswered(&stopped).detail(stopped));
+    }
     app.registry().ready().await.map_err(|error| Problem::unanswered(&error))?;
     if !app.registry().is_clock_believed() {
         return Err(Problem::unanswered(&NOT_BELIEVED).detail(NOT_BELIEVED));

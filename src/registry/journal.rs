@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::checks::{Check, CheckError, Checked, ItemAnswer, decide_all};
@@ -35,6 +36,8 @@ pub const QUEUE: usize = 1_024;
 pub const WINDOW: usize = 128;
 /// The most items in one window, unless one check alone has more.
 const WINDOW_ITEMS: usize = 20_000;
+/// What is said where the task has ended.
+const STOPPED: &str = "the journal has stopped";
 
 struct Job {
     check: Check,
@@ -80,8 +83,16 @@ impl Journal {
 
     pub(super) async fn check(&self, check: Check) -> Result<Checked, CheckError> {
         let (answer, reply) = oneshot::channel();
-        self.0.try_send(Job { check, answer }).map_err(|_| CheckError::Busy)?;
-        reply.await.map_err(|_| CheckError::Unavailable("the journal has stopped".to_owned()))?
+        self.0.try_send(Job { check, answer }).map_err(|refused| match refused {
+            TrySendError::Full(_) => CheckError::Busy,
+            TrySendError::Closed(_) => CheckError::Unavailable(STOPPED.to_owned()),
+        })?;
+        reply.await.map_err(|_| CheckError::Unavailable(STOPPED.to_owned()))?
+    }
+
+    /// Why no check is answered any more, where the task has ended.
+    pub(super) fn stopped(&self) -> Option<&'static str> {
+        self.0.is_closed().then_some(STOPPED)
     }
 }
 

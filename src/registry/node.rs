@@ -413,6 +413,13 @@ impl Registry {
         ]
     }
 
+    /// Why this node does not do its work any more, where one of its tasks has ended: only another start helps.
+    pub fn stopped(&self) -> Option<&'static str> {
+        let Inner { sequencer, journal, together, trail, .. } = &*self.0;
+        let tasks = [sequencer.stopped(), journal.stopped(), together.stopped(), trail.stopped()];
+        tasks.into_iter().flatten().next()
+    }
+
     /// The queue of checks.
     pub(super) fn journal(&self) -> &Journal {
         &self.0.journal

@@ -8,6 +8,7 @@ mod pending;
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use self::pending::Pending;
@@ -37,6 +38,8 @@ use crate::store::{Db, StoreError, Tx, append, heads, idempotency, payloads};
 pub const QUEUE: usize = 1_024;
 /// The most commands in one commit.
 pub const BATCH: usize = 256;
+/// What is said where the task has ended.
+const STOPPED: &str = "the sequencer has stopped";
 
 /// What is asked to be recorded, in one piece.
 #[derive(Clone, Debug)]
@@ -202,8 +205,16 @@ impl Sequencer {
     /// Records a submission, or says why not. Dropping the future does not undo it.
     pub async fn submit(&self, submission: Submission) -> Answer {
         let (answer, reply) = oneshot::channel();
-        self.0.try_send(Job { submission, answer }).map_err(|_| SubmitError::Busy)?;
-        reply.await.map_err(|_| SubmitError::Unavailable("the sequencer has stopped".to_owned()))?
+        self.0.try_send(Job { submission, answer }).map_err(|refused| match refused {
+            TrySendError::Full(_) => SubmitError::Busy,
+            TrySendError::Closed(_) => SubmitError::Unavailable(STOPPED.to_owned()),
+        })?;
+        reply.await.map_err(|_| SubmitError::Unavailable(STOPPED.to_owned()))?
+    }
+
+    /// Why nothing is recorded any more, where the task has ended.
+    pub(super) fn stopped(&self) -> Option<&'static str> {
+        self.0.is_closed().then_some(STOPPED)
     }
 }
 

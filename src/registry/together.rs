@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clock::Clock;
@@ -22,6 +23,8 @@ const MOST: usize = 512;
 /// After how long a read that hangs no longer holds up the next one, and how many may hang.
 const PATIENCE: Duration = Duration::from_millis(50);
 const UNDER_WAY: usize = 16;
+/// What is said where the task has ended.
+const STOPPED: &str = "nobody reads any more";
 
 /// Which credential is looked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -68,10 +71,17 @@ impl Together {
 
     async fn ask(&self, sought: Option<Sought>) -> Result<Known, StoreError> {
         let (answer, reply) = oneshot::channel();
-        let asked = self.0.try_send(Ask { sought, answer });
-        asked.map_err(|_| StoreError::Busy("too many requests wait for the database".to_owned()))?;
-        let stopped = || StoreError::Unavailable("nobody reads any more".to_owned());
+        let stopped = || StoreError::Unavailable(STOPPED.to_owned());
+        self.0.try_send(Ask { sought, answer }).map_err(|refused| match refused {
+            TrySendError::Full(_) => StoreError::Busy("too many requests wait for the database".to_owned()),
+            TrySendError::Closed(_) => stopped(),
+        })?;
         reply.await.map_err(|_| stopped())?
+    }
+
+    /// Why nothing is read any more, where the task has ended.
+    pub(super) fn stopped(&self) -> Option<&'static str> {
+        self.0.is_closed().then_some(STOPPED)
     }
 }
 

@@ -95,6 +95,11 @@ impl Trail {
         self.queue.max_capacity().saturating_sub(self.queue.capacity())
     }
 
+    /// Why no event is written any more, where the task has ended.
+    pub(super) fn stopped(&self) -> Option<&'static str> {
+        self.queue.is_closed().then_some("the trail of security events has stopped")
+    }
+
     /// Writes it when there is time.
     pub fn note(&self, event: Event) {
         let is_one_too_many = self.noted.count(&event.org).is_err();

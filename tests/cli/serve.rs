@@ -203,7 +203,7 @@ fn log_lines_are_json_when_asked_and_passwords_are_in_none() {
 }
 
 /// What a server answers to a GET, head and body.
-fn fetch(address: &str, path: &str) -> String {
+pub(crate) fn fetch(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();

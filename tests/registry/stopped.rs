@@ -1,0 +1,54 @@
+//! A node whose tasks have ended says so: it is not busy, and nobody is to come again.
+
+use std::time::Duration;
+
+use kyodaku::domain::ids::OrgId;
+use kyodaku::http::{App, routes};
+use kyodaku::registry::checks::{Check, CheckError, Context, Item};
+use kyodaku::registry::{Body, Registry, Submission, SubmitError};
+use serde_json::Value;
+
+use super::scene::settings;
+use crate::world::client::Client;
+use crate::world::{World, both};
+
+both!(a_node_whose_tasks_have_ended_is_not_ready_and_says_why, async |world: World| {
+    // What a node does beside answering, it does on the runtime that opened it.
+    let beneath = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (settings, clock) = (settings(&world, "one"), world.clock.clone());
+    let opened =
+        tokio::task::spawn_blocking(move || (beneath.block_on(Registry::open(settings, clock)), beneath));
+    let (registry, beneath) = opened.await.unwrap();
+    let registry = registry.expect("the node opens");
+    let client = Client::new(routes::router(&App::new(registry.clone()), routes::table()));
+    assert_eq!((client.get("/readyz").await.status.as_u16(), registry.stopped()), (200, None));
+    tokio::task::spawn_blocking(move || beneath.shutdown_timeout(Duration::from_mins(1))).await.unwrap();
+
+    let answer = client.get("/readyz").await;
+    assert_eq!((answer.status.as_u16(), answer.problem()), (503, "unavailable".to_owned()));
+    assert_eq!(answer.json::<Value>()["detail"], "the sequencer has stopped");
+    assert_eq!(client.get("/healthz").await.status, 200);
+    let party = OrgId::new(world.clock.new_uuid());
+    let submission = Submission {
+        party,
+        on_behalf_of: None,
+        by: Vec::new(),
+        acts: Vec::new(),
+        once: None,
+        body: Body::none(),
+        accounts: Vec::new(),
+        unchanged: None,
+    };
+    match registry.submit(submission).await {
+        Err(SubmitError::Unavailable(why)) => assert_eq!(why, "the sequencer has stopped"),
+        other => panic!("{other:?}"),
+    }
+    let item = Item { reference: None, question: Err("none".into()) };
+    let context = Context { uses: Vec::new(), model: None, territory: None, with_parts: false };
+    let check = Check { asked_by: None, developer: party, context, items: vec![item] };
+    match registry.check(check).await {
+        Err(CheckError::Unavailable(why)) => assert_eq!(why, "the journal has stopped"),
+        other => panic!("{other:?}"),
+    }
+    assert!(registry.read(|seen| seen.size).await.is_err());
+});
