@@ -3,7 +3,7 @@
 //! Everything else is given a [`Clock`], so that a test can move time and no test waits for it to pass.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The greatest step forward that is believed: a year. A clock that far off would date entries wrongly for ever, and would
@@ -26,7 +26,14 @@ pub struct Clock {
 #[derive(Clone, Debug)]
 enum Source {
     System,
-    Manual(Arc<AtomicI64>),
+    Manual(Arc<Moved>),
+}
+
+/// Where a manual clock stands, and how far it was moved forward in all.
+#[derive(Debug)]
+struct Moved {
+    at_ms: AtomicI64,
+    passed_ms: AtomicI64,
 }
 
 impl Clock {
@@ -37,7 +44,8 @@ impl Clock {
 
     /// A clock that stands still at `at_ms` until [`Clock::set`] or [`Clock::advance`] moves it.
     pub fn manual(at_ms: i64) -> Self {
-        Self { source: Source::Manual(Arc::new(AtomicI64::new(at_ms))), vouched_ms: None }
+        let moved = Moved { at_ms: AtomicI64::new(at_ms), passed_ms: AtomicI64::new(0) };
+        Self { source: Source::Manual(Arc::new(moved)), vouched_ms: None }
     }
 
     /// The same clock, for which somebody vouches: it is about `at_ms`. It is believed within a day of that, however long
@@ -70,21 +78,36 @@ impl Clock {
             Source::System => SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
-            Source::Manual(at) => at.load(Ordering::SeqCst),
+            Source::Manual(moved) => moved.at_ms.load(Ordering::SeqCst),
+        }
+    }
+
+    /// How much time has passed since some moment of this process: for what is counted by the time that lies between two
+    /// looks. It never goes back, whoever sets the clock.
+    pub fn passed(&self) -> Duration {
+        match &self.source {
+            Source::System => stopwatch().saturating_duration_since(*BEGUN),
+            Source::Manual(moved) => {
+                let passed_ms = moved.passed_ms.load(Ordering::SeqCst);
+                Duration::from_millis(u64::try_from(passed_ms).unwrap_or(0))
+            }
         }
     }
 
     /// Sets a manual clock; does nothing to the machine's.
     pub fn set(&self, at_ms: i64) {
-        if let Source::Manual(at) = &self.source {
-            at.store(at_ms, Ordering::SeqCst);
+        if let Source::Manual(moved) = &self.source {
+            let before_ms = moved.at_ms.swap(at_ms, Ordering::SeqCst);
+            moved.passed_ms.fetch_add(at_ms.saturating_sub(before_ms).max(0), Ordering::SeqCst);
         }
     }
 
     /// Moves a manual clock forward; does nothing to the machine's.
     pub fn advance(&self, by: Duration) {
-        if let Source::Manual(at) = &self.source {
-            at.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        if let Source::Manual(moved) = &self.source {
+            let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+            moved.at_ms.fetch_add(by_ms, Ordering::SeqCst);
+            moved.passed_ms.fetch_add(by_ms, Ordering::SeqCst);
         }
     }
 
@@ -111,6 +134,9 @@ const STEP: u128 = (1 << 48) - 1;
 
 /// The milliseconds of the last UUID of this process, and its chance.
 static LAST: Mutex<(u64, u128)> = Mutex::new((0, 0));
+
+/// The moment from which [`Clock::passed`] counts.
+static BEGUN: LazyLock<Instant> = LazyLock::new(stopwatch);
 
 /// A point for measuring durations; never compared with the wall clock.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the time")]
@@ -150,6 +176,22 @@ mod tests {
         assert!(!vouched.is_believed_after(LAST), "what was vouched for is over");
         clock.set(0);
         assert!(clock.is_believed_after(LAST), "time that goes backwards is clamped, not refused");
+    }
+
+    #[test]
+    fn time_that_passed_does_not_come_back_when_a_clock_is_set_back() {
+        let clock = Clock::manual(1_761_523_200_000);
+        assert_eq!(clock.passed(), Duration::ZERO);
+        clock.advance(Duration::from_secs(1));
+        clock.set(1_761_523_205_000);
+        assert_eq!(clock.passed(), Duration::from_secs(5));
+        clock.set(1_761_523_200_000);
+        assert_eq!(clock.passed(), Duration::from_secs(5));
+        clock.set(1_761_523_201_000);
+        assert_eq!(clock.passed(), Duration::from_secs(6));
+        // That of the machine is no time of day.
+        let (one, next) = (Clock::system().passed(), Clock::system().passed());
+        assert!(one <= next && next < Duration::from_hours(24), "{one:?} {next:?}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! How often somebody may do something: so many times at once, then one at a time.
+//! How often somebody may do something: so many times at once, then one at a time. What counts is the time that passes, and
+//! not what the clock says: setting it back would lock everybody out for as long as it was ahead.
 
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
@@ -27,7 +28,7 @@ impl governor::clock::Clock for Since {
     type Instant = Duration;
 
     fn now(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.now_ms()).unwrap_or(0))
+        self.0.passed()
     }
 }
 
@@ -88,7 +89,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         if self.seen.len() < REMEMBERED {
             return Ok(());
         }
-        let now_ms = self.clock.0.now_ms();
+        let now_ms = i64::try_from(self.clock.now().as_millis()).unwrap_or(i64::MAX);
         let is_due = |swept_ms: i64| (swept_ms + SWEEP_MS <= now_ms).then_some(now_ms);
         if self.swept_ms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_due).is_ok() {
             self.seen.retain_recent();
@@ -134,6 +135,20 @@ mod tests {
         assert_eq!(limiter.count(&"b"), Ok(2));
         clock.advance(Duration::from_secs(10));
         assert_eq!((limiter.count(&"a"), limiter.count(&"a").is_ok()), (Ok(0), false));
+    }
+
+    #[test]
+    fn nobody_waits_for_a_clock_that_was_ahead_and_is_put_right() {
+        const NOW: i64 = 1_761_523_200_000;
+        let clock = Clock::manual(NOW);
+        let limiter = Limiter::new(&clock, 2, Duration::from_secs(10));
+        clock.set(NOW + 86_400_000);
+        assert_eq!([(); 3].map(|()| limiter.count(&"a").is_ok()), [true, true, false]);
+        clock.set(NOW);
+        assert_eq!(limiter.count(&"a"), Err(Refused::Wait(Duration::from_secs(10))));
+        assert_eq!(limiter.count(&"b"), Ok(1));
+        clock.advance(Duration::from_secs(10));
+        assert!(limiter.count(&"a").is_ok());
     }
 
     #[test]

@@ -10,9 +10,10 @@ use serde_json::Value;
 use super::on_postgres;
 use super::rig::{Caller, Reply, Rig, Work, check_body};
 use crate::cli::said;
-use crate::cli::serve::Server;
+use crate::cli::serve::{Server, fetch, serve};
 use crate::world::actors::fresh_key;
 use crate::world::works::grant;
+use crate::world::{World, both};
 
 const DAY_S: i64 = 86_400;
 
@@ -27,8 +28,8 @@ fn library() -> PathBuf {
 struct Shift(PathBuf);
 
 impl Shift {
-    fn new(rig: &Rig) -> Self {
-        let shift = Self(rig.world.folder.path().join("shift"));
+    fn new(world: &World) -> Self {
+        let shift = Self(world.folder.path().join("shift"));
         shift.set("+0");
         shift
     }
@@ -104,7 +105,7 @@ fn at(reply: &Reply) -> jiff::Timestamp {
 fn a_clock_that_is_400_days_off_permits_nothing_early_and_dates_nothing() {
     on_postgres(async |world| {
         let rig = Rig::new(world, 2).await;
-        let (shift, both) = (Shift::new(&rig), (rig.holder(), rig.developer()));
+        let (shift, both) = (Shift::new(&rig.world), (rig.holder(), rig.developer()));
         let server = Server::start(shift.of(&mut rig.command("n0", &rig.world.url)));
         let (soon, other) = (&rig.works[0], &rig.works[1]);
         // Permitted in thirty days, and not before.
@@ -135,7 +136,7 @@ fn a_clock_that_is_400_days_off_permits_nothing_early_and_dates_nothing() {
 fn a_registry_that_slept_for_more_than_a_year_is_woken_by_whoever_knows_the_time() {
     on_postgres(async |world| {
         let rig = Rig::new(world, 1).await;
-        let (shift, both) = (Shift::new(&rig), (rig.holder(), rig.developer()));
+        let (shift, both) = (Shift::new(&rig.world), (rig.holder(), rig.developer()));
         let work = &rig.works[0];
         // Whoever states another time than the clock is not believed, nor is the clock.
         let late = in_days(&rig, 400);
@@ -174,3 +175,20 @@ fn a_registry_that_slept_for_more_than_a_year_is_woken_by_whoever_knows_the_time
         rig.verify("n0");
     });
 }
+
+both!(nobody_is_kept_out_by_a_clock_that_was_ahead_and_is_put_right, async |world: World| {
+    let shift = Shift::new(&world);
+    shift.set("+20d");
+    let mut command = serve(&world);
+    // One network without a key gets a tenth of it.
+    let mut server = Server::start(shift.of(&mut command).env("KYODAKU_REQUESTS_PER_MINUTE", "100"));
+    let address = server.url.strip_prefix("http://").unwrap().to_owned();
+    let status = || fetch(&address, "/v1/status").to_ascii_lowercase();
+    assert!((0..10_000).any(|_| status().starts_with("http/1.1 429")), "the quota has an end");
+    shift.set("+0");
+    let answer = status();
+    let wait = answer.lines().find_map(|line| line.strip_prefix("retry-after: ")?.parse::<u64>().ok());
+    assert!(wait.is_none_or(|wait_s| wait_s <= 60), "a quota is full again after a minute: {answer}");
+    assert!(wait.is_some() || answer.starts_with("http/1.1 200"), "{answer}");
+    assert_eq!(server.stop(), 0);
+});
