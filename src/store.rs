@@ -13,6 +13,7 @@
 //! | [`checks`] | where the journal entry of each check is |
 //! | [`cosignatures`], [`witnessed`] | what witnesses cosigned here, and what was cosigned of others |
 //! | [`high_water`] | the file outside the database that a restored older database is held against |
+//! | [`private`] | folders and files for the owner's eyes alone |
 //! | [`archive`] | every table, copied whole from one database into another |
 //! | [`payloads`] | what people typed: erasable, outside the log |
 //! | [`idempotency`] | answers already given to a key |
@@ -45,6 +46,7 @@ pub mod logins;
 pub mod payloads;
 pub mod policies;
 pub mod prepared_keys;
+pub mod private;
 pub mod proposals;
 pub mod public_keys;
 pub mod registrations;

@@ -1,6 +1,7 @@
 //! `kyodaku inquiry`: inquiries, and their evidence bundles.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use super::{Exit, Failure, Outcome, output, pages};
 use crate::clock::Clock;
 use crate::domain::ids::{InquiryId, OrgId, WorkId};
 use crate::log::evidence::MAX_ARCHIVE_BYTES;
+use crate::store::private;
 
 /// How long a server may gather evidence before it answers.
 const GATHERING: Duration = Duration::from_mins(3);
@@ -210,15 +212,33 @@ async fn close(args: Close) -> Outcome {
 }
 
 async fn evidence(args: Evidence) -> Outcome {
+    let refuse = |why: &dyn std::fmt::Display| {
+        Failure::new(format!("`{}` can't be written: {why}", args.to.display()))
+    };
+    if args.to.exists() {
+        return Err(refuse(&"it is there already, name another file"));
+    }
     let server = Server::new(&args.client)?.patient(GATHERING);
     let size = args.size.map(|size| format!("?size={size}")).unwrap_or_default();
     let path = format!("/v1/inquiries/{}/evidence{size}", args.inquiry);
     let bytes =
         server.get_bytes(&path, "application/zip", MAX_ARCHIVE_BYTES).await.map_err(NoAnswer::told)?;
-    let refuse =
-        |error: std::io::Error| Failure::new(format!("`{}` can't be written: {error}", args.to.display()));
-    let mut file = std::fs::File::create_new(&args.to).map_err(refuse)?;
-    std::io::Write::write_all(&mut file, &bytes).and_then(|()| file.sync_all()).map_err(refuse)?;
+    write_whole(&args.to, &bytes).map_err(|error| refuse(&error))?;
     output::say(format_args!("{} bytes in `{}`", bytes.len(), args.to.display()));
     Ok(Exit::Done)
+}
+
+/// Writes a file that its owner alone can read, and that has its name only once it is whole: what is half written convinces nobody.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".part");
+    let beside = PathBuf::from(beside);
+    let mut file = private::to_write().create(true).truncate(true).open(&beside)?;
+    let written =
+        file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| std::fs::rename(&beside, path));
+    if written.is_err() {
+        // What can't be deleted either still has no name that says that it is whole.
+        drop(std::fs::remove_file(&beside));
+    }
+    written
 }

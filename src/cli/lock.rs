@@ -10,6 +10,7 @@ use std::path::Path;
 use super::Failure;
 use crate::config::Config;
 use crate::store::db::embedded_file;
+use crate::store::private;
 
 /// Held as long as the server runs; the operating system takes it back from a process that is gone.
 pub(super) struct Lock(#[expect(dead_code, reason = "a lock is held as long as its file is open")] Vec<File>);
@@ -19,7 +20,7 @@ impl Lock {
     /// elsewhere. Several nodes on one PostgreSQL may share a folder: there each node's name has a lock of its own.
     pub(super) fn take(config: &Config) -> Result<Self, Failure> {
         let folder = &config.data_dir;
-        std::fs::create_dir_all(folder).map_err(|error| unusable(folder, &error))?;
+        private::make_folder(folder).map_err(|error| unusable(folder, &error))?;
         let embedded = config.database_url.is_embedded();
         let (name, node) = if embedded {
             ("serve.lock".to_owned(), String::new())

@@ -15,6 +15,7 @@ use data_encoding::HEXLOWER;
 
 use crate::clock;
 use crate::log::checkpoint::{CheckpointSigner, Cosigner, KeyError, VerifierKey};
+use crate::store::private;
 
 pub use list::{KeyState, ListedKey, list};
 pub use origin::{ContinueError, Continued, continue_log};
@@ -135,11 +136,7 @@ fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
     // A name of its own: another process may be making the same key.
     let unique = HEXLOWER.encode(&clock::random::<8>());
     let beside = path.with_extension(format!("{unique}.new"));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside)?;
+    let mut file = private::to_write().create_new(true).open(&beside)?;
     let linked = file
         .write_all(text.as_bytes())
         .and_then(|()| file.sync_all())

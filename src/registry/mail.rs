@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::failure::Failure;
 use super::sequencer::SubmitError;
+use crate::store::private;
 
 /// What an address of mail in a folder begins with.
 pub const FOLDER: &str = "folder:";
@@ -151,12 +152,8 @@ impl Ready {
 }
 
 fn folder(path: &Path) -> Result<AsyncFileTransport<Tokio1Executor>, MailError> {
-    let mut maker = std::fs::DirBuilder::new();
-    maker.recursive(true);
     // The mails hold links that let their reader set a password.
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut maker, 0o700);
-    let made = maker.create(path);
-    made.map_err(|source| MailError::Folder { path: path.display().to_string(), source })?;
+    private::make_folder(path)
+        .map_err(|source| MailError::Folder { path: path.display().to_string(), source })?;
     Ok(AsyncFileTransport::new(path))
 }

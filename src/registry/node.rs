@@ -34,7 +34,7 @@ use crate::log::merkle::TreeHead;
 use crate::log::receipt::signed::Statement;
 use crate::store::heads::Head;
 use crate::store::high_water::HighWater;
-use crate::store::{Db, StoreError, heads};
+use crate::store::{Db, StoreError, heads, private};
 
 pub use error::OpenError;
 
@@ -458,12 +458,7 @@ pub(super) fn is_token(name: &str) -> bool {
 }
 
 pub(super) fn make_folder(path: &Path) -> Result<(), OpenError> {
-    let mut folder = std::fs::DirBuilder::new();
-    folder.recursive(true);
-    // Keys and what people typed are for the owner's eyes alone.
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
-    folder.create(path).map_err(|source| OpenError::Folder { path: path.to_owned(), source })
+    private::make_folder(path).map_err(|source| OpenError::Folder { path: path.to_owned(), source })
 }
 
 /// Refuses a log of another name, and a journal that belongs to the log under another name.

@@ -13,6 +13,7 @@ use super::node::Registry;
 use super::offline::{Finding, Teller};
 use super::trail::Event;
 use crate::log::checkpoint::CosignerKey;
+use crate::store::private;
 
 /// The name of the event that something does not hold.
 const FOUND: &str = "scrubFinding";
@@ -98,7 +99,7 @@ impl Registry {
         self.found().lock().unwrap_or_else(PoisonError::into_inner).fresh.clear();
         let scratch = self.scrub_scratch();
         let refuse = |source| FsckError::Folder { path: self.scrub_scratch(), source };
-        clear(&scratch).and_then(|()| std::fs::create_dir_all(&scratch)).map_err(refuse)?;
+        clear(&scratch).and_then(|()| private::make_folder(&scratch)).map_err(refuse)?;
         let ground = Ground::new(self.db().clone(), self.settings(), self.clock()).await?;
         let registry = self.clone();
         let asked = Asked {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::index::Index;
 use crate::log::digest::sha256;
 use crate::log::merkle::{Frontier, Hash, TreeHead};
-use crate::store::{Db, StoreError, heads, tiles};
+use crate::store::{Db, StoreError, heads, private, tiles};
 
 /// The file's name in the data folder.
 pub const FILE_NAME: &str = "index.snapshot";
@@ -38,7 +38,7 @@ pub fn write(folder: &Path, index: &Index, frontier: &Frontier) -> std::io::Resu
     };
     let header = serde_json::to_vec(&header)?;
     let beside = folder.join("index.snapshot.new");
-    let mut file = std::fs::File::create(&beside)?;
+    let mut file = private::to_write().create(true).truncate(true).open(&beside)?;
     file.write_all(MAGIC)?;
     let length = u32::try_from(header.len()).map_err(std::io::Error::other)?;
     file.write_all(&length.to_be_bytes())?;

@@ -11,6 +11,7 @@ use sqlx::{ConnectOptions, Connection, PgPool, Sqlite, SqlitePool, Transaction};
 
 use super::error::StoreError;
 use super::lent::Lent;
+use super::private;
 use super::sql::texts;
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -165,6 +166,7 @@ impl Db {
     /// Makes an embedded database for what is thrown away afterwards: nothing of it outlives a crash.
     pub async fn scratch(path: &Path) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
+        private::begin(path);
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Off)
@@ -324,6 +326,8 @@ async fn open_sqlite(url: &str, connections: u32) -> Result<Db, StoreError> {
         // NORMAL loses the last commits at a power cut.
         .synchronous(SqliteSynchronous::Full);
     let writer = sqlite_pool().max_connections(1).connect_with(options.clone()).await?;
+    // The files beside it get its mode.
+    private::begin(options.get_filename());
     let reading = options.pragma("query_only", "on");
     let readers = sqlite_pool().max_connections(connections.max(1)).connect_lazy_with(reading);
     Ok(Db::Sqlite { writer, readers })

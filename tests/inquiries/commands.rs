@@ -1,6 +1,8 @@
 //! Inquiries and evidence as people use them: by command.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use kyodaku::log::evidence::{Evidence, OpenEntry, pack, unpack};
 use serde_json::{Value, json};
@@ -123,6 +125,7 @@ both!(an_inquiry_goes_its_way_by_command, async |world: World| {
         1,
         "it is there already"
     );
+    is_whole_or_not_there(&server, &investigator.key, &bundle, &id);
     holds_only_as_it_is(&bundle, &id, &logs(&stage).await);
     // Everything is stated: nothing is any by itself.
     let any = [
@@ -163,6 +166,21 @@ both!(an_inquiry_goes_its_way_by_command, async |world: World| {
 
 fn without(of: &Evidence, kind: &str) -> Vec<OpenEntry> {
     of.entries.iter().filter(|it| !it.entry.contains(kind)).cloned().collect()
+}
+
+/// A bundle is for its owner's eyes, and one that could not be written whole leaves nothing behind.
+fn is_whole_or_not_there(server: &Server, key: &str, bundle: &Path, id: &str) {
+    let mode = std::fs::metadata(bundle).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let (cut, part) = (bundle.with_file_name("cut.zip"), bundle.with_file_name("cut.zip.part"));
+    // A file may have half a KiB.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_kyodaku")]);
+    shell.args(["inquiry", "evidence", id, "--to", cut.to_str().unwrap()]);
+    let told = said(shell.env("KYODAKU_URL", &server.url).env("KYODAKU_API_KEY", key).output().unwrap());
+    assert!(told.code == 1 && told.err.contains("can't be written"), "{}{}", told.out, told.err);
+    assert!(!cut.exists() && !part.exists());
+    assert!(!bundle.with_file_name("evidence.zip.part").exists());
 }
 
 /// The bundle verifies by command, and does not once any of it is altered.

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, Write};
 
 use crate::cli::{Failure, output};
 use crate::clock;
+use crate::store::private;
 
 /// What is kept in memory; more goes to a file that has no name any more.
 const IN_MEMORY_BYTES: usize = 8 << 20;
@@ -62,11 +63,7 @@ impl Spool {
 fn unnamed() -> io::Result<File> {
     let name = format!("kyodaku-{}", data_encoding::HEXLOWER.encode(&clock::random::<16>()));
     let path = std::env::temp_dir().join(name);
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true).write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(&path)?;
+    let file = private::to_write().read(true).create_new(true).open(&path)?;
     std::fs::remove_file(&path)?;
     Ok(file)
 }

@@ -2,13 +2,13 @@
 //! on where it ended.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Failure;
+use crate::store::private;
 
 /// The name of the file, and the sign that a folder is the demo's.
 pub(super) const FILE: &str = "demo.json";
@@ -87,7 +87,7 @@ impl Notes {
             })?;
             return Ok(Self { path, kept });
         }
-        make_folder(folder).map_err(refuse)?;
+        private::make_folder(folder).map_err(refuse)?;
         if std::fs::read_dir(folder).map_err(refuse)?.next().is_some() {
             return Err(Failure::usage(format!(
                 "`{}` holds something that is not the demo's: name another folder with `--data-dir`",
@@ -150,26 +150,14 @@ impl Notes {
     fn write(&self) -> Result<(), Failure> {
         let beside = self.path.with_extension("new");
         let write = || -> std::io::Result<()> {
-            let mut options = File::options();
-            options.write(true).create(true).truncate(true);
             // There are keys in it.
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let mut file = options.open(&beside)?;
+            let mut file = private::to_write().create(true).truncate(true).open(&beside)?;
             file.write_all(&serde_json::to_vec_pretty(&self.kept)?)?;
             file.sync_all()?;
             std::fs::rename(&beside, &self.path)
         };
         write().map_err(|error| of_folder(&self.path, &error))
     }
-}
-
-fn make_folder(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 fn of_folder(path: &Path, error: &std::io::Error) -> Failure {

@@ -1,6 +1,6 @@
 //! The folder into which logs are exported. As long as something is missing, a file says so.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use crate::log::digest::sha256;
 use crate::log::merkle::TreeHead;
 use crate::registry::offline::{Folder, INCOMPLETE, LIST, Piece, ToldLog, ToldPage};
 use crate::registry::published::LogName;
+use crate::store::private;
 
 /// What the file says.
 const NOT_YET: &str = "This folder is not complete: `kyodaku export` has not ended well. Run it again.\n";
@@ -26,23 +27,6 @@ fn failed(path: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::new(format!("`{}` can't be used: {error}", path.display()))
 }
 
-/// Folders and files are for the owner's eyes alone: entries say who licensed what to whom.
-fn make_folders(path: &Path) -> std::io::Result<()> {
-    let mut folder = DirBuilder::new();
-    folder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
-    folder.create(path)
-}
-
-fn to_write() -> OpenOptions {
-    let mut options = File::options();
-    options.write(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
 /// Replaces a file so that after a power cut either the old or the new one is there, whole.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut beside = path.as_os_str().to_owned();
@@ -50,8 +34,8 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let beside = PathBuf::from(beside);
     let folder = path.parent().unwrap_or(Path::new("."));
     let write = || {
-        make_folders(folder)?;
-        let mut file = to_write().truncate(true).open(&beside)?;
+        private::make_folder(folder)?;
+        let mut file = private::to_write().create(true).truncate(true).open(&beside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&beside, path)
@@ -67,14 +51,18 @@ fn settle(folder: &Path) -> Result<(), Failure> {
 impl Keep {
     /// Opens a folder, which is made if it is not there. One that holds something else is refused.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        make_folders(path).map_err(|error| failed(path, &error))?;
+        private::make_folder(path).map_err(|error| failed(path, &error))?;
         let is_ours = [LIST, INCOMPLETE].iter().any(|name| path.join(name).is_file());
         let mut names = fs::read_dir(path).map_err(|error| failed(path, &error))?;
         if !is_ours && names.next().is_some() {
             return Err(Failure::usage(format!("the folder `{}` holds something else", path.display())));
         }
         let mark = path.join(INCOMPLETE);
-        let mut incomplete = to_write().truncate(false).open(&mark).map_err(|error| failed(&mark, &error))?;
+        let mut incomplete = private::to_write()
+            .create(true)
+            .truncate(false)
+            .open(&mark)
+            .map_err(|error| failed(&mark, &error))?;
         match incomplete.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

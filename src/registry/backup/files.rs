@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::BackupError;
 use crate::log::merkle::Hash;
+use crate::store::private;
 
 /// A file of a backup, as its manifest names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,11 +29,7 @@ pub(super) fn refuse(path: &Path) -> impl Fn(std::io::Error) -> BackupError {
 
 /// Makes a folder that only its owner can enter. One that is there must be empty.
 pub(super) fn make_folder(path: &Path) -> Result<(), BackupError> {
-    let mut folder = std::fs::DirBuilder::new();
-    folder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
-    folder.create(path).map_err(refuse(path))?;
+    private::make_folder(path).map_err(refuse(path))?;
     if std::fs::read_dir(path).map_err(refuse(path))?.next().is_some() {
         return Err(BackupError::Refused(format!("the folder `{}` is not empty", path.display())));
     }
@@ -41,11 +38,7 @@ pub(super) fn make_folder(path: &Path) -> Result<(), BackupError> {
 
 /// A new file that only its owner can read.
 pub(super) fn create(path: &Path) -> Result<File, BackupError> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(refuse(path))
+    private::to_write().create_new(true).open(path).map_err(refuse(path))
 }
 
 /// Writes a new file that the disk has when this returns.
