@@ -7,6 +7,7 @@ mod explain;
 mod fake;
 pub(crate) mod fsck;
 pub(crate) mod import;
+mod lines;
 mod modes;
 mod monitor;
 mod rebuild;

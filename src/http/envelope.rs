@@ -1,7 +1,11 @@
 //! Around every answer: a request id, a line in the log, headers that are safe by default, and a problem in place of
 //! a panic.
 
+use std::sync::Arc;
+use std::task::Context;
+
 use axum::Router;
+use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -9,6 +13,8 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use futures_util::{StreamExt, stream};
+use tokio::task::futures::TaskLocalFuture;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
@@ -24,9 +30,38 @@ const MAX_REQUEST_ID: usize = 64;
 
 /// The id of the running request; in every request's extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(String);
+pub struct RequestId(Arc<str>);
+
+tokio::task_local! {
+    /// The id of the request that is being answered.
+    static RUNNING: RequestId;
+}
 
 impl RequestId {
+    /// That of the request which is being answered here, for a line of the log; `-` where none is.
+    pub(super) fn running() -> Self {
+        RUNNING.try_with(Self::clone).unwrap_or_else(|_| Self(Arc::from("-")))
+    }
+
+    /// Does something for this request, in this task or another.
+    pub(super) fn around<F: Future>(self, work: F) -> TaskLocalFuture<Self, F> {
+        RUNNING.scope(self, work)
+    }
+
+    /// The answer, of whose body a part may be made only when it is sent.
+    fn within(self, response: Response) -> Response {
+        if response.body().size_hint().exact().is_some() {
+            return response;
+        }
+        response.map(|body| {
+            let mut data = body.into_data_stream();
+            let next = move |context: &mut Context<'_>| {
+                RUNNING.sync_scope(self.clone(), || data.poll_next_unpin(context))
+            };
+            Body::from_stream(stream::poll_fn(next))
+        })
+    }
+
     /// The id.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -41,8 +76,8 @@ impl RequestId {
                 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         };
         match theirs.filter(plain) {
-            Some(id) => Self(id.to_owned()),
-            None => Self(Id::<AnyRequest>::new(clock.new_uuid()).to_string()),
+            Some(id) => Self(id.into()),
+            None => Self(Id::<AnyRequest>::new(clock.new_uuid()).to_string().into()),
         }
     }
 }
@@ -70,7 +105,8 @@ async fn around(State(app): State<App>, mut request: Request, next: Next) -> Res
     let started = stopwatch();
     let route = matched.as_ref().map_or("-", MatchedPath::as_str);
     let span = traced::begin(&app, &request, known_method(&method), route, id.as_str());
-    let response = next.run(request).instrument(span.clone()).await;
+    let response = id.clone().around(next.run(request).instrument(span.clone())).await;
+    let response = id.clone().within(response);
     let org = response.extensions().get::<CalledBy>().map(|by| by.org.to_string());
     let mut response = problem::finish(app.room().keep(response), id.as_str());
     traced::end(&span, response.status());
@@ -133,7 +169,7 @@ mod tests {
     fn id_for(sent: &[u8]) -> String {
         let mut headers = HeaderMap::new();
         headers.insert(X_REQUEST_ID, HeaderValue::from_bytes(sent).unwrap());
-        RequestId::of(&headers, &Clock::manual(1_700_000_000_000)).0
+        RequestId::of(&headers, &Clock::manual(1_700_000_000_000)).as_str().to_owned()
     }
 
     #[test]

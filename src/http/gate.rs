@@ -89,7 +89,7 @@ pub(super) async fn pass(State(guard): State<Guard>, request: Request, next: Nex
         return trail(guard, request, next).await;
     }
     // Whoever goes away stops what it waits for. What is done all the same must be on the trail.
-    let answered = tokio::spawn(trail(guard, request, next)).await;
+    let answered = tokio::spawn(RequestId::running().around(trail(guard, request, next))).await;
     answered.unwrap_or_else(|error| Problem::internal(&error).into_response())
 }
 

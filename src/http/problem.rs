@@ -14,6 +14,8 @@ pub mod pointer;
 
 pub use code::Code;
 
+use super::envelope::RequestId;
+
 /// The media type of every error (RFC 9457 section 3).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -96,13 +98,17 @@ impl Problem {
 
     /// The floors below cannot answer now. The cause goes to the log, never to the caller.
     pub fn unanswered(cause: &dyn std::fmt::Display) -> Self {
-        tracing::warn!(target: "kyodaku::http", %cause, "answered unavailable");
+        let running = RequestId::running();
+        let request_id = running.as_str();
+        tracing::warn!(target: "kyodaku::http", request_id, %cause, "answered unavailable");
         Self::unavailable(1)
     }
 
     /// The server failed. The cause goes to the log, never to the caller.
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
-        tracing::error!(target: "kyodaku::http", %cause, "internal error");
+        let running = RequestId::running();
+        let request_id = running.as_str();
+        tracing::error!(target: "kyodaku::http", request_id, %cause, "internal error");
         Self::new(Code::Internal)
     }
 
@@ -237,7 +243,9 @@ pub fn from_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
         .map(|text| (*text).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "of unknown kind".to_owned());
-    tracing::error!(target: "kyodaku::http", %cause, "a handler panicked");
+    let running = RequestId::running();
+    let request_id = running.as_str();
+    tracing::error!(target: "kyodaku::http", request_id, %cause, "a handler panicked");
     Problem::new(Code::Internal).into_response()
 }
 

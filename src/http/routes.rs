@@ -15,7 +15,7 @@ use axum::response::Response;
 use axum::routing::{self, MethodRouter};
 
 use super::app::App;
-use super::envelope;
+use super::envelope::{self, RequestId};
 use super::extract::BodyLimit;
 use super::gate::{Access, Guard, Operation, pass};
 use super::problem::{Code, Problem};
@@ -201,7 +201,9 @@ pub fn router(app: &App, table: Vec<Route>) -> Router {
 /// a task that the handler only awaits.
 async fn within(time: Duration, request: Request, next: Next) -> Result<Response, Problem> {
     tokio::time::timeout(time, next.run(request)).await.map_err(|_| {
-        tracing::warn!(target: "kyodaku::http", limit_s = time.as_secs(), "a handler ran out of time");
+        let (running, limit_s) = (RequestId::running(), time.as_secs());
+        let request_id = running.as_str();
+        tracing::warn!(target: "kyodaku::http", request_id, limit_s, "a handler ran out of time");
         Problem::new(Code::TimedOut)
     })
 }

@@ -1,9 +1,12 @@
 //! What stands around every answer.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request};
+use axum::response::Response;
+use futures_util::stream;
 use kyodaku::http::gate::{Access, Scope};
 use kyodaku::http::problem::Code;
 use kyodaku::http::routes::{Route, table};
@@ -24,6 +27,19 @@ async fn never() -> Result<Reply, Problem> {
 async fn cached() -> Result<Reply, Problem> {
     let keep = axum::http::HeaderValue::from_static("max-age=1");
     Ok(Reply::ok(&1)?.header(axum::http::header::CACHE_CONTROL, keep))
+}
+
+async fn failing() -> Result<Reply, Problem> {
+    Err(Problem::internal(&"the cause of the failing"))
+}
+
+/// What it says is made only as it is sent.
+async fn late() -> Result<Response, Problem> {
+    let part = async {
+        let problem = Problem::unanswered(&"the cause of the late");
+        Ok::<_, Infallible>(problem.json(None))
+    };
+    Ok(Response::new(Body::from_stream(stream::once(part))))
 }
 
 async fn ask(path: &str) -> Answer {
@@ -131,4 +147,37 @@ async fn the_log_names_the_route_and_no_secret() {
     assert!(found.contains("org_"), "{found}");
     assert!(unknown.contains("route=\"-\"") && unknown.contains("status=404"), "{unknown}");
     assert!(!text.contains("SECRET") && !text.contains(&peopled.developer.key), "{text}");
+}
+
+#[tokio::test]
+async fn each_line_with_a_cause_bears_the_id_that_the_caller_was_told() {
+    let lines = lines();
+    let peopled = Peopled::new().await;
+    let mut routes = table();
+    routes.extend([
+        Route::get("/boom", "boom", Access::Public, boom),
+        Route::get("/never", "never", Access::Public, never).time(Duration::from_millis(20)),
+        Route::get("/failing", "failing", Access::Public, failing),
+        Route::get("/trailed", "trailed", Access::Public, failing).trailed(),
+        Route::get("/late", "late", Access::Public, late),
+    ]);
+    let client = Client::new(peopled.node.router(routes)).with_key(&peopled.developer.key);
+    let asked = async |id: &str, path: &str, cause: [&str; 2]| {
+        let request = client.request(Method::GET, path).header("x-request-id", id);
+        let answer = client.send_unchecked(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.headers["x-request-id"], id);
+        let text = lines.text();
+        let named = format!("request_id=\"{id}\"");
+        let is_it = |line: &&str| cause.iter().all(|part| line.contains(part)) && line.contains(&named);
+        let line = text.lines().find(is_it);
+        assert!(line.is_some(), "no {cause:?} with {named} in {text}");
+    };
+    asked("why-panic", "/boom", ["a handler panicked", "cause=the secret of the handler"]).await;
+    asked("why-time", "/never", ["a handler ran out of time", "limit_s="]).await;
+    asked("why-failing", "/failing", ["internal error", "cause=the cause of the failing"]).await;
+    asked("why-trailed", "/trailed", ["internal error", "cause=the cause of the failing"]).await;
+    asked("why-late", "/late", ["answered unavailable", "cause=the cause of the late"]).await;
+    peopled.node.lose_database().await;
+    asked("why-lost", "/readyz", ["answered unavailable", "cause="]).await;
+    asked("why-key", "/v1/me", ["answered unavailable", "cause="]).await;
 }

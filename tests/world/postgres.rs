@@ -28,7 +28,7 @@ struct Cluster {
 static CLUSTER: OnceLock<Cluster> = OnceLock::new();
 
 /// Makes an empty database in the private cluster and gives its address.
-pub(super) async fn fresh_database() -> String {
+pub(crate) async fn fresh_database() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let cluster = CLUSTER.get_or_init(start);
     let name = format!("story_{}", NEXT.fetch_add(1, Ordering::SeqCst));
@@ -37,7 +37,7 @@ pub(super) async fn fresh_database() -> String {
 }
 
 /// Deletes a database that [`fresh_database`] gave: hundreds of them would fill the disk.
-pub(super) async fn delete(address: &str) {
+pub(crate) async fn delete(address: &str) {
     let cluster = CLUSTER.get_or_init(start);
     let name = address.trim_start_matches("postgres:///").split('?').next().expect("a name");
     tell(cluster, format!("DROP DATABASE {name} WITH (FORCE)")).await;
