@@ -428,6 +428,13 @@ fn distance(one: &str, other: &str) -> usize {
             let left = next.get(column).copied().unwrap_or(usize::MAX - 1);
             next.push((diagonal + usize::from(letter != *theirs)).min(up + 1).min(left + 1));
         }
+        let is_reached_elsewhere = !self.listen.ip().is_loopback() || !self.proxies.as_slice().is_empty();
+        if is_reached_elsewhere && self.source("public_url") == Some(Source::Default) {
+            warnings.push(format!(
+                "`public_url` is the default `{}`: letters, and what programs are told of signing in, name it; state the URL at which others reach this registry",
+                self.public_url
+            ));
+        }
         row = next;
     }
     row.last().copied().unwrap_or(usize::MAX)

@@ -235,3 +235,18 @@ fn a_collector_is_refused_by_a_program_that_was_built_without() {
         assert!(said.code == 2 && !said.err.contains("hunter2"), "{bad}: {}", said.err);
     }
 }
+
+#[test]
+fn whoever_is_reached_elsewhere_states_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let is_warned = |settings: &[(&str, &str)]| {
+        let check = in_folder(folder.path(), &["config", "check"]).envs(settings.iter().copied()).output();
+        let check = said(check.unwrap());
+        assert_eq!(check.code, 0, "{}", check.err);
+        check.err.contains("`public_url` is the default")
+    };
+    let (proxies, listen) = (("KYODAKU_PROXIES", "192.0.2.1"), ("KYODAKU_LISTEN", "0.0.0.0:8080"));
+    let stated = ("KYODAKU_PUBLIC_URL", "https://registry.example");
+    assert!(is_warned(&[proxies]) && is_warned(&[listen]));
+    assert!(!is_warned(&[]) && !is_warned(&[proxies, stated]) && !is_warned(&[listen, stated]));
+}
