@@ -3,9 +3,10 @@
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::settings::SettingsArgs;
-use super::{Exit, Failure, Outcome, output};
+use super::settings::{SettingsArgs, witnesses};
+use super::{Exit, Failure, Outcome, logging, output};
 use crate::config::Config;
+use crate::registry::mail::Mailer;
 
 /// Show or check the settings
 #[derive(Debug, clap::Args)]
@@ -47,10 +48,24 @@ pub(super) fn run(args: &Args) -> Outcome {
             for warning in config.warnings() {
                 output::warning(warning);
             }
+            let unusable = unusable(&config);
+            if !unusable.is_empty() {
+                return Err(Failure::usage(unusable.join("\n")));
+            }
             output::say("the settings can be used");
             Ok(Exit::Done)
         }
     }
+}
+
+/// What the server would refuse of settings that are read only when it starts, all at once.
+fn unusable(config: &Config) -> Vec<String> {
+    let [url, sender] = Mailer::faults(config.mail_url.reveal(), &config.mail_from);
+    let of_mail = [("mail_url", url), ("mail_from", sender)]
+        .into_iter()
+        .filter_map(|(key, fault)| fault.map(|fault| format!("the setting `{key}` can't be used: {fault}")));
+    let read = [witnesses(config).err(), logging::filter(config).err()];
+    read.into_iter().flatten().map(|failure| failure.message).chain(of_mail).collect()
 }
 
 fn print(config: &Config, json: bool) -> Outcome {

@@ -30,7 +30,7 @@ pub(super) fn start_traced(config: &Config) -> Result<Option<Telemetry>, Failure
 }
 
 /// Which log lines are written.
-fn filter(config: &Config) -> Result<EnvFilter, Failure> {
+pub(super) fn filter(config: &Config) -> Result<EnvFilter, Failure> {
     let filter = EnvFilter::try_new(&config.log_filter)
         .map_err(|error| Failure::usage(format!("the setting `log_filter` can't be used: {error}")))?;
     // The spans for OpenTelemetry say what the lines say.

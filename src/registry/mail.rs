@@ -82,11 +82,15 @@ impl Mailer {
         } else if url == NOWHERE {
             Way::Nowhere
         } else {
-            let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(MailError::Server)?;
-            Way::Server(server.build())
+            Way::Server(server(url)?)
         };
-        let sender = sender.parse().map_err(|_| MailError::Sender(sender.to_owned()))?;
-        Ok(Self { way, sender, room: Arc::new(Semaphore::new(ON_THEIR_WAY)) })
+        Ok(Self { way, sender: mailbox(sender)?, room: Arc::new(Semaphore::new(ON_THEIR_WAY)) })
+    }
+
+    /// What is wrong with an address and with a sender. Nothing is opened.
+    pub fn faults(url: &str, sender: &str) -> [Option<MailError>; 2] {
+        let is_server = !url.starts_with(FOLDER) && url != NOWHERE;
+        [is_server.then(|| server(url).err()).flatten(), mailbox(sender).err()]
     }
 
     /// Makes a mail ready to be sent, and keeps a place for it.
@@ -149,6 +153,15 @@ impl Ready {
             drop(room);
         });
     }
+}
+
+fn server(url: &str) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailError> {
+    let server = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(MailError::Server)?;
+    Ok(server.build())
+}
+
+fn mailbox(sender: &str) -> Result<Mailbox, MailError> {
+    sender.parse().map_err(|_| MailError::Sender(sender.to_owned()))
 }
 
 fn folder(path: &Path) -> Result<AsyncFileTransport<Tokio1Executor>, MailError> {

@@ -250,3 +250,29 @@ fn whoever_is_reached_elsewhere_states_where() {
     assert!(is_warned(&[proxies]) && is_warned(&[listen]));
     assert!(!is_warned(&[]) && !is_warned(&[proxies, stated]) && !is_warned(&[listen, stated]));
 }
+
+#[test]
+fn what_a_server_would_refuse_the_check_refuses_all_of_it_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = [
+        ("KYODAKU_WITNESSES", "w1 https://witness.example"),
+        ("KYODAKU_LOG_FILTER", "kyodaku=loudly"),
+        ("KYODAKU_MAIL_URL", "smtp://"),
+        ("KYODAKU_MAIL_FROM", "nobody"),
+    ];
+    let key = |name: &str| format!("`{}`", name.strip_prefix("KYODAKU_").unwrap().to_lowercase());
+    for (name, value) in wrong {
+        let check = said(in_folder(folder.path(), &["config", "check"]).env(name, value).output().unwrap());
+        assert_eq!(check.code, 2, "{name}: {}", check.err);
+        assert!(check.err.contains(&key(name)) && !check.err.contains("can be used"), "{}", check.err);
+        let mut serve = in_folder(folder.path(), &["serve", "--listen", "127.0.0.1:0"]);
+        let serve = said(serve.env(name, value).output().unwrap());
+        assert!(serve.code == 1 || serve.code == 2, "{name}: {}", serve.err);
+    }
+    let check = said(in_folder(folder.path(), &["config", "check"]).envs(wrong).output().unwrap());
+    assert!(check.code == 2 && wrong.iter().all(|(name, _)| check.err.contains(&key(name))), "{}", check.err);
+    // Nothing is opened: a folder of mail is not made.
+    let fresh = tempfile::tempdir().unwrap();
+    assert_eq!(said(in_folder(fresh.path(), &["config", "check"]).output().unwrap()).code, 0);
+    assert_eq!(std::fs::read_dir(fresh.path()).unwrap().count(), 0);
+}
