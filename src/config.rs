@@ -9,6 +9,7 @@ mod scrub;
 mod value;
 
 use std::path::{Path, PathBuf};
+use std::ffi::OsString;
 
 pub use key::KeyText;
 pub use scrub::ScrubScope;
@@ -64,6 +65,12 @@ pub enum ConfigError {
     },
     /// There is no such setting.
     #[error("there is no setting `{key}` (from the {from}){nearest}", from = place.as_str())]
+    /// The environment has a value that is no text.
+    #[error("the value of `{name}` in the environment is not UTF-8")]
+    NotText {
+        /// The name in the environment.
+        name: String,
+    },
     Unknown {
         /// As it was written.
         key: String,
@@ -133,6 +140,29 @@ impl Stated {
     }
 }
 
+
+    /// The settings, with these layers over what was stated in a file.
+    fn finish(
+        mut self,
+        environment: impl IntoIterator<Item = (String, OsString)>,
+        flags: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        for (name, value) in environment {
+            let Some(key) = name.strip_prefix(ENV_PREFIX) else { continue };
+            let is_other =
+                |other: &&str| if other.ends_with('_') { key.starts_with(*other) } else { key == *other };
+            if !ENV_OTHERS.iter().any(is_other) && !key.starts_with("PORT_") {
+                let value = value.into_string().map_err(|_| ConfigError::NotText { name: name.clone() })?;
+                self.put(&key.to_ascii_lowercase(), value, Source::Environment)?;
+            }
+        }
+        for (key, value) in flags {
+            self.put(&key, value, Source::Flag)?;
+        }
+        let config = Config::of(&self)?;
+        config.agree()?;
+        Ok(config)
+    }
 macro_rules! settings {
     ($($(#[doc = $help:literal])* $name:ident: $type:ty $(, $rule:expr)? => $default:expr;)*) => {
         /// The settings.
@@ -282,7 +312,7 @@ impl Config {
     /// those that begin with [`ENV_PREFIX`] are looked at), and `flags` as key and value.
     pub fn load(
         file: Option<&Path>,
-        environment: impl IntoIterator<Item = (String, String)>,
+        environment: impl IntoIterator<Item = (String, OsString)>,
         flags: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
         let mut stated = Stated::default();
@@ -291,20 +321,15 @@ impl Config {
                 stated.put(&key, value, Source::File)?;
             }
         }
-        for (name, value) in environment {
-            let Some(key) = name.strip_prefix(ENV_PREFIX) else { continue };
-            let is_other =
-                |other: &&str| if other.ends_with('_') { key.starts_with(*other) } else { key == *other };
-            if !ENV_OTHERS.iter().any(is_other) && !key.starts_with("PORT_") {
-                stated.put(&key.to_ascii_lowercase(), value, Source::Environment)?;
-            }
-        }
-        for (key, value) in flags {
-            stated.put(&key, value, Source::Flag)?;
-        }
-        let config = Config::of(&stated)?;
-        config.agree()?;
-        Ok(config)
+        stated.finish(environment, flags)
+    }
+
+    /// As [`Config::load`], for what is no registry of anybody: the file of one that is in the working folder is not read.
+    pub fn without_file(
+        environment: impl IntoIterator<Item = (String, OsString)>,
+        flags: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        Stated::default().finish(environment, flags)
     }
 
     /// The keys of the registry, each with the name of its setting.

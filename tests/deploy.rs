@@ -1,5 +1,6 @@
 //! What the files for systemd and for containers name is there.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use kyodaku::config::Config;
@@ -8,13 +9,13 @@ const UNIT: &str = include_str!("../deploy/kyodaku.service");
 const DOCKERFILE: &str = include_str!("../deploy/Dockerfile");
 
 /// Every `KYODAKU_…=value` in a text.
-fn stated(text: &str) -> Vec<(String, String)> {
+fn stated(text: &str) -> Vec<(String, OsString)> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let words = lines.flat_map(str::split_ascii_whitespace).filter_map(|word| {
         let word = word.strip_prefix("Environment=").unwrap_or(word);
         word.starts_with("KYODAKU_").then(|| word.split_once('=').expect("a value"))
     });
-    words.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    words.map(|(name, value)| (name.to_owned(), value.into())).collect()
 }
 
 #[test]
@@ -37,7 +38,7 @@ fn the_settings_on_the_page_for_the_person_on_call_are_settings() {
     for block in blocks {
         let file = folder.path().join("kyodaku.toml");
         std::fs::write(&file, block).unwrap();
-        let secret = ("KYODAKU_OIDC_CLIENT_SECRET".to_owned(), "a secret".to_owned());
+        let secret = ("KYODAKU_OIDC_CLIENT_SECRET".to_owned(), "a secret".into());
         let environment = block.contains("oidc_").then_some(secret);
         let config = Config::load(Some(&file), environment, []).unwrap();
         assert_eq!(config.warnings().len(), 1, "of the origin alone: {:?}", config.warnings());

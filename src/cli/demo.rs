@@ -106,7 +106,7 @@ async fn join(serving: tokio::task::JoinHandle<()>) -> Result<(), Failure> {
     serving.await.map_err(|error| Failure::new(format!("the server ended badly: {error}")))
 }
 
-/// The demo has settings of its own, whatever stands in the environment.
+/// The demo has settings of its own, whatever stands in the environment or in a file: it must not sign with the keys of a registry.
 fn settings(args: &Args) -> Result<Config, Failure> {
     let folder = args.data_dir.to_string_lossy().into_owned();
     let flags = [
@@ -117,7 +117,7 @@ fn settings(args: &Args) -> Result<Config, Failure> {
         ("log_filter", "warn".to_owned()),
     ];
     let flags = flags.map(|(key, value)| (key.to_owned(), value));
-    Config::load(None, [], flags).map_err(|error| Failure::usage(error.to_string()))
+    Config::without_file([], flags).map_err(|error| Failure::usage(error.to_string()))
 }
 
 /// Tells every scene: what was told before, from the log as it was then.

@@ -65,9 +65,9 @@ impl SettingsArgs {
         let named = named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?)));
         // `--set` first: a flag of its own is the plainer word.
         let flags: Vec<_> = self.set.iter().cloned().chain(named).collect();
-        let environment = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
-        });
+        // A name that is no text is none that is known; a value that is none is refused by its name.
+        let environment =
+            std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value));
         Config::load(self.config.as_deref(), environment, flags)
             .map_err(|error| Failure::usage(error.to_string()))
     }

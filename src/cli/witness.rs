@@ -13,7 +13,12 @@ use crate::http::witness::{limits, router};
 use crate::log::checkpoint::VerifierKey;
 use crate::registry::witness::Witness;
 
+/// What of the environment a witness heeds: it is no registry, and has no settings file.
+const LOGGING: [&str; 2] = ["KYODAKU_LOG_FORMAT", "KYODAKU_LOG_FILTER"];
+
 /// Cosign the checkpoints of other registries, and of any C2SP transparency log, as long as they only grow
+///
+/// It reads no settings file; of the environment `KYODAKU_LOG_FORMAT` and `KYODAKU_LOG_FILTER` say how its log lines look.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The name of this witness, for ever: a URL without its scheme
@@ -31,8 +36,9 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Outcome {
-    let stated = Config::load(None, std::iter::empty(), std::iter::empty());
-    logging::start(&stated.map_err(|error| Failure::usage(error.to_string()))?)?;
+    let stated = LOGGING.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?)));
+    let config = Config::without_file(stated, []).map_err(|error| Failure::usage(error.to_string()))?;
+    logging::start(&config)?;
     let opened = Witness::open(&args.data_dir, &args.name, args.logs, Clock::system()).await;
     let witness = Arc::new(opened.map_err(|error| Failure::new(error.to_string()))?);
     let listener = listen(args.listen, "`--listen ADDRESS:PORT`").await?;

@@ -2,6 +2,7 @@
 
 use kyodaku::clock::Clock;
 use kyodaku::registry::{MailSettings, Registry, Settings};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -187,4 +188,21 @@ fn the_demo_goes_on_to_serve_and_says_what_to_try() {
         assert_eq!(tried.code, code, "{script}: {}{}", tried.out, tried.err);
     }
     assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn the_demo_reads_no_settings_of_a_registry_and_takes_none_of_its_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, own) = (folder.path().join("production.key"), folder.path().join("demo"));
+    std::fs::write(&key, "ab".repeat(32)).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let settings = format!("act_log_key = '{0}'\njournal_key = '{0}'\nnode = 'production'\n", key.display());
+    std::fs::write(folder.path().join("kyodaku.toml"), settings).unwrap();
+    let mut command = demo(&own);
+    command.current_dir(folder.path()).env("KYODAKU_RECEIPT_KEY", &key).env("KYODAKU_NODE", "no name");
+    assert_eq!(verdicts(&said(command.output().unwrap())), VERDICTS);
+    for name in ["act-log.key", "journal.key", "receipts.key"] {
+        let made = std::fs::read_to_string(own.join(name)).unwrap();
+        assert_ne!(made.trim_end(), "ab".repeat(32), "{name}");
+    }
 }

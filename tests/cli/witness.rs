@@ -10,7 +10,7 @@ use kyodaku::store::Engine;
 use serde_json::Value;
 
 use super::serve::{Server, serve};
-use super::{kyodaku, run};
+use super::{kyodaku, run, said};
 use crate::world::World;
 
 async fn get(url: &str) -> (u16, String) {
@@ -82,5 +82,34 @@ fn a_witness_of_nothing_and_a_setting_of_half_a_witness_are_refused() {
         ]);
         assert_eq!(refused.code, 2, "{half}: {}", refused.err);
         assert!(refused.err.contains("witnesses"), "{}", refused.err);
+    }
+}
+
+#[test]
+fn a_witness_reads_no_settings_of_a_registry_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("kyodaku.toml"), "no_such_setting = 1\n").unwrap();
+    let log =
+        kyodaku::registry::keys::signer(&folder.path().join("log.key"), "registry.example/log").unwrap();
+    let log = log.verifier_key().to_string();
+    let witness = || {
+        let mut command = kyodaku();
+        command.args(["witness", "--name", "witness.example/w1", "--log", &log, "--listen", "127.0.0.1:0"]);
+        command.current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    let mut child =
+        witness().env("KYODAKU_NODE", "no name").env("KYODAKU_LOG_FORMAT", "json").spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    drop(Server::of(child));
+    line.trim_end().parse::<CosignerKey>().unwrap_or_else(|error| panic!("{error}: {line}"));
+    // How its lines look is said where a service says it.
+    for (name, value) in [("KYODAKU_LOG_FORMAT", "xml"), ("KYODAKU_LOG_FILTER", "kyodaku=loudly")] {
+        let mut command = witness();
+        command.arg("--data-dir").arg(folder.path().join("kyodaku.toml"));
+        let refused = said(command.env(name, value).output().unwrap());
+        let key = name.strip_prefix("KYODAKU_").unwrap().to_lowercase();
+        assert!(refused.code == 2 && refused.err.contains(&key), "{}", refused.err);
     }
 }
