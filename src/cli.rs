@@ -53,6 +53,8 @@ pub(crate) enum Exit {
     Differs,
     /// `verify`: something that was signed does not hold.
     DoesNotHold,
+    /// `verify`: what could be read holds, and something could not be read, as it said.
+    Unread,
     /// `import`: some rows were refused.
     Partly,
     /// `check`: not everything is permitted.
@@ -65,10 +67,14 @@ impl From<Exit> for ExitCode {
             Exit::Done => Self::SUCCESS,
             Exit::Differs | Exit::Partly => Self::from(1),
             Exit::DoesNotHold => Self::from(65),
+            Exit::Unread => Self::from(UNAVAILABLE),
             Exit::NotPermitted => Self::from(10),
         }
     }
 }
+
+/// The code with which a command ends when nobody answers, or something can't be read.
+const UNAVAILABLE: u8 = 69;
 
 /// Why a command could not do its work.
 #[derive(Debug)]
@@ -95,7 +101,7 @@ impl Failure {
 
     /// Nobody answers, or nothing can be read.
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
-        Self { code: 69, message: message.into() }
+        Self { code: UNAVAILABLE, message: message.into() }
     }
 }
 

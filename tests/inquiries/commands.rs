@@ -220,6 +220,9 @@ fn holds_only_as_it_is(bundle: &Path, id: &str, logs: &[String]) {
     for bytes in [[b"#!/bin/sh\n", &bytes[..]].concat(), names_twice] {
         std::fs::write(&other, bytes).unwrap();
         assert_eq!(verify(&[other.to_str().unwrap()], logs).code, 65);
+        let three = verify(&["no-such-file.zip", other.to_str().unwrap(), to], logs);
+        assert!(three.code == 65 && three.out.contains(": holds\n"), "{}{}", three.out, three.err);
+        assert_eq!(three.err.matches("can't be read").count(), 1, "{}", three.err);
     }
     let journal_only: Vec<String> = logs.iter().skip(2).cloned().collect();
     assert_eq!(verify(&[to], &journal_only).code, 65);

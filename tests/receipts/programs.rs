@@ -153,7 +153,15 @@ both!(the_signed_word_of_the_registry_is_verified_offline, async |world: World| 
     let cut = file(&world, "cut.jws", text.trim_end().strip_suffix(|_| true).unwrap());
     assert_eq!(verify(&[path(&cut), "--jwks", path(&keys)]).code, 65);
     assert_eq!(verify(&[path(&jws), "--jwks", path(&jws)]).code, 2);
-    assert_eq!(verify(&[path(&world.folder.path().join("nowhere"))]).code, 69);
+    // What does not hold weighs more than what can't be read, and neither keeps the others from being judged.
+    let nowhere = world.folder.path().join("nowhere");
+    assert_eq!(verify(&[path(&nowhere)]).code, 69);
+    let with_good = verify(&[path(&nowhere), path(&jws), "--jwks", path(&keys)]);
+    assert!(with_good.code == 69 && with_good.out.contains("alone, not by the logs"), "{}", with_good.out);
+    assert_eq!(with_good.err.matches("can't be read").count(), 1, "{}", with_good.err);
+    let with_all = verify(&[path(&nowhere), path(&cut), path(&jws), "--jwks", path(&keys)]);
+    assert_eq!(with_all.code, 65, "{}{}", with_all.out, with_all.err);
+    assert_eq!(with_all.out.matches("receipt.jws").count(), 1, "{}", with_all.out);
 });
 
 both!(what_a_holder_was_told_of_its_works_is_verified_offline, async |world: World| {
@@ -303,7 +311,15 @@ both!(a_past_answer_comes_out_of_the_log_again, async |world: World| {
     let bare = Receipt { items: Vec::new(), ..read };
     let bare = file(&world, "bare.json", &serde_json::to_string(&bare).unwrap());
     assert!(decide(&bare, &folder, &[]).out.contains("name the answer with `--answer`"));
-    assert_eq!(decide(&receipt, &world.folder.path().join("nowhere"), &[]).code, 69);
+    let nowhere = world.folder.path().join("nowhere");
+    assert_eq!(decide(&receipt, &nowhere, &[]).code, 69);
+    let both = decide(&nowhere, &folder, &[path(&bare)]);
+    assert!(
+        both.code == 65 && both.out.contains("name the answer with `--answer`"),
+        "{}{}",
+        both.out,
+        both.err
+    );
 });
 
 /// A sealed receipt and its answer in files, and the keys of its logs.

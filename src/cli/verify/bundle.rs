@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::Tally;
 use crate::cli::cosigners::{CosignerArgs, Quorum};
 use crate::cli::output::plain;
-use crate::cli::{Exit, Failure, Outcome, output};
+use crate::cli::{Failure, Outcome, output};
 use crate::domain::ids::InquiryId;
 use crate::log::checkpoint::VerifierKey;
 use crate::log::evidence::{Evidence, Found, MAX_ARCHIVE_BYTES, Trust, Written, pack, unpack};
@@ -15,7 +16,7 @@ use crate::log::merkle::TreeHead;
 use crate::registry::offline::complete::missing;
 use crate::registry::offline::{Folder, LogError};
 
-/// Verify evidence bundles offline; ends with 0 only if all of it holds, with 65 if anything does not
+/// Verify evidence bundles offline; ends with 0 only if all of it holds, with 65 if anything does not, else with 69 if one can't be read
 ///
 /// Each entry and each receipt is proved by the signed checkpoints, what was typed by the digests in the entries, and everything must be what
 /// the inquiry lays open. The manifest, the summaries and the archive itself are made again from the contents, and must come out the same.
@@ -76,27 +77,23 @@ struct Contents {
 pub(in crate::cli) async fn run(args: Args) -> Outcome {
     let Quorum { witnesses, needed } = args.cosigners.quorum()?;
     let trust = Trust { logs: args.logs.clone(), witnesses };
-    let (mut all_hold, mut unread) = (true, None);
+    let mut tally = Tally::default();
     for path in &args.bundles {
         let told = match judge(path, &args, &trust, needed).await {
             Ok(told) => told,
             Err(failure) => {
-                output::error(&failure.message);
-                unread = Some(failure);
+                tally.unread(failure)?;
                 continue;
             }
         };
-        all_hold &= told.holds;
+        tally.judged(told.holds);
         if args.json {
             output::line(serde_json::to_string(&told).map_err(|error| Failure::new(error.to_string()))?);
         } else {
             tell(&told);
         }
     }
-    match unread {
-        Some(failure) => Err(failure),
-        None => Ok(if all_hold { Exit::Done } else { Exit::DoesNotHold }),
-    }
+    Ok(tally.end())
 }
 
 async fn judge(path: &Path, args: &Args, trust: &Trust, needed: usize) -> Result<Told, Failure> {

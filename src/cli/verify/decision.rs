@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::Tally;
 use super::receipt::{Proof, ProofArgs};
-use crate::cli::{Exit, Failure, Outcome, output};
+use crate::cli::{Failure, Outcome, output};
 use crate::domain::ids::CheckId;
 use crate::log::receipt::CheckRecord;
 use crate::registry::offline::decision::{Computed, Past};
 use crate::registry::offline::{Folder, LogError, Unreadable};
 
-/// Compute past answers again, offline, from an export of the log; ends with 0 only if every one comes out the same
+/// Compute past answers again, offline, from an export of the log; ends with 0 only if every one comes out the same, with 65 if one does
+/// not, else with 69 if something can't be read
 ///
 /// Each receipt is verified first. Then the entries on which it rested are read from the folder, hashed to the root that the receipt
 /// names, and folded, and each item that is in the receipt, or in the answer beside it, is decided once more, as of its moment and as its
@@ -52,7 +54,7 @@ struct Difference {
 pub(in crate::cli) async fn run(args: Args) -> Outcome {
     let proofs = args.proof.read()?;
     let folder = Folder::new(&args.folder);
-    let mut all_hold = true;
+    let mut tally = Tally::default();
     for (path, proof) in proofs {
         let mut found = Found {
             receipt: path.display().to_string(),
@@ -62,18 +64,26 @@ pub(in crate::cli) async fn run(args: Args) -> Outcome {
             same: 0,
             differ: Vec::new(),
         };
-        match proof {
-            Err(why) => found.why = Some(why),
-            Ok(proof) => compute(&folder, &proof, &mut found).await?,
+        let computed = match proof {
+            Err(unread) => Err(unread),
+            Ok(Err(why)) => {
+                found.why = Some(why);
+                Ok(())
+            }
+            Ok(Ok(proof)) => compute(&folder, &proof, &mut found).await,
+        };
+        if let Err(failure) = computed {
+            tally.unread(failure)?;
+            continue;
         }
-        all_hold &= found.holds;
+        tally.judged(found.holds);
         if args.json {
             output::line(serde_json::to_string(&found).map_err(|error| Failure::new(error.to_string()))?);
         } else {
             tell(&found);
         }
     }
-    Ok(if all_hold { Exit::Done } else { Exit::DoesNotHold })
+    Ok(tally.end())
 }
 
 async fn compute(folder: &Folder, proof: &Proof, found: &mut Found) -> Result<(), Failure> {
@@ -85,7 +95,7 @@ async fn compute(folder: &Folder, proof: &Proof, found: &mut Found) -> Result<()
     }
     let past = match Past::read(folder, &proof.verified.origin, record.log).await {
         Ok(past) => past,
-        Err(LogError::Unreadable(Unreadable(why))) => return Err(Failure { code: 69, message: why }),
+        Err(LogError::Unreadable(Unreadable(why))) => return Err(Failure::unavailable(why)),
         Err(LogError::Other(why)) => {
             found.why = Some(why);
             return Ok(());

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::explain::verdict_words;
 use crate::cli::output::plain;
 use crate::cli::receipt::read_answers;
-use crate::cli::{Exit, Failure, Outcome, output};
+use crate::cli::{Failure, Outcome, output};
 use crate::domain::decision::Verdict;
 use crate::domain::entry::Entry;
 use crate::domain::ids::{CheckId, OrgId};
@@ -19,9 +19,10 @@ use crate::log::proof::verify_consistency;
 use crate::log::receipt::{Answer, CheckRecord, Expected, Receipt, Recorded, Shown, Verified, entries_of};
 use crate::registry::answer::moment;
 
+use super::Tally;
 use super::signed::{self, OwnWorks, read_keys};
 
-/// Verify receipts offline; ends with 0 only if every one holds, with 65 if one does not
+/// Verify receipts offline; ends with 0 only if every one holds, with 65 if one does not, else with 69 if one can't be read
 ///
 /// Nothing but the keys that you give is believed: take them from somebody you trust, once, and keep them. `GET /logs` tells those
 /// of the logs, `GET /receipts/jwks` those of signed receipts.
@@ -61,8 +62,8 @@ pub(super) struct ProofArgs {
     pub(super) developer: Option<OrgId>,
 }
 
-/// A file, and the receipt in it; or why that does not hold.
-pub(super) type Judged<'a> = (&'a Path, Result<Proof, String>);
+/// A file, and the receipt in it; or why that does not hold, or why it can't be read.
+pub(super) type Judged<'a> = (&'a Path, Result<Result<Proof, String>, Failure>);
 
 /// A receipt that holds, and the items that it shows to be what was answered.
 pub(super) struct Proof {
@@ -73,10 +74,11 @@ pub(super) struct Proof {
 }
 
 impl ProofArgs {
-    /// Every receipt, verified; or why it does not hold.
+    /// Every receipt, verified; or why it does not hold, or can't be read.
     pub(super) fn read(&self) -> Result<Vec<Judged<'_>>, Failure> {
         let kept = self.kept()?;
-        self.receipts.iter().map(|path| Ok((path.as_path(), self.verify(&read(path)?, &kept)))).collect()
+        let judge = |path| read(path).map(|bytes| self.verify(&bytes, &kept));
+        Ok(self.receipts.iter().map(|path| (path.as_path(), judge(path))).collect())
     }
 
     fn kept(&self) -> Result<Vec<Answer>, Failure> {
@@ -210,18 +212,21 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
             Ok(bytes) => Step::Signed(bytes),
         })
         .collect();
-    let mut all_hold = true;
+    let mut tally = Tally::default();
     for (path, step) in args.proof.receipts.iter().zip(steps) {
         let proved = match step {
-            Step::Unread(failure) => return Err(failure),
+            Step::Unread(failure) => {
+                tally.unread(failure)?;
+                continue;
+            }
             Step::Judged(proved) => *proved,
             Step::Signed(bytes) => signed::judge(args, &bytes, &jwks, &kept, &held),
         };
-        all_hold &= proved.is_ok();
+        tally.judged(proved.is_ok());
         let (proved, why) = proved.map_or_else(|why| (None, Some(why)), |proved| (Some(proved), None));
         tell(args, &Finding { receipt: path.display().to_string(), holds: why.is_none(), why, proved })?;
     }
-    Ok(if all_hold { Exit::Done } else { Exit::DoesNotHold })
+    Ok(tally.end())
 }
 
 fn tell(args: &Args, finding: &Finding) -> Result<(), Failure> {
@@ -234,10 +239,8 @@ fn tell(args: &Args, finding: &Finding) -> Result<(), Failure> {
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| Failure {
-        code: 69,
-        message: format!("`{}` can't be read: {error}", path.display()),
-    })
+    let refuse = |error| Failure::unavailable(format!("`{}` can't be read: {error}", path.display()));
+    std::fs::read(path).map_err(refuse)
 }
 
 fn by_logs(
