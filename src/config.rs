@@ -4,13 +4,15 @@
 //! `KYODAKU_KEY`, on the command line as `--set key=value`, and for the common ones as `--key value`. A key that is not
 //! known is refused wherever it stands, with the nearest one that is: a mistyped limit must not become the default.
 
+mod address;
 mod key;
 mod scrub;
 mod value;
 
-use std::path::{Path, PathBuf};
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
+pub use address::without_password;
 pub use key::KeyText;
 pub use scrub::ScrubScope;
 pub use value::{
@@ -63,14 +65,14 @@ pub enum ConfigError {
         /// What is wrong.
         why: String,
     },
-    /// There is no such setting.
-    #[error("there is no setting `{key}` (from the {from}){nearest}", from = place.as_str())]
     /// The environment has a value that is no text.
     #[error("the value of `{name}` in the environment is not UTF-8")]
     NotText {
         /// The name in the environment.
         name: String,
     },
+    /// There is no such setting.
+    #[error("there is no setting `{key}` (from the {from}){nearest}", from = place.as_str())]
     Unknown {
         /// As it was written.
         key: String,
@@ -138,8 +140,6 @@ impl Stated {
         })?;
         Ok((value, source))
     }
-}
-
 
     /// The settings, with these layers over what was stated in a file.
     fn finish(
@@ -163,6 +163,8 @@ impl Stated {
         config.agree()?;
         Ok(config)
     }
+}
+
 macro_rules! settings {
     ($($(#[doc = $help:literal])* $name:ident: $type:ty $(, $rule:expr)? => $default:expr;)*) => {
         /// The settings.
@@ -426,6 +428,13 @@ impl Config {
                 self.listen
             ));
         }
+        let is_reached_elsewhere = !self.listen.ip().is_loopback() || !self.proxies.as_slice().is_empty();
+        if is_reached_elsewhere && self.source("public_url") == Some(Source::Default) {
+            warnings.push(format!(
+                "`public_url` is the default `{}`: letters, and what programs are told of signing in, name it; state the URL at which others reach this registry",
+                self.public_url
+            ));
+        }
         if !self.database_url.is_embedded() && self.source("node") == Some(Source::Default) {
             warnings.push(
                 "`node` is the default: give each process on one PostgreSQL a name of its own".to_owned(),
@@ -452,13 +461,6 @@ fn distance(one: &str, other: &str) -> usize {
             let &[diagonal, up] = pair else { continue };
             let left = next.get(column).copied().unwrap_or(usize::MAX - 1);
             next.push((diagonal + usize::from(letter != *theirs)).min(up + 1).min(left + 1));
-        }
-        let is_reached_elsewhere = !self.listen.ip().is_loopback() || !self.proxies.as_slice().is_empty();
-        if is_reached_elsewhere && self.source("public_url") == Some(Source::Default) {
-            warnings.push(format!(
-                "`public_url` is the default `{}`: letters, and what programs are told of signing in, name it; state the URL at which others reach this registry",
-                self.public_url
-            ));
         }
         row = next;
     }

@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use super::address::{refuse_unread, without_password};
+
 /// A value of a setting.
 pub trait Value: Sized {
     /// What limits it, beyond its type.
@@ -199,12 +201,12 @@ impl Value for DatabaseUrl {
     type Rule = ();
 
     fn read(text: &str, (): &()) -> Result<Self, String> {
-        let known = ["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| text.starts_with(scheme));
-        if known {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err("expected `sqlite:PATH` or `postgres://USER@HOST/NAME`".to_owned())
+        if ["postgres:", "postgresql:"].iter().any(|scheme| text.starts_with(scheme)) {
+            refuse_unread(text)?;
+        } else if !text.starts_with("sqlite:") {
+            return Err("expected `sqlite:PATH` or `postgres://USER@HOST/NAME`".to_owned());
         }
+        Ok(Self(text.to_owned()))
     }
 
     fn show(&self) -> String {
@@ -213,29 +215,6 @@ impl Value for DatabaseUrl {
 
     fn masked(text: &str) -> String {
         if text.starts_with("sqlite:") { text.to_owned() } else { without_password(text) }
-    }
-}
-
-/// An address whose password, before the last `@` of the authority or in a parameter, is `***`.
-fn without_password(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return "***".to_owned() };
-    let (before_query, query) =
-        rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
-    let before_query = match before_query.rsplit_once('@') {
-        Some((user, host)) => match user.split_once(':') {
-            Some((user, _)) => format!("{user}:***@{host}"),
-            None => before_query.to_owned(),
-        },
-        None => before_query.to_owned(),
-    };
-    let hide = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if name.to_ascii_lowercase().contains("pass") => format!("{name}=***"),
-        _ => pair.to_owned(),
-    };
-    let query = query.map(|query| query.split('&').map(hide).collect::<Vec<_>>().join("&"));
-    match query {
-        Some(query) => format!("{scheme}://{before_query}?{query}"),
-        None => format!("{scheme}://{before_query}"),
     }
 }
 

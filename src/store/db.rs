@@ -13,6 +13,7 @@ use super::error::StoreError;
 use super::lent::Lent;
 use super::private;
 use super::sql::texts;
+use crate::config::without_password;
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -126,7 +127,7 @@ impl Db {
         let db = match url.split_once(':') {
             Some(("sqlite", _)) => open_sqlite(url, connections).await?,
             Some(("postgres" | "postgresql", _)) => Self::Postgres(open_postgres(url, connections).await?),
-            _ => return Err(StoreError::Address { url: without_password(url) }),
+            _ => return Err(StoreError::Address { url: shown(url) }),
         };
         if let Self::Sqlite { writer, .. } = &db {
             SQLITE_MIGRATIONS.run(writer).await?;
@@ -149,7 +150,7 @@ impl Db {
                 let options = postgres_options(url)?;
                 (Self::Postgres(postgres_pool(options, connections).await?), &POSTGRES_MIGRATIONS)
             }
-            _ => return Err(StoreError::Address { url: without_password(url) }),
+            _ => return Err(StoreError::Address { url: shown(url) }),
         };
         let found: Result<Option<i64>, sqlx::Error> =
             on_db!(&db, pool => sqlx::query_scalar(VERSION).fetch_one(pool).await);
@@ -165,8 +166,8 @@ impl Db {
 
     /// Makes an embedded database for what is thrown away afterwards: nothing of it outlives a crash.
     pub async fn scratch(path: &Path) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
         private::begin(path);
+        let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Off)
@@ -287,7 +288,7 @@ async fn begin(pool: &PgPool, text: &'static str) -> Result<Lent, sqlx::Error> {
 
 fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
     let options = SqliteConnectOptions::from_str(url)
-        .map_err(|_| StoreError::Address { url: without_password(url) })?
+        .map_err(|_| StoreError::Address { url: shown(url) })?
         .foreign_keys(true)
         // What is erased is overwritten in the file, and not only forgotten.
         .pragma("secure_delete", "on")
@@ -325,17 +326,16 @@ async fn open_sqlite(url: &str, connections: u32) -> Result<Db, StoreError> {
         .journal_mode(SqliteJournalMode::Wal)
         // NORMAL loses the last commits at a power cut.
         .synchronous(SqliteSynchronous::Full);
-    let writer = sqlite_pool().max_connections(1).connect_with(options.clone()).await?;
     // The files beside it get its mode.
     private::begin(options.get_filename());
+    let writer = sqlite_pool().max_connections(1).connect_with(options.clone()).await?;
     let reading = options.pragma("query_only", "on");
     let readers = sqlite_pool().max_connections(connections.max(1)).connect_lazy_with(reading);
     Ok(Db::Sqlite { writer, readers })
 }
 
 fn postgres_options(url: &str) -> Result<PgConnectOptions, StoreError> {
-    let options =
-        PgConnectOptions::from_str(url).map_err(|_| StoreError::Address { url: without_password(url) })?;
+    let options = PgConnectOptions::from_str(url).map_err(|_| StoreError::Address { url: shown(url) })?;
     Ok(options.application_name("kyodaku"))
 }
 
@@ -407,15 +407,9 @@ pub fn embedded_file(url: &str) -> Option<PathBuf> {
     Some(SqliteConnectOptions::from_str(url).ok()?.get_filename().to_owned())
 }
 
-/// The address without what stands between `//` and `@`, for messages.
-fn without_password(url: &str) -> String {
-    match (url.find("//"), url.rfind('@')) {
-        (Some(start), Some(end)) if start < end => {
-            let (scheme, rest) = (url.get(..start).unwrap_or_default(), url.get(end..).unwrap_or_default());
-            format!("{scheme}//…{rest}")
-        }
-        _ => url.to_owned(),
-    }
+/// The address as messages say it.
+fn shown(url: &str) -> String {
+    if url.starts_with("sqlite:") { url.to_owned() } else { without_password(url) }
 }
 
 /// A count or an index as the databases store it.

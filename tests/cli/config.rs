@@ -239,21 +239,6 @@ fn a_collector_is_refused_by_a_program_that_was_built_without() {
 }
 
 #[test]
-fn whoever_is_reached_elsewhere_states_where() {
-    let folder = tempfile::tempdir().unwrap();
-    let is_warned = |settings: &[(&str, &str)]| {
-        let check = in_folder(folder.path(), &["config", "check"]).envs(settings.iter().copied()).output();
-        let check = said(check.unwrap());
-        assert_eq!(check.code, 0, "{}", check.err);
-        check.err.contains("`public_url` is the default")
-    };
-    let (proxies, listen) = (("KYODAKU_PROXIES", "192.0.2.1"), ("KYODAKU_LISTEN", "0.0.0.0:8080"));
-    let stated = ("KYODAKU_PUBLIC_URL", "https://registry.example");
-    assert!(is_warned(&[proxies]) && is_warned(&[listen]));
-    assert!(!is_warned(&[]) && !is_warned(&[proxies, stated]) && !is_warned(&[listen, stated]));
-}
-
-#[test]
 fn what_a_server_would_refuse_the_check_refuses_all_of_it_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let wrong = [
@@ -263,6 +248,21 @@ fn what_a_server_would_refuse_the_check_refuses_all_of_it_at_once() {
         ("KYODAKU_MAIL_FROM", "nobody"),
     ];
     let key = |name: &str| format!("`{}`", name.strip_prefix("KYODAKU_").unwrap().to_lowercase());
+    for (name, value) in wrong {
+        let check = said(in_folder(folder.path(), &["config", "check"]).env(name, value).output().unwrap());
+        assert_eq!(check.code, 2, "{name}: {}", check.err);
+        assert!(check.err.contains(&key(name)) && !check.err.contains("can be used"), "{}", check.err);
+        let mut serve = in_folder(folder.path(), &["serve", "--listen", "127.0.0.1:0"]);
+        let serve = said(serve.env(name, value).output().unwrap());
+        assert!(serve.code == 1 || serve.code == 2, "{name}: {}", serve.err);
+    }
+    let check = said(in_folder(folder.path(), &["config", "check"]).envs(wrong).output().unwrap());
+    assert!(check.code == 2 && wrong.iter().all(|(name, _)| check.err.contains(&key(name))), "{}", check.err);
+    // Nothing is opened: a folder of mail is not made.
+    let fresh = tempfile::tempdir().unwrap();
+    assert_eq!(said(in_folder(fresh.path(), &["config", "check"]).output().unwrap()).code, 0);
+    assert_eq!(std::fs::read_dir(fresh.path()).unwrap().count(), 0);
+}
 
 #[test]
 fn whoever_is_reached_elsewhere_states_where() {
@@ -310,33 +310,4 @@ fn no_word_of_a_password_is_said_of_an_address_that_is_refused() {
             }
         }
     }
-}
-    for (name, value) in wrong {
-        let check = said(in_folder(folder.path(), &["config", "check"]).env(name, value).output().unwrap());
-        assert_eq!(check.code, 2, "{name}: {}", check.err);
-        assert!(check.err.contains(&key(name)) && !check.err.contains("can be used"), "{}", check.err);
-        let mut serve = in_folder(folder.path(), &["serve", "--listen", "127.0.0.1:0"]);
-        let serve = said(serve.env(name, value).output().unwrap());
-        assert!(serve.code == 1 || serve.code == 2, "{name}: {}", serve.err);
-    }
-    let check = said(in_folder(folder.path(), &["config", "check"]).envs(wrong).output().unwrap());
-    assert!(check.code == 2 && wrong.iter().all(|(name, _)| check.err.contains(&key(name))), "{}", check.err);
-    // Nothing is opened: a folder of mail is not made.
-    let fresh = tempfile::tempdir().unwrap();
-    assert_eq!(said(in_folder(fresh.path(), &["config", "check"]).output().unwrap()).code, 0);
-    assert_eq!(std::fs::read_dir(fresh.path()).unwrap().count(), 0);
-}
-
-#[test]
-fn a_value_of_the_environment_that_is_no_text_is_refused_by_its_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let with = |name: &str| {
-        let mut check = in_folder(folder.path(), &["config", "check"]);
-        said(check.env(name, OsStr::from_bytes(b"registry.example/\xff")).output().unwrap())
-    };
-    let refused = with("KYODAKU_DATA_DIR");
-    assert_eq!(refused.code, 2, "{}", refused.err);
-    assert!(refused.err.contains("`KYODAKU_DATA_DIR`") && refused.err.contains("UTF-8"), "{}", refused.err);
-    assert_eq!(with("KYODAKU_SERVICE_HOST").code, 0);
-    assert_eq!(with("OTHER").code, 0);
 }
