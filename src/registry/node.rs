@@ -131,10 +131,12 @@ impl Registry {
         }
         make_folder(&settings.data_dir)?;
         // Whatever is wrong with a file is told before the database is looked at.
-        let found = Keys::read(&settings)?;
+        Keys::look(&settings)?;
         let db = Db::connect(&settings.database_url).await?;
         erasure::empty_wal_at_start(&db).await;
         refuse_other_origin(&db, &settings).await?;
+        published::refuse_lost_keys(&db, &settings).await?;
+        let found = Keys::read(&settings)?;
         let high_water = marks::hold(&db, &settings, &marks::own_keys(&settings)?).await?;
         let [log_signer, journal_signer] = found.log_signers(&settings)?;
         state_prepared(&settings, &db, &clock, &found.pairs()).await?;

@@ -29,7 +29,7 @@ mod keys;
 mod publisher;
 
 pub use keys::KeyState;
-pub(super) use keys::{first_named, note_ends, note_keys};
+pub(super) use keys::{first_named, note_ends, note_keys, refuse_lost_keys};
 pub(super) use publisher::Publisher;
 
 /// How the public name of a journal begins; the node's name follows.

@@ -121,10 +121,16 @@ fn a_line_that_cannot_be_read_is_not_permitted_and_its_neighbours_are_asked() {
     let sent = r#"{"reference":"3","url":"https://a.example/","uses":["train.generative"],"model":null}"#;
     assert_eq!(fake.asked()[0].items()[2], sent);
 
+    // What some programs write before the first line is no part of it, and is part of any other.
+    std::fs::write(&path, "\u{feff}mal:1\n\u{feff}mal:2\n").unwrap();
+    let marked = check(&fake, &["--file", path.to_str().unwrap()]);
+    let verdicts: Vec<&str> = marked.out.lines().map(|line| line[..13].trim()).collect();
+    assert_eq!(verdicts, [yes, no], "{}{}", marked.out, marked.err);
+
     // Nothing that can be asked: nobody is asked, and nothing is permitted.
     std::fs::write(&path, "nonsense\n".repeat(60_000)).unwrap();
     let said = check(&fake, &["--file", path.to_str().unwrap()]);
-    assert_eq!((said.code, fake.asked().len()), (10, 1), "{}", said.err);
+    assert_eq!((said.code, fake.asked().len()), (10, 2), "{}", said.err);
     assert!(said.err.contains("60000 items: 0 permitted"), "{}", said.err);
 }
 

@@ -230,3 +230,28 @@ both!(the_sandbox_has_keys_of_its_own_wherever_those_of_the_registry_are, async 
     );
     assert!(!format!("{settings:?}").contains("1, 1, 1"), "{settings:?}");
 });
+
+both!(a_key_that_is_gone_is_not_made_again_where_the_log_has_one, async |world: World| {
+    let world = World { clock: Clock::system(), ..world };
+    let stage = world.stage().await;
+    stage.registry.db().close().await;
+    let data = world.settings("a").data_dir;
+    let kept = world.folder.path().join("kept.key");
+    for name in [KeyName::ActLog, KeyName::Journal] {
+        let file = data.join(name.file());
+        std::fs::rename(&file, &kept).unwrap();
+        let refused = Registry::open(world.settings("a"), world.clock.clone()).await.err().expect("no node");
+        assert!(refused.to_string().contains(name.file()), "{refused}");
+        assert!(refused.to_string().contains("a key that is not here"), "{refused}");
+        let said = run(&world, &["admin", "create-registrar", "--person", "third"], &[]);
+        assert!(said.code == 1 && said.err.contains(name.file()), "{}{}", said.out, said.err);
+        assert!(!file.exists(), "no other is made in its place");
+        std::fs::rename(&kept, &file).unwrap();
+    }
+    // Of an empty folder none of the others is left either.
+    let empty = world.folder.path().join("empty");
+    let settings = kyodaku::registry::Settings { data_dir: empty.clone(), ..world.settings("a") };
+    assert!(Registry::open(settings, world.clock.clone()).await.is_err());
+    assert!(KeyName::ALL.iter().all(|name| !empty.join(name.file()).exists()));
+    Registry::open(world.settings("a"), world.clock.clone()).await.expect("with its keys it opens");
+});

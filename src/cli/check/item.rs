@@ -13,13 +13,15 @@ use crate::domain::uses::Use;
 
 /// The longest line, as the server reads them, with room for the reference that is put in.
 const MAX_LINE_BYTES: usize = 65_000;
+/// What some programs write before the first line.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Where items come from.
 pub(super) enum Source {
     /// The arguments.
     Arguments(VecDeque<String>),
-    /// Lines.
-    Lines(Box<dyn Lines>),
+    /// Lines, and whether one was read.
+    Lines(Box<dyn Lines>, bool),
 }
 
 /// Bytes that are read by lines.
@@ -44,10 +46,10 @@ impl Source {
         if let Some(path) = file {
             let file = std::fs::File::open(path)
                 .map_err(|error| Failure::usage(format!("`{}` can't be read: {error}", path.display())))?;
-            return Ok(Self::Lines(Box::new(BufReader::new(tokio::fs::File::from_std(file)))));
+            return Ok(Self::Lines(Box::new(BufReader::new(tokio::fs::File::from_std(file))), false));
         }
         if items.is_empty() || items == ["-"] {
-            return Ok(Self::Lines(Box::new(BufReader::new(tokio::io::stdin()))));
+            return Ok(Self::Lines(Box::new(BufReader::new(tokio::io::stdin())), false));
         }
         for item in items {
             let asked = read(item);
@@ -63,22 +65,24 @@ impl Source {
 
     /// Whether it may have many items.
     pub(super) fn is_long(&self) -> bool {
-        matches!(self, Self::Lines(_))
+        matches!(self, Self::Lines(..))
     }
 
     /// The next item; none after the last.
     pub(super) async fn next(&mut self) -> std::io::Result<Option<Asked>> {
         match self {
             Self::Arguments(items) => Ok(items.pop_front().map(|item| read(&item))),
-            Self::Lines(lines) => loop {
+            Self::Lines(lines, is_begun) => loop {
                 let mut line = Vec::new();
                 if lines.read_until(b'\n', &mut line).await? == 0 {
                     return Ok(None);
                 }
-                let asked = match str::from_utf8(&line) {
+                let is_first = !std::mem::replace(is_begun, true);
+                let line = line.strip_prefix(BYTE_ORDER_MARK).filter(|_| is_first).unwrap_or(&line);
+                let asked = match str::from_utf8(line) {
                     Ok(text) if text.trim().is_empty() => continue,
                     Ok(text) => read(text.trim()),
-                    Err(_) => unreadable(&String::from_utf8_lossy(&line), "it is not UTF-8"),
+                    Err(_) => unreadable(&String::from_utf8_lossy(line), "it is not UTF-8"),
                 };
                 return Ok(Some(asked));
             },

@@ -171,6 +171,17 @@ pub(in crate::registry) struct Keys {
 }
 
 impl Keys {
+    /// What is wrong with those that are there is told; none is made.
+    pub(in crate::registry) fn look(settings: &Settings) -> Result<(), SigningKeyError> {
+        for place in KeyName::ALL.map(|name| settings.key(name)) {
+            if place.is_elsewhere() {
+                place.seed()?;
+            }
+            place.existing_pair()?;
+        }
+        Ok(())
+    }
+
     /// Reads them; those that are not there are made.
     pub(in crate::registry) fn read(settings: &Settings) -> Result<Self, SigningKeyError> {
         // The one that signs nothing, too: what is wrong with it is told now.

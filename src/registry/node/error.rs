@@ -36,6 +36,17 @@ pub enum OpenError {
         /// The log.
         log: String,
     },
+    /// No file with the key by which the log is signed.
+    #[error(
+        "the log `{log}` is signed by a key that is not here: put `{file}` into the data folder again, from where the keys are kept; if \
+             it is lost, `docs/operating.md` says what to do"
+    )]
+    LostKey {
+        /// The file.
+        file: &'static str,
+        /// The log.
+        log: String,
+    },
     /// The journal of this node is of the log under an earlier name.
     #[error(
         "the journal of the node `{node}` is `{found}`, of the log under an earlier name, and ended with it: give this node a \

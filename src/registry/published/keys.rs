@@ -13,6 +13,22 @@ use crate::store::{Db, StoreError, heads, tiles};
 /// How many logs are looked at: every one that there can be, one for each name that a node ever had.
 const MOST: u32 = 10_000;
 
+/// Refuses a log of this node that somebody signed where the file of its key is not there, before another is made in its place: that
+/// would be refused too, and would then be what is in every copy of the folder.
+///
+/// # Errors
+/// [`OpenError::LostKey`].
+pub(in crate::registry) async fn refuse_lost_keys(db: &Db, settings: &Settings) -> Result<(), OpenError> {
+    for (log, name) in [(ACTS.to_owned(), KeyName::ActLog), (checks_log(&settings.node), KeyName::Journal)] {
+        // In this order: another process that begins the log makes the file first.
+        let is_signed = !log_keys::of_log(db, &log).await?.is_empty();
+        if is_signed && settings.key(name).existing()?.is_none() {
+            return Err(OpenError::LostKey { file: name.file(), log });
+        }
+    }
+    Ok(())
+}
+
 /// Notes the keys with which this node signs or will sign, and those of logs in the database that the same files sign, where they
 /// are not noted yet.
 ///
