@@ -281,7 +281,7 @@ impl Registry {
         Ok((head, rules))
     }
 
-    /// Whether this node can answer: it has not stopped, and its database tells the head of the log within [`READY_WITHIN`], by a
+    /// Whether this node can answer: it has not stopped, and its database tells the head of the log within three seconds, by a
     /// read that all share who ask at the same time.
     pub async fn ready(&self) -> Result<(), FollowError> {
         let published = self.0.shared.head();

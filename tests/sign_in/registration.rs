@@ -85,29 +85,28 @@ both!(whoever_asks_is_told_nothing_of_others_and_floods_nobody, async |world: Wo
     assert!(letter.contains("To: Hanako@Sakura.example") && !letter.contains("kyo_mail_"), "{letter}");
     // Nothing that whoever asks has written.
     assert!(!letter.replace("=\r\n", "").contains("Sakura Frame"), "{letter}");
-    // Three letters at most are on their way to one address, known or not.
-    for _ in 0..4 {
-        assert_eq!(request(&stage.nobody, &["association"], HANAKO).await.status, 202);
-    }
+    // Three letters at most are on their way to one address, known or not. Of two that are asked for at the same moment one may do.
     let to_hanako = || {
         let mails = mails(&stage.registry);
         mails.iter().filter(|(_, mail)| mail.to_lowercase().contains("to: hanako@sakura.example")).count()
     };
-    let enough = async {
-        while to_hanako() < 3 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+    let mut tokens = vec![token];
+    for letters in 2..=5 {
+        for address in [HANAKO, "taro@sakura.example"] {
+            assert_eq!(request(&stage.nobody, &["association"], address).await.status, 202);
         }
-    };
-    tokio::time::timeout(Duration::from_mins(1), enough).await.expect("she is told");
+        if letters <= 3 {
+            tokens.push(stage.mailed_token("taro@sakura.example").await);
+            let told = async {
+                while to_hanako() < letters {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_mins(1), told).await.expect("she is told");
+        }
+    }
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(to_hanako(), 3);
-    for _ in 0..4 {
-        assert_eq!(request(&stage.nobody, &["association"], "taro@sakura.example").await.status, 202);
-    }
-    let mut tokens = vec![token];
-    for _ in 0..2 {
-        tokens.push(stage.mailed_token("taro@sakura.example").await);
-    }
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(!mails(&stage.registry).iter().any(|(_, mail)| mail.contains("To: taro")));
     // The first that comes back counts, the others are void with it; at once, one of them does.
