@@ -11,6 +11,7 @@ mod parties;
 mod registry;
 mod reservations;
 mod scopes;
+mod search;
 mod things;
 mod transfers;
 mod works;

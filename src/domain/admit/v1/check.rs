@@ -60,6 +60,11 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// Whether anything was found against the act. Who would have to search far for more need not.
+    pub(super) const fn is_refused(&self) -> bool {
+        !self.refusals.is_empty()
+    }
+
     /// Notes that the party may not do this, and who may.
     pub(super) fn unauthorized(&mut self, pointer: &str, who_may: impl Display) {
         let detail = format!("`{}` may not record `{}` here: {who_may}", self.acting(), self.act);

@@ -4,6 +4,7 @@ use hashbrown::HashSet;
 
 use super::check::{Check, Over};
 use super::limits;
+use super::search::{Above, ancestors, reach, together};
 use super::things::Tie;
 use crate::domain::act::{Act, LayerLinked, LinkRemoved, PartAccepted, PartLinked, Power, WorkRegistered};
 use crate::domain::admit::code;
@@ -54,6 +55,9 @@ pub(super) fn new_ties(check: &mut Check<'_>, act: &WorkRegistered) {
             }
         }
     }
+    if wholes.len() > limits::PARENTS {
+        return;
+    }
     if let Some(above) = together(check, &wholes) {
         check.at_most("/part_of", above.len(), limits::ANCESTORS, "works above one work");
     } else {
@@ -90,6 +94,9 @@ fn link_layer(check: &mut Check<'_>, act: &LayerLinked) {
     check.at_most("/work", layers.len() + 1, limits::LAYERS, "layers of one work");
     if layers.contains(&layer) {
         already(check, "/layer", act.layer, act.work);
+    }
+    if check.is_refused() {
+        return;
     }
     let seen = check.seen;
     if let Some(below) = reach(layer, |at| seen.layers_linked(at)) {
@@ -142,40 +149,11 @@ fn too_wide(check: &mut Check<'_>, pointer: &str) {
     check.refuse(code::TOO_MANY, pointer, detail);
 }
 
-/// All works that one leads to, without itself; none if they are more than [`limits::SEARCHED`].
-fn reach(from: Ix<Work>, step: impl Fn(Ix<Work>) -> Vec<Ix<Work>>) -> Option<HashSet<Ix<Work>>> {
-    let mut known = HashSet::new();
-    let mut open = vec![from];
-    while let Some(at) = open.pop() {
-        for other in step(at) {
-            if known.insert(other) {
-                open.push(other);
-            }
-        }
-        if known.len() > limits::SEARCHED {
-            return None;
-        }
-    }
-    Some(known)
-}
-
-/// All works that one is part of by standing links, effective or not.
-fn ancestors(check: &Check<'_>, work: Ix<Work>) -> Option<HashSet<Ix<Work>>> {
-    let seen = check.seen;
-    reach(work, |at| seen.wholes_linked(at))
-}
-
-/// These works and all their ancestors.
-fn together(check: &Check<'_>, works: &[Ix<Work>]) -> Option<HashSet<Ix<Work>>> {
-    let mut together: HashSet<_> = works.iter().copied().collect();
-    for work in works {
-        together.extend(ancestors(check, *work)?);
-    }
-    Some(together)
-}
-
 /// With `above` added over the `tops`, neither they nor any work below them have too many ancestors.
 fn stays_shallow(check: &mut Check<'_>, pointer: &str, tops: &[Ix<Work>], above: &HashSet<Ix<Work>>) {
+    if check.is_refused() {
+        return;
+    }
     let seen = check.seen;
     let mut below: HashSet<_> = tops.iter().copied().collect();
     for top in tops {
@@ -185,8 +163,11 @@ fn stays_shallow(check: &mut Check<'_>, pointer: &str, tops: &[Ix<Work>], above:
         };
         below.extend(parts);
     }
+    let mut known = Above::new(seen);
     for work in below {
-        let count = ancestors(check, work).map_or(usize::MAX, |known| known.union(above).count());
+        let count = known.of(work).map_or(usize::MAX, |known| {
+            above.len() + known.iter().filter(|each| !above.contains(*each)).count()
+        });
         if !check.at_most(pointer, count, limits::ANCESTORS, "works above one work") {
             return;
         }
@@ -195,6 +176,9 @@ fn stays_shallow(check: &mut Check<'_>, pointer: &str, tops: &[Ix<Work>], above:
 
 /// A merge closes no circle of either relation, and leaves no work under too many others.
 pub(super) fn merge_closes_no_circle(check: &mut Check<'_>, duplicate: Ix<Work>, into: Ix<Work>) {
+    if check.is_refused() {
+        return;
+    }
     let seen = check.seen;
     let (id, into_id) = (seen.work_id(duplicate), seen.work_id(into));
     for (from, to) in [(duplicate, into), (into, duplicate)] {
