@@ -3,6 +3,7 @@
 mod scene;
 
 mod backup;
+mod bounds;
 mod journal;
 mod nodes;
 mod once;

@@ -57,6 +57,7 @@ async fn open(folder: &Path, url: &str) -> Registry {
         recheck_max_ms: 86_400_000,
         mail: kyodaku::registry::MailSettings::folder(&folder.join("data")),
         four_eyes: false,
+        admitting: kyodaku::registry::sequencer::ADMITTING,
         keys: kyodaku::registry::keys::KeySettings::default(),
     };
     Registry::open(settings, Clock::system()).await.expect("an empty database")

@@ -99,6 +99,7 @@ pub(super) fn registry_settings(config: &Config) -> registry::Settings {
             public_url: config.public_url.to_string(),
         },
         four_eyes: config.four_eyes,
+        admitting: registry::sequencer::ADMITTING,
         keys: keys(config),
     }
 }

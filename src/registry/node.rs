@@ -60,6 +60,9 @@ pub struct Settings {
     pub mail: MailSettings,
     /// Whether in every organization a second person must approve what may open something.
     pub four_eyes: bool,
+    /// How long commands are admitted into one commit: [`ADMITTING`](super::sequencer::ADMITTING) is right, and only tests want
+    /// another.
+    pub admitting: Duration,
     /// Where the keys are; in the data folder where nothing else is said.
     pub keys: KeySettings,
 }
@@ -157,8 +160,9 @@ impl Registry {
         let [log_signer, journal_signer] = found.log_signers(&settings)?;
         let receipts = ReceiptSigners::of(&found.receipt);
         let desk = Desk::open(&settings, &found.token, &clock)?;
-        let (acts, four_eyes) = (log_signer.clone(), settings.four_eyes);
-        let sequencer = Sequencer::start(db.clone(), Arc::clone(&shared), acts, clock.clone(), four_eyes);
+        let (acts, index) = (log_signer.clone(), Arc::clone(&shared));
+        let Settings { four_eyes, admitting, .. } = settings;
+        let sequencer = Sequencer::start(db.clone(), index, acts, clock.clone(), four_eyes, admitting);
         let journal = Journal::start(Committer {
             db: db.clone(),
             shared: Arc::clone(&shared),

@@ -35,6 +35,7 @@ pub async fn open(of: &Settings, database_url: &str, clock: Clock) -> Result<Reg
         data_dir: of.data_dir.join("sandbox"),
         origin: format!("{}/sandbox", of.origin),
         four_eyes: false,
+        admitting: of.admitting,
         // What it signs must never verify by a key of the real one.
         keys: KeySettings::default(),
         mail: MailSettings { url: NOWHERE.to_owned(), ..of.mail.clone() },

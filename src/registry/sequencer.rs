@@ -7,6 +7,7 @@
 mod pending;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
@@ -19,7 +20,7 @@ use super::four_eyes;
 use super::keys::LogSigner;
 use super::orders::Unchanged;
 use super::shared::{FollowError, SharedIndex, Writer};
-use crate::clock::{self, Clock, NOT_BELIEVED};
+use crate::clock::{self, Clock, NOT_BELIEVED, stopwatch};
 use crate::domain::act::Act;
 use crate::domain::admit::Refusal;
 use crate::domain::command::{Command, Proposed, record};
@@ -40,6 +41,8 @@ pub const QUEUE: usize = 1_024;
 pub const BATCH: usize = 256;
 /// What is said where the task has ended.
 const STOPPED: &str = "the sequencer has stopped";
+/// How long commands are admitted into one commit. It must be over long before the database gives up waiting for it.
+pub const ADMITTING: Duration = Duration::from_secs(1);
 
 /// What is asked to be recorded, in one piece.
 #[derive(Clone, Debug)]
@@ -183,16 +186,18 @@ pub struct Sequencer(mpsc::Sender<Job>);
 impl Sequencer {
     /// Starts the task.
     ///
-    /// With `four_eyes`, in every organization a second person must approve what may open something.
+    /// With `four_eyes`, in every organization a second person must approve what may open something. A batch that was
+    /// `admitting` for so long is committed; what it left waits for the next one.
     pub(super) fn start(
         db: Db,
         shared: Arc<SharedIndex>,
         signer: LogSigner,
         clock: Clock,
         four_eyes: bool,
+        admitting: Duration,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let worker = Worker { db, shared, signer, clock, four_eyes };
+        let worker = Worker { db, shared, signer, clock, four_eyes, admitting };
         tokio::spawn(worker.run(receiver));
         Self(sender)
     }
@@ -224,6 +229,20 @@ struct Worker {
     signer: LogSigner,
     clock: Clock,
     four_eyes: bool,
+    admitting: Duration,
+}
+
+/// Takes up what waits, beside what is left from before; waits only where nothing is. Whether there is anything.
+async fn take_up(queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>) -> bool {
+    if jobs.is_empty() {
+        return queue.recv_many(jobs, BATCH).await > 0;
+    }
+    while jobs.len() < BATCH
+        && let Ok(job) = queue.try_recv()
+    {
+        jobs.push(job);
+    }
+    true
 }
 
 /// Nobody may be waiting any more; what is recorded is recorded.
@@ -236,7 +255,7 @@ fn tell(answered: Vec<(Job, Answer)>) {
 impl Worker {
     async fn run(self, mut queue: mpsc::Receiver<Job>) {
         let mut jobs = Vec::with_capacity(BATCH);
-        while queue.recv_many(&mut jobs, BATCH).await > 0 {
+        while take_up(&mut queue, &mut jobs).await {
             let submissions: Vec<&Submission> = jobs.iter().map(|job| &job.submission).collect();
             let answers = match self.batch(&submissions).await {
                 Ok(answers) => answers,
@@ -244,7 +263,8 @@ impl Worker {
                 Err(error) if !error.is_transient() && jobs.len() > 1 => self.one_by_one(&submissions).await,
                 Err(error) => submissions.iter().map(|_| Err(error.answer())).collect(),
             };
-            let answered = jobs.drain(..).zip(answers);
+            // What a batch had no time for comes first in the next one.
+            let answered = jobs.drain(..answers.len().min(jobs.len())).zip(answers);
             let (erased, others): (Vec<_>, Vec<_>) =
                 answered.partition(|(job, answer)| answer.is_ok() && erasure::erases(&job.submission));
             tell(others);
@@ -261,7 +281,11 @@ impl Worker {
 
     async fn one_by_one(&self, submissions: &[&Submission]) -> Vec<Answer> {
         let mut answers = Vec::with_capacity(submissions.len());
+        let begun = stopwatch();
         for submission in submissions {
+            if self.is_over(begun, &answers) {
+                break;
+            }
             answers.push(match self.batch(&[*submission]).await {
                 Ok(mut alone) => alone.pop().unwrap_or(Err(SubmitError::Busy)),
                 Err(error) => Err(error.answer()),
@@ -270,7 +294,12 @@ impl Worker {
         answers
     }
 
-    /// Records a batch in one transaction. On an error nothing of it is folded; whether the database has it is known
+    /// Whether the others must wait for the next batch. At least one command of each is answered.
+    fn is_over(&self, begun: Instant, answers: &[Answer]) -> bool {
+        !answers.is_empty() && begun.elapsed() >= self.admitting
+    }
+
+    /// Records a batch in one transaction, or its first commands if all take too long. On an error nothing of it is folded; whether the database has it is known
     /// at the next look.
     async fn batch(&self, submissions: &[&Submission]) -> Result<Vec<Answer>, BatchError> {
         let mut tx = self.db.begin().await?;
@@ -297,7 +326,11 @@ impl Worker {
         let mut bytes = Vec::new();
         let mut answers = Vec::with_capacity(submissions.len());
         let mut pending = Pending::read(&mut tx, submissions, at_ms).await?;
+        let begun = stopwatch();
         for submission in submissions {
+            if self.is_over(begun, &answers) {
+                break;
+            }
             answers.push(self.record_one(&mut tx, submission, at_ms, &mut bytes, &mut pending).await?);
         }
         if bytes.is_empty() {

@@ -97,6 +97,7 @@ async fn on_record(folder: &Path) -> [usize; 4] {
         recheck_max_ms: 1_000,
         mail: MailSettings::folder(folder),
         four_eyes: false,
+        admitting: kyodaku::registry::sequencer::ADMITTING,
         keys: kyodaku::registry::keys::KeySettings::default(),
     };
     let registry = Registry::open(settings, Clock::system()).await.unwrap();

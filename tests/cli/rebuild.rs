@@ -27,6 +27,7 @@ pub(super) async fn filled(world: &World) -> Registry {
         recheck_max_ms: 1_000,
         mail: kyodaku::registry::MailSettings::folder(&world.folder.path().join("data")),
         four_eyes: false,
+        admitting: kyodaku::registry::sequencer::ADMITTING,
         keys: kyodaku::registry::keys::KeySettings::default(),
     };
     let registry = Registry::open(settings, world.clock.clone()).await.expect("a node opens");

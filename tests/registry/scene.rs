@@ -41,6 +41,7 @@ pub(super) fn settings(world: &World, node: &str) -> Settings {
         recheck_max_ms: 86_400_000,
         mail: kyodaku::registry::MailSettings::folder(world.folder.path()),
         four_eyes: false,
+        admitting: kyodaku::registry::sequencer::ADMITTING,
         keys: kyodaku::registry::keys::KeySettings::default(),
     }
 }

@@ -36,6 +36,7 @@ impl World {
             recheck_max_ms: 86_400_000,
             mail: MailSettings::folder(&self.folder.path().join("data")),
             four_eyes: false,
+            admitting: kyodaku::registry::sequencer::ADMITTING,
             keys: kyodaku::registry::keys::KeySettings::default(),
         }
     }
