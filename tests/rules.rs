@@ -8,6 +8,7 @@ mod agreement;
 mod compare;
 mod covered;
 mod declared;
+mod effort;
 mod generate;
 mod history;
 mod proof;

@@ -19,10 +19,12 @@
 //! - **R13** Opt-outs are not consent; neither is their absence or withdrawal.
 
 mod answers;
+pub mod effort;
 pub mod trace;
 mod v1;
 
-pub use answers::{Answer, Answers, answers};
+pub use answers::{Answer, Answers, answers, answers_within};
+pub use effort::{Effort, TooMuch};
 
 use self::trace::Step;
 use super::decision::{Decision, Reason, ReasonCode, sorted};
@@ -36,15 +38,28 @@ pub const KNOWN_RULES: &[u32] = &[1];
 ///
 /// A size beyond the index is taken as all of it. Before any rules are activated nothing is permitted.
 ///
-/// Who has many questions asks for [`answers()`].
+/// Who has many questions asks for [`answers()`]; who answers strangers, for [`decide_within`].
 pub fn decide(index: &Index, size: u64, moment_ms: i64, question: &Question) -> Decision {
     let answer = answers(index, size, moment_ms, std::iter::once(question)).next();
     answer.map_or_else(|| decide_in_full(index, size, moment_ms, question), Answer::decision)
 }
 
+/// As [`decide`], if that does not take more than what is left of the effort.
+pub fn decide_within(
+    index: &Index,
+    size: u64,
+    moment_ms: i64,
+    question: &Question,
+    effort: &Effort,
+) -> Result<Decision, TooMuch> {
+    answer_in_full(index.as_of(size), moment_ms, question, effort)
+}
+
 /// As [`decide`], by the long way whatever is asked: what the short way to common answers is held against.
 pub fn decide_in_full(index: &Index, size: u64, moment_ms: i64, question: &Question) -> Decision {
-    answer_in_full(index.as_of(size), moment_ms, question)
+    let mut decision = nothing_yet(index.as_of(size), moment_ms);
+    fill(index.as_of(size), question, &Effort::unlimited(), &mut decision);
+    decision
 }
 
 /// A decision that says nothing so far.
@@ -61,26 +76,37 @@ fn nothing_yet(seen: AsOf<'_>, moment_ms: i64) -> Decision {
     }
 }
 
-fn answer_in_full(seen: AsOf<'_>, moment_ms: i64, question: &Question) -> Decision {
+/// The answer by the long way. What was found when the effort ended is thrown away: only all of it is an answer.
+fn answer_in_full(
+    seen: AsOf<'_>,
+    moment_ms: i64,
+    question: &Question,
+    effort: &Effort,
+) -> Result<Decision, TooMuch> {
     let mut decision = nothing_yet(seen, moment_ms);
+    fill(seen, question, effort, &mut decision);
+    effort.allows(decision)
+}
+
+fn fill(seen: AsOf<'_>, question: &Question, effort: &Effort, decision: &mut Decision) {
     if decision.rule_version != 1 || !is_readable(question) {
         decision.unreadable = Some(Reason::of(ReasonCode::Unreadable));
-        return decision;
+        return;
     }
-    v1::answer(seen, question, &mut decision);
-    decision
+    v1::answer(seen, question, effort, decision);
 }
 
 /// How the answer of [`decide`] comes about, step by step, in the order of the rules: at most [`trace::MAX_STEPS`] of
-/// them, and whether there are more. What is told is for holders, auditors and the registrar; see
+/// them, found with what is [`effort::ENOUGH`], and whether there are more. What is told is for holders, auditors and the registrar; see
 /// [`trace::for_developer`].
 pub fn trace(index: &Index, size: u64, moment_ms: i64, question: &Question) -> (Vec<Step>, bool) {
     let seen = index.as_of(size);
     if seen.rule_version() != 1 || !is_readable(question) {
         return (Vec::new(), false);
     }
-    let mut steps = v1::trace(seen, question, moment_ms);
-    let more = steps.len() > trace::MAX_STEPS;
+    let effort = Effort::at_most(effort::ENOUGH);
+    let mut steps = v1::trace(seen, question, moment_ms, &effort);
+    let more = steps.len() > trace::MAX_STEPS || effort.allows(()).is_err();
     steps.truncate(trace::MAX_STEPS);
     (steps, more)
 }

@@ -240,7 +240,7 @@ pub struct CoveredWork {
 pub struct CoveredMember {
     /// The member.
     pub work: WorkId,
-    /// One for each holding and each way in which the member was reached.
+    /// One for each holding and each grant that covers it in any way in which the member was reached; every way has one.
     pub leaves: NonEmpty<Leaf>,
 }
 

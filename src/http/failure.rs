@@ -59,6 +59,7 @@ fn problem(failure: Failure, places: Places) -> Problem {
         Failure::SecondFactor(why) => Problem::new(Code::SecondFactorRequired).detail(why),
         Failure::CodeRequired => Problem::new(Code::CodeRequired),
         Failure::TooMany { retry_s } => Problem::new(Code::TooManyRequests).retry_after(retry_s),
+        Failure::TooMuch(why) => Problem::new(Code::TimedOut).detail(why.to_string()),
         Failure::Unavailable(why) => Problem::unanswered(&why),
         Failure::Submit(error) => of_submit(error, places),
     }
@@ -149,6 +150,12 @@ mod tests {
     fn what_the_path_names_and_nobody_knows_is_not_found() {
         assert_eq!(told(vec![refusal("/org", "unknown"), refusal("/uses", "empty")]).0, Code::NotFound);
         assert_eq!(told(vec![refusal("/holders", "unknown")]).0, Code::Refused);
+    }
+
+    #[test]
+    fn what_takes_too_much_is_no_answer() {
+        let problem = Problem::from(Failure::TooMuch(crate::domain::decide::TooMuch));
+        assert_eq!(problem.code(), Code::TimedOut);
     }
 
     #[test]

@@ -14,7 +14,8 @@ use super::node::Registry;
 use super::sandbox::magic::is_unavailable;
 use super::shared::{FollowError, SharedIndex};
 use crate::clock::stopwatch;
-use crate::domain::decide::{Answer, answers};
+use crate::domain::decide::effort::ENOUGH;
+use crate::domain::decide::{Answer, TooMuch, answers_within};
 use crate::domain::decision::{Decision, Note, Outcome, Reason, UseDecision, Verdict};
 use crate::domain::ids::{CheckId, ModelId, OrgId, WorkId};
 use crate::domain::index::{Index, Mostly1};
@@ -247,8 +248,8 @@ struct Answered {
 /// keeps the answers consistent.
 ///
 /// # Errors
-/// [`CheckError::TooMuch`] once `started` lies further back than [`DECIDING`], or the answers take more than
-/// [`MAX_ANSWER_BYTES`].
+/// [`CheckError::TooMuch`] once `started` lies further back than [`DECIDING`], the answers take more than
+/// [`MAX_ANSWER_BYTES`], or one of them takes more effort than is [`ENOUGH`].
 pub(super) fn decide_all(
     shared: &Arc<SharedIndex>,
     size: u64,
@@ -265,7 +266,8 @@ pub(super) fn decide_all(
         if stopwatch().duration_since(started) > DECIDING || answered.json.len() > MAX_ANSWER_BYTES {
             return Err(CheckError::TooMuch);
         }
-        decide_slice(&shared.read(), size, moment_ms, rest, &mut answered);
+        decide_slice(&shared.read(), size, moment_ms, rest, &mut answered)
+            .map_err(|_| CheckError::TooMuch)?;
     }
     let Answered { items: mut decided, json, ends } = answered;
     if json.len() > MAX_ANSWER_BYTES {
@@ -281,14 +283,21 @@ pub(super) fn decide_all(
 }
 
 /// Answers the first of these items: one at least, and no more than a turn at the index has time for.
-fn decide_slice(index: &Index, size: u64, moment_ms: i64, items: &[Item], answered: &mut Answered) {
+fn decide_slice(
+    index: &Index,
+    size: u64,
+    moment_ms: i64,
+    items: &[Item],
+    answered: &mut Answered,
+) -> Result<(), TooMuch> {
     let items = || items.iter().take(SLICE);
     let questions = items().filter_map(|item| item.question.as_ref().ok());
-    let mut answers = answers(index, size, moment_ms, questions);
+    let mut answers = answers_within(index, size, moment_ms, questions, ENOUGH);
     // Waiting for the index is no deciding, and each turn gets at least one item further.
     let begun = stopwatch();
     for item in items() {
         let answer = item.question.is_ok().then(|| answers.next()).flatten();
+        answers.finish()?;
         let mut seen = answer.map(Answer::decision);
         if let Some(seen) = &mut seen {
             narrow(seen, Viewer::Developer);
@@ -307,6 +316,7 @@ fn decide_slice(index: &Index, size: u64, moment_ms: i64, items: &[Item], answer
             break;
         }
     }
+    Ok(())
 }
 
 /// What is told of one item, whose bytes are added to what is there. `seen` is the decision as its viewer may see it; what the

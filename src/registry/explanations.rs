@@ -2,12 +2,13 @@
 //! journaled, and no receipt is given.
 
 use super::authority::{Proof, Roles, Verified};
-use super::checks::{ItemAnswer, tell};
+use super::checks::{ItemAnswer, MAX_ANSWER_BYTES, tell};
 use super::failure::Failure;
 use super::node::Registry;
 use super::position::is_own;
+use crate::domain::decide::effort::{ENOUGH, Effort, TooMuch};
 use crate::domain::decide::trace::{Step, for_developer, of_works};
-use crate::domain::decide::{decide, trace};
+use crate::domain::decide::{decide_within, trace};
 use crate::domain::decision::Decision;
 use crate::domain::ids::{OrgId, WorkId};
 use crate::domain::index::AsOf;
@@ -65,8 +66,11 @@ pub async fn explain(
     let moment_ms = moment_ms.unwrap_or(then_ms);
     let explained = registry
         .read(|now| {
-            let decision = decide(now.index, size, moment_ms, &question);
-            let viewer = viewer(now, by, &question, &decision.matched)?;
+            let effort = Effort::at_most(2 * ENOUGH);
+            let decision = decide_within(now.index, size, moment_ms, &question, &effort)?;
+            let Some(viewer) = viewer(now, by, &question, &decision.matched, &effort)? else {
+                return Ok(None);
+            };
             let mut decision = view(decision, viewer);
             let (mut steps, more_steps) = trace(now.index, size, moment_ms, &question);
             if viewer == Viewer::Developer {
@@ -76,42 +80,57 @@ pub async fn explain(
                 decision = view_of_works(decision, &is_own);
                 steps = steps.into_iter().map(|step| of_works(step, &is_own)).collect();
             }
-            Some((viewer, decision, steps, more_steps))
+            Ok::<_, TooMuch>(Some((viewer, decision, steps, more_steps)))
         })
-        .await?;
+        .await??;
     let (viewer, decision, steps, more_steps) = explained.ok_or(Failure::NotFound)?;
     let rule_version = decision.rule_version;
     let mut json = Vec::new();
     let mut answer = tell(None, &Ok(question), Some(&mut decision.clone()), &mut json);
+    if json.len() > MAX_ANSWER_BYTES {
+        return Err(TooMuch.into());
+    }
     answer.json = json.into();
     Ok(Explanation { viewer, log_size: size, moment_ms, rule_version, decision, answer, steps, more_steps })
 }
 
 /// What the caller may see of the answer, as of now; nothing when it may not ask.
-fn viewer(now: AsOf<'_>, by: &Verified, question: &Question, then: &[WorkId]) -> Option<Viewer> {
+fn viewer(
+    now: AsOf<'_>,
+    by: &Verified,
+    question: &Question,
+    then: &[WorkId],
+    effort: &Effort,
+) -> Result<Option<Viewer>, TooMuch> {
     let actor = by.actor();
     if actor.roles().meets(Roles::AUDITORS | Roles::REGISTRAR) {
-        return Some(Viewer::All);
+        return Ok(Some(Viewer::All));
     }
     if actor.roles().meets(Roles::DEVELOPERS) && question.developer == actor.org() {
-        return Some(Viewer::Developer);
+        return Ok(Some(Viewer::Developer));
     }
     let holds_all =
-        actor.roles().meets(Roles::HOLDERS) && holds_every_match(now, actor.org(), question, then);
-    holds_all.then_some(Viewer::All)
+        actor.roles().meets(Roles::HOLDERS) && holds_every_match(now, actor.org(), question, then, effort)?;
+    Ok(holds_all.then_some(Viewer::All))
 }
 
 /// Whether it holds, confirmed, everything that the item matches now and matched then. A work that somebody else holds
 /// is another's secret, whoever ties a key of it to a work of its own.
-fn holds_every_match(now: AsOf<'_>, org: OrgId, question: &Question, then: &[WorkId]) -> bool {
+fn holds_every_match(
+    now: AsOf<'_>,
+    org: OrgId,
+    question: &Question,
+    then: &[WorkId],
+    effort: &Effort,
+) -> Result<bool, TooMuch> {
     // What matches depends on the size alone, not on the moment.
-    let matched = decide(now.index, now.size, 0, question).matched;
-    let Some(org) = now.org(org) else { return false };
+    let matched = decide_within(now.index, now.size, 0, question, effort)?.matched;
+    let Some(org) = now.org(org) else { return Ok(false) };
     let holds = |work: &WorkId| {
         let work = now.work(*work).map(|work| now.canonical(work));
         work.is_some_and(|work| now.is_confirmed_holder(org, work))
     };
-    !then.is_empty() && matched.iter().chain(then).all(holds)
+    Ok(!then.is_empty() && matched.iter().chain(then).all(holds))
 }
 
 /// The size of the log that is meant, and the moment that goes with it.

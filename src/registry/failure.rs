@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::authority::{AuthorityError, NotAllowed};
 use super::sequencer::SubmitError;
 use super::shared::FollowError;
+use crate::domain::decide::TooMuch;
 use crate::store::StoreError;
 
 /// One thing that is wrong with what was asked.
@@ -54,6 +55,9 @@ pub enum Failure {
         /// After how many seconds one may try again.
         retry_s: u32,
     },
+    /// It takes too long to answer.
+    #[error(transparent)]
+    TooMuch(#[from] TooMuch),
     /// The database, or this node.
     #[error("{0}")]
     Unavailable(String),

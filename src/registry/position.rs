@@ -7,8 +7,9 @@ use super::failure::Failure;
 use super::names::Known;
 use super::node::Registry;
 use super::permissions::{ReservationView, reservation_view};
-use super::reach::{Asking, Context, Opened};
+use super::reach::{Asking, Context, EFFORT, Opened};
 use super::record::{self, OrgName, WorkView};
+use crate::domain::decide::{Effort, TooMuch};
 use crate::domain::decision::{Decision, Note, NoteCode, Outcome, Reason, ReasonCode};
 use crate::domain::explain::{self, Lang};
 use crate::domain::ids::{OrgId, ReservationId, WorkId};
@@ -19,6 +20,8 @@ use crate::domain::view::{Viewer, of_works, view};
 
 /// The most developers shown for one use, and contexts tried.
 const MAX_CONTEXTS: usize = 50;
+/// How often it may be said whom to ask: each time with a name.
+const MAX_ASKED: usize = 250_000;
 /// The most opt-outs shown.
 const MAX_OPT_OUTS: usize = 100;
 
@@ -201,10 +204,11 @@ pub async fn position(registry: &Registry, by: &Verified, id: WorkId) -> Result<
     let (moment_ms, anybody) = (registry.moment_ms(), OrgId::new(registry.clock().new_uuid()));
     let read = registry.read(|now| {
         let work = now.canonical(now.work(id)?);
-        Some(ask(&Asking { now, moment_ms, anybody }, by, work))
+        let effort = Effort::at_most(EFFORT);
+        Some(ask(&Asking { now, moment_ms, anybody, effort: &effort }, by, work))
     });
     let Read { mut record, reader, decision, obstacles, rests_on, opened, opt_outs } =
-        read.await?.ok_or(Failure::NotFound)?;
+        read.await?.ok_or(Failure::NotFound)??;
     let mut names = record::describe(registry, &mut record).await?;
     let (orgs, works) = mentioned(&obstacles, &opened);
     names.add(registry, orgs, works).await?;
@@ -226,7 +230,7 @@ pub async fn position(registry: &Registry, by: &Verified, id: WorkId) -> Result<
     })
 }
 
-fn ask(asking: &Asking<'_>, by: &Verified, work: Ix<Work>) -> Read {
+fn ask(asking: &Asking<'_>, by: &Verified, work: Ix<Work>) -> Result<Read, TooMuch> {
     let now = asking.now;
     let id = now.work_id(work);
     let reader = reader(now, by, work);
@@ -235,13 +239,14 @@ fn ask(asking: &Asking<'_>, by: &Verified, work: Ix<Work>) -> Read {
         Reader::All | Reader::Public => asking.anyone(),
     };
     let viewer = if reader == Reader::All { Viewer::All } else { Viewer::Developer };
-    let decision = view(asking.decide(id, context, Use::ALL), viewer);
+    let decision = view(asking.decide(id, context, Use::ALL)?, viewer);
     let mut obstacles: Vec<_> =
         decision.uses.iter().map(|answer| asking.obstacles(context, answer)).collect();
     // A developer sees what concerns itself, everybody else what concerns works of its own.
     let is_own = is_own(now, by);
     let is_told = |work: WorkId| matches!(reader, Reader::Developer(_)) || is_own(work);
     obstacles = obstacles.into_iter().map(|reasons| of_works(reasons, is_told)).collect();
+    can_be_told(obstacles.iter().flatten())?;
     let rests_on = decision.uses.iter().map(|answer| match &answer.outcome {
         Outcome::Permitted(permitted) => permitted.entries_of(is_told),
         Outcome::NotPermitted(_) => Vec::new(),
@@ -259,15 +264,21 @@ fn ask(asking: &Asking<'_>, by: &Verified, work: Ix<Work>) -> Read {
         Reader::All => asking.contexts(id, None, MAX_CONTEXTS).0,
         Reader::Public => Vec::new(),
     };
-    Read {
+    Ok(Read {
         record: record::read(now, work),
         reader,
-        opened: asking.opened(id, &contexts, Use::ALL, &open, is_told),
+        opened: asking.opened(id, &contexts, Use::ALL, &open, is_told)?,
         decision,
         obstacles,
         rests_on,
         opt_outs: opt_outs(now, work),
-    }
+    })
+}
+
+/// Whether all this can be told with names.
+pub(super) fn can_be_told<'a>(reasons: impl Iterator<Item = &'a Reason>) -> Result<(), TooMuch> {
+    let asked: usize = reasons.map(|reason| reason.ask.len()).sum();
+    if asked > MAX_ASKED { Err(TooMuch) } else { Ok(()) }
 }
 
 /// Standing reservations on a work and on what it is part of, the newest first.

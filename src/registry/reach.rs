@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use smallvec::smallvec;
 
-use crate::domain::decide::decide;
+use crate::domain::decide::effort::ENOUGH;
+use crate::domain::decide::{Effort, TooMuch, decide_within};
 use crate::domain::decision::{Decision, Outcome, Reason, ReasonCode, UseDecision};
 use crate::domain::ids::{GrantId, ModelId, OrgId, WorkId};
 use crate::domain::index::AsOf;
@@ -19,6 +20,8 @@ use crate::domain::scope::Scope;
 use crate::domain::territory::Territory;
 use crate::domain::uses::{Use, Uses};
 
+/// What all answers together may take that one reader asks for: most works are asked about in few contexts.
+pub const EFFORT: u64 = 5 * ENOUGH;
 /// How many members of one list are tried.
 const TRIED: usize = 5;
 
@@ -42,11 +45,13 @@ pub struct Asking<'a> {
     pub moment_ms: i64,
     /// An id that no organization has: it stands for any developer.
     pub anybody: OrgId,
+    /// What all answers together may take.
+    pub effort: &'a Effort,
 }
 
 impl Asking<'_> {
     /// The answer for a work.
-    pub fn decide(&self, work: WorkId, context: Context, uses: &[Use]) -> Decision {
+    pub fn decide(&self, work: WorkId, context: Context, uses: &[Use]) -> Result<Decision, TooMuch> {
         let question = Question {
             developer: context.developer,
             model: context.model,
@@ -55,7 +60,7 @@ impl Asking<'_> {
             subject: smallvec![SubjectKey::work(work)],
             with_parts: false,
         };
-        decide(self.now.index, self.now.size, self.moment_ms, &question)
+        decide_within(self.now.index, self.now.size, self.moment_ms, &question, self.effort)
     }
 
     /// Any developer, with no model and no territory: only what is open to all covers it.
@@ -77,10 +82,10 @@ impl Asking<'_> {
     }
 
     /// The uses of a work that are open in this context.
-    pub fn open(&self, work: WorkId, context: Context, uses: &[Use]) -> Vec<Use> {
-        let decision = self.decide(work, context, uses);
+    pub fn open(&self, work: WorkId, context: Context, uses: &[Use]) -> Result<Vec<Use>, TooMuch> {
+        let decision = self.decide(work, context, uses)?;
         let open = decision.uses.iter().filter(|answer| self.obstacles(context, answer).is_empty());
-        open.map(|answer| answer.r#use).collect()
+        Ok(open.map(|answer| answer.r#use).collect())
     }
 
     /// Who the grants in term on a work, or on what it is part of, speak of by name: at most `most` contexts, in order;
@@ -157,10 +162,10 @@ impl Asking<'_> {
         uses: &[Use],
         open: &[Use],
         is_told: impl Fn(WorkId) -> bool,
-    ) -> Vec<Opened> {
+    ) -> Result<Vec<Opened>, TooMuch> {
         let mut opened = Vec::new();
         for context in contexts {
-            let decision = self.decide(work, *context, uses);
+            let decision = self.decide(work, *context, uses)?;
             let (mut uses, mut grants) = (Vec::new(), BTreeMap::new());
             for answer in decision.uses.iter().filter(|answer| !open.contains(&answer.r#use)) {
                 if !self.obstacles(*context, answer).is_empty() {
@@ -178,7 +183,7 @@ impl Asking<'_> {
                 opened.push(Opened { developer, model, territory, uses, grants });
             }
         }
-        opened
+        Ok(opened)
     }
 }
 

@@ -8,13 +8,14 @@ use super::failure::Failure;
 use super::names::Known;
 use super::node::Registry;
 use super::orders::GrantTerms;
-use super::position::{ReasonView, is_own, mentioned, sees_all};
-use super::reach::{Asking, Context};
+use super::position::{ReasonView, can_be_told, is_own, mentioned, sees_all};
+use super::reach::{Asking, Context, EFFORT};
 use super::record::WorkName;
 use super::sequencer::SubmitError;
 use crate::clock;
 use crate::domain::act::{Act, Covers, GrantRecorded};
 use crate::domain::command::{Command, Proposed, record};
+use crate::domain::decide::{Effort, TooMuch};
 use crate::domain::decision::Reason;
 use crate::domain::entry::Salt;
 use crate::domain::ids::{ModelId, OrgId, WorkId};
@@ -106,7 +107,11 @@ pub async fn simulate(
     let speculation = shared.speculate();
     record(&mut shared.write(), &command, at_ms, || Salt(clock::random()))
         .map_err(|refusals| Failure::Submit(SubmitError::Refused(refusals)))?;
-    let (pairs, more) = pairs(&Asking { now: shared.read().as_of(size), moment_ms, anybody }, &act);
+    let (pairs, more) = {
+        // Nothing is decided for it.
+        let effort = Effort::at_most(0);
+        pairs(&Asking { now: shared.read().as_of(size), moment_ms, anybody, effort: &effort }, &act)
+    };
     let uses: Vec<Use> = match &act.uses {
         Scope::Any => Use::ALL.to_vec(),
         Scope::Only(uses) => uses.clone(),
@@ -121,9 +126,12 @@ pub async fn simulate(
         let why = "the work incorporates works of others: a simulation shows how those stand, to its confirmed holders only";
         return Err(Failure::Forbidden(why.to_owned()));
     }
-    let mut asked = Vec::with_capacity(pairs.len());
+    let mut asked: Vec<Asked> = Vec::with_capacity(pairs.len());
+    // Writes wait for all of it.
+    let mut left = EFFORT;
     for slice in pairs.chunks(SLICE) {
-        asked.extend(compare(&shared.read(), size, (moment_ms, anybody), slice, &uses));
+        asked.extend(compare(&shared.read(), size, (moment_ms, anybody), slice, &uses, &mut left)?);
+        can_be_told(asked.iter().flat_map(|it| &it.after).flat_map(|(_, reasons)| reasons))?;
         tokio::task::yield_now().await;
     }
     drop(speculation);
@@ -146,19 +154,23 @@ fn compare(
     (moment_ms, anybody): (i64, OrgId),
     pairs: &[(WorkId, Context)],
     uses: &[Use],
-) -> Vec<Asked> {
-    let before = Asking { now: index.as_of(size), moment_ms, anybody };
-    let after = Asking { now: index.as_of(size + 1), moment_ms, anybody };
+    left: &mut u64,
+) -> Result<Vec<Asked>, TooMuch> {
+    let effort = Effort::at_most(*left);
+    let before = Asking { now: index.as_of(size), moment_ms, anybody, effort: &effort };
+    let after = Asking { now: index.as_of(size + 1), ..before };
     let asked = pairs.iter().map(|(work, context)| {
-        let then = after.decide(*work, *context, uses);
-        Asked {
+        let then = after.decide(*work, *context, uses)?;
+        Ok(Asked {
             work: *work,
             context: *context,
-            before: before.open(*work, *context, uses),
+            before: before.open(*work, *context, uses)?,
             after: then.uses.iter().map(|it| (it.r#use, after.obstacles(*context, it))).collect(),
-        }
+        })
     });
-    asked.collect()
+    let asked = asked.collect();
+    *left = left.saturating_sub(effort.taken());
+    asked
 }
 
 /// The works that the grant covers, with whom it speaks of.

@@ -7,8 +7,9 @@ use super::failure::Failure;
 use super::names::Known;
 use super::node::Registry;
 use super::position::is_own;
-use super::reach::{Asking, Opened};
+use super::reach::{Asking, EFFORT, Opened};
 use super::record::{OrgName, WorkName};
+use crate::domain::decide::{Effort, TooMuch};
 use crate::domain::ids::OrgId;
 use crate::domain::index::records::Work;
 use crate::domain::index::{AsOf, Ix};
@@ -59,8 +60,11 @@ pub async fn who_may_train(
     let mut found = Vec::with_capacity(works.len());
     // One work under one lock: writers get their turn between them.
     for work in works {
-        let reach = registry.read(|now| one(&Asking { now, moment_ms, anybody }, by, work));
-        found.push(reach.await?);
+        let reach = registry.read(|now| {
+            let effort = Effort::at_most(EFFORT);
+            one(&Asking { now, moment_ms, anybody, effort: &effort }, by, work)
+        });
+        found.push(reach.await??);
     }
     let developers = found.iter().flat_map(|it| &it.developers).filter_map(|it| it.developer);
     let developers: std::collections::BTreeSet<_> = developers.collect();
@@ -94,10 +98,10 @@ fn works(now: AsOf<'_>, org: OrgId, from: u32, limit: usize) -> (Vec<Ix<Work>>, 
     (found, None)
 }
 
-fn one(asking: &Asking<'_>, by: &Holder, work: Ix<Work>) -> WorkReach {
+fn one(asking: &Asking<'_>, by: &Holder, work: Ix<Work>) -> Result<WorkReach, TooMuch> {
     let id = asking.now.work_id(work);
-    let open = asking.open(id, asking.anyone(), TRAINING);
+    let open = asking.open(id, asking.anyone(), TRAINING)?;
     let (contexts, more) = asking.contexts(id, None, MAX_CONTEXTS);
-    let developers = asking.opened(id, &contexts, TRAINING, &open, is_own(asking.now, by));
-    WorkReach { work: WorkName { work: id, title: None }, open_to_any: open, developers, more }
+    let developers = asking.opened(id, &contexts, TRAINING, &open, is_own(asking.now, by))?;
+    Ok(WorkReach { work: WorkName { work: id, title: None }, open_to_any: open, developers, more })
 }

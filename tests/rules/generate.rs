@@ -143,7 +143,7 @@ impl Teller {
         }
     }
 
-    fn must(&mut self, party: OrgId, acts: Vec<Act>) {
+    pub(crate) fn must(&mut self, party: OrgId, acts: Vec<Act>) {
         assert!(self.play(party, None, acts), "{:?}", self.history.refused.last());
     }
 
@@ -182,7 +182,7 @@ impl Teller {
 }
 
 /// An organization is registered and verified, with its two persons.
-fn enter(org: OrgId, role: Role) -> Vec<Act> {
+pub(crate) fn enter(org: OrgId, role: Role) -> Vec<Act> {
     let mut acts: Vec<Act> =
         vec![OrgRegistered { org, roles: vec![role] }.into(), OrgVerified { org, evidence: None }.into()];
     acts.extend(persons_of(org).into_iter().map(|person| Act::from(PersonAdded { person, org })));

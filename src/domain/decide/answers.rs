@@ -3,17 +3,20 @@
 //! What they have in common is looked at once, and their subjects are looked up [`TOGETHER`].
 
 use super::v1::{self, Asker};
-use super::{answer_in_full, is_readable, nothing_yet};
+use super::{Effort, TooMuch, answer_in_full, is_readable, nothing_yet};
 use crate::domain::decision::{Decision, Verdict};
 use crate::domain::index::ahead::{Ahead, Found, TOGETHER};
 use crate::domain::index::{AsOf, Index};
 use crate::domain::key::SubjectKey;
 use crate::domain::question::Question;
 
-/// The answers to many questions, in their order. Each is decided when it is asked for.
+/// The answers to many questions, in their order. Each is decided when it is asked for. After one that takes too much effort
+/// there is none; see [`Answers::finish`].
 pub struct Answers<'a, Q> {
     seen: AsOf<'a>,
     moment_ms: i64,
+    most_each: u64,
+    is_too_much: bool,
     rule_version: u32,
     asker: Option<Asker>,
     questions: Q,
@@ -42,10 +45,23 @@ pub fn answers<'a, Q: Iterator<Item = &'a Question>>(
     moment_ms: i64,
     questions: Q,
 ) -> Answers<'a, Q> {
+    answers_within(index, size, moment_ms, questions, u64::MAX)
+}
+
+/// As [`answers`], each with no more than so much effort.
+pub fn answers_within<'a, Q: Iterator<Item = &'a Question>>(
+    index: &'a Index,
+    size: u64,
+    moment_ms: i64,
+    questions: Q,
+    most_each: u64,
+) -> Answers<'a, Q> {
     let seen = index.as_of(size);
     Answers {
         seen,
         moment_ms,
+        most_each,
+        is_too_much: false,
         rule_version: seen.rule_version(),
         asker: None,
         questions,
@@ -60,17 +76,27 @@ impl<'a, Q: Iterator<Item = &'a Question>> Iterator for Answers<'a, Q> {
     type Item = Answer<'a>;
 
     fn next(&mut self) -> Option<Answer<'a>> {
+        if self.is_too_much {
+            return None;
+        }
         if self.next == self.asked.len() {
             self.look_up();
         }
         let question = *self.asked.get(self.next)?;
         let found = self.found.get(self.next).copied().unwrap_or(Found::Unsought);
         self.next += 1;
-        Some(self.answer(question, found))
+        let answer = self.answer(question, found);
+        self.is_too_much = answer.is_err();
+        answer.ok()
     }
 }
 
 impl<'a, Q: Iterator<Item = &'a Question>> Answers<'a, Q> {
+    /// Whether each question that was asked for has its answer.
+    pub const fn finish(&self) -> Result<(), TooMuch> {
+        if self.is_too_much { Err(TooMuch) } else { Ok(()) }
+    }
+
     fn look_up(&mut self) {
         self.next = 0;
         self.asked.clear();
@@ -80,19 +106,21 @@ impl<'a, Q: Iterator<Item = &'a Question>> Answers<'a, Q> {
         self.ahead.find(self.seen.index, subjects, &mut self.found);
     }
 
-    fn answer(&mut self, question: &Question, found: Found) -> Answer<'a> {
+    fn answer(&mut self, question: &Question, found: Found) -> Result<Answer<'a>, TooMuch> {
         let (seen, moment_ms) = (self.seen, self.moment_ms);
+        let effort = Effort::at_most(self.most_each);
         if self.rule_version == 1 && found != Found::Unsought && is_readable(question) {
             if !self.asker.as_ref().is_some_and(|asker| asker.is_of(question)) {
                 self.asker = Some(Asker::of(seen, question));
             }
             let is_good = self.asker.as_ref().is_some_and(Asker::is_good);
-            if let Some(prompt) = is_good.then(|| v1::prompt(seen, question, moment_ms, found)).flatten() {
-                return Answer { seen, moment_ms, form: Form::Prompt(prompt) };
+            let short = || v1::prompt(seen, question, moment_ms, found, &effort);
+            if let Some(prompt) = is_good.then(short).flatten() {
+                return Ok(Answer { seen, moment_ms, form: Form::Prompt(prompt) });
             }
         }
-        let whole = answer_in_full(seen, moment_ms, question);
-        Answer { seen, moment_ms, form: Form::Whole(Box::new(whole)) }
+        let whole = answer_in_full(seen, moment_ms, question, &effort)?;
+        Ok(Answer { seen, moment_ms, form: Form::Whole(Box::new(whole)) })
     }
 }
 

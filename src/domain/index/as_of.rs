@@ -228,6 +228,12 @@ impl<'a> AsOf<'a> {
         self.handed_on(record).find(|to| to.at.get() < size).map(|to| to.to).or(first)
     }
 
+    /// Everybody who holds a holding or ever did, and who came to hold it later than what is seen.
+    pub fn ever_held(self, holding: Ix<Holding>) -> impl Iterator<Item = Ix<Org>> {
+        let record = self.index.holdings.at(holding);
+        std::iter::once(record.first_holder).chain(self.handed_on(record).map(|to| to.to))
+    }
+
     /// To whom a holding went over, the last first, seen or not.
     pub(super) fn handed_on(self, holding: &Holding) -> impl Iterator<Item = &'a HandedOn> {
         let at = move |ix: Option<Ix<HandedOn>>| ix.map(|ix| self.index.handed_on.at(ix));

@@ -83,7 +83,8 @@ impl Found {
 
     fn reach_layer(&mut self, layer: Ix<Work>, way: Way) {
         match self.find(layer) {
-            Some(member) if member.ways.contains(&way) => {}
+            // Each host is looked at once from each member: two of its links lead to one layer right after each other.
+            Some(member) if member.ways.last() == Some(&way) => {}
             Some(member) => member.ways.push(way),
             None => self.push(Member::new(layer, Place::Layer, way)),
         }
@@ -107,7 +108,10 @@ pub(super) fn members(asked: &Asked<'_>, work: Ix<Work>) -> Result<Mostly1<Membe
         }
         let ancestors = asked.seen.ancestors(member);
         for host in std::iter::once(member).chain(ancestors.iter().copied()) {
-            for link in asked.seen.layer_links(host) {
+            if !asked.takes(1) {
+                return Ok(Mostly1::new());
+            }
+            for link in asked.seen.layer_links(host).into_iter().take_while(|_| asked.takes(1)) {
                 let layer = asked.seen.canonical(asked.seen.index.layers.at(link).layer);
                 found.reach_layer(layer, Way::LayerOf { host, seen_from: member });
             }
@@ -117,9 +121,16 @@ pub(super) fn members(asked: &Asked<'_>, work: Ix<Work>) -> Result<Mostly1<Membe
         }
         next += 1;
     }
+    let mut complete = HashMap::new();
+    let mut layers_complete =
+        |work: &Ix<Work>| *complete.entry(*work).or_insert_with(|| asked.seen.layers_complete(*work));
     for member in &mut found.members {
         member.holdings = asked.seen.holdings(member.work);
-        member.blocks = standing::blocks(asked, member.work, &member.ancestors, &member.holdings);
+        if !asked.takes(1 + member.holdings.len()) {
+            break;
+        }
+        let above = member.ancestors.iter().all(&mut layers_complete);
+        member.blocks = standing::blocks(asked, member.work, above, &member.holdings);
     }
     Ok(found.members)
 }

@@ -1,31 +1,27 @@
 //! R8, R3, R4, R12: whether one grant covers one holding whole.
 
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 
+use super::Asked;
 use super::closure::{Member, Way};
-use super::{Asked, Block};
+use super::routes::Routes;
 use crate::domain::act::Covers;
-use crate::domain::decision::{Leaf, ReasonCode};
-use crate::domain::index::records::{At, Grant, Holding, Org, PartLink, Work};
+use crate::domain::decision::{Leaf, ReasonCode, sorted};
+use crate::domain::index::records::{At, Grant, Holding, Mandate, Org, Work};
 use crate::domain::index::{AsOf, Few, Ix, Mostly1};
 use crate::domain::scope::Scope;
 use crate::domain::uses::Use;
 
-/// One leaf for each holding and way that a grant covers; the others add what stands against the member.
-pub(super) fn leaves(
+/// Which holdings of a member are covered for a use in each way, and why the others are not: each grant and each reason once
+/// for a holding, in however many ways it is the same.
+pub(super) fn of(
     asked: &Asked<'_>,
     leaf: Use,
     by_location: bool,
     member: &Member,
-    blocks: &mut Vec<Block>,
-) -> Vec<Leaf> {
-    let Coverage { covered, missing } = Coverage::of(judged(asked, leaf, by_location, member).into_iter());
-    for (code, holding, entry) in missing {
-        let ask = super::standing::holders(asked, &[holding]);
-        blocks.push(Block { code, ask, entries: entry.map(At::get).into_iter().collect() });
-    }
-    let leaves = covered.into_iter().filter_map(|(holding, grant)| make_leaf(asked.seen, holding, grant));
-    leaves.collect()
+    attaching: &Attaching<'_>,
+) -> Coverage {
+    Coverage::of(judged(asked, leaf, by_location, member, attaching).into_iter())
 }
 
 /// Which holdings of a member are covered, and by which grant; and why the others are not.
@@ -59,22 +55,60 @@ impl Coverage {
     }
 }
 
-/// What comes nearest to covering each holding in each way by which the member was reached.
-pub(super) fn judged<'a>(
-    asked: &Asked<'a>,
+/// What comes nearest to covering each holding in any way by which the member was reached: each once.
+pub(super) fn judged<'g>(
+    asked: &Asked<'_>,
     leaf: Use,
     by_location: bool,
     member: &Member,
-) -> Few<(Ix<Holding>, Nearest<'a>)> {
-    let mut judged = Few::new();
-    for holding in &member.holdings {
-        let attaching = attaching(asked, member, *holding);
-        for way in &member.ways {
-            let candidates = attaching.iter().copied().filter(|(_, grant)| counts_there(asked, grant, *way));
-            judged.push((*holding, nearest(asked, leaf, by_location, *holding, candidates)));
+    attaching: &Attaching<'g>,
+) -> Few<(Ix<Holding>, Nearest<'g>)> {
+    let (mut judged, mut named) = (Few::new(), Named::default());
+    for (holding, grants) in attaching {
+        let known = judged.len();
+        for way in ways_apart(asked, member, grants) {
+            if !asked.takes(1) {
+                return judged;
+            }
+            let there = grants.iter().copied().filter(|(ix, grant)| named.counts(asked, *ix, grant, *way));
+            let nearest = nearest(asked, leaf, by_location, *holding, there);
+            // There are never more of them than grants, and one.
+            if !judged.iter().skip(known).any(|(_, other)| *other == nearest) {
+                judged.push((*holding, nearest));
+            }
         }
     }
     judged
+}
+
+/// The ways in which these grants may count differently: all, if any of them is limited to layers; else any one.
+fn ways_apart<'m>(asked: &Asked<'_>, member: &'m Member, grants: &[(Ix<Grant>, &Grant)]) -> &'m [Way] {
+    let is_limited = |(_, grant): &(_, &Grant)| asked.seen.index.licence(grant).as_layer_of != Scope::Any;
+    let ways = member.ways.as_slice();
+    if grants.iter().any(is_limited) { ways } else { ways.get(..1).unwrap_or_default() }
+}
+
+/// The works that grants are limited to as layers, by grant: sorted. Each list is looked up once.
+#[derive(Default)]
+struct Named(HashMap<Ix<Grant>, Vec<Ix<Work>>>);
+
+impl Named {
+    /// As [`counts_there`].
+    fn counts(&mut self, asked: &Asked<'_>, ix: Ix<Grant>, grant: &Grant, way: Way) -> bool {
+        let seen = asked.seen;
+        match (&seen.index.licence(grant).as_layer_of, way) {
+            (Scope::Any, _) => true,
+            (Scope::Only(_), Way::Root) => false,
+            (Scope::Only(works), Way::LayerOf { host, seen_from }) => {
+                let named = self.0.entry(ix).or_insert_with(|| {
+                    let works = works.iter().take_while(|_| asked.takes(1)).filter_map(|id| seen.work(*id));
+                    sorted(works.map(|work| seen.canonical(work)))
+                });
+                let is_named = |work| named.binary_search(work).is_ok();
+                asked.takes(1) && (is_named(&host) || is_named(&seen_from))
+            }
+        }
+    }
 }
 
 /// The proof that this grant covers this holding.
@@ -96,6 +130,7 @@ pub(super) fn make_leaf(seen: AsOf<'_>, holding: Ix<Holding>, ix: Ix<Grant>) -> 
 type Rank = (bool, usize, usize, std::cmp::Reverse<At>);
 
 /// The grant that comes nearest.
+#[derive(Clone, Copy)]
 pub(super) enum Nearest<'a> {
     /// It covers.
     Covers(Ix<Grant>, &'a Grant),
@@ -103,6 +138,17 @@ pub(super) enum Nearest<'a> {
     Misses(ReasonCode, At),
     /// There is none.
     None,
+}
+
+impl PartialEq for Nearest<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Covers(grant, _), Self::Covers(other, _)) => grant == other,
+            (Self::Misses(code, entry), Self::Misses(other, at)) => (code, entry) == (other, at),
+            (Self::None, Self::None) => true,
+            _ => false,
+        }
+    }
 }
 
 /// The earliest grant that covers; else the first miss of the one that misses least.
@@ -116,6 +162,9 @@ pub(super) fn nearest<'a>(
     let mut covering: Option<(Ix<Grant>, &Grant)> = None;
     let mut best: Option<(Rank, ReasonCode)> = None;
     for (ix, grant) in candidates {
+        if !asked.takes(1) {
+            break;
+        }
         let misses = misses(asked, leaf, by_location, holding, grant);
         let Some((order, first)) =
             misses.iter().enumerate().find_map(|(order, miss)| miss.map(|code| (order, code)))
@@ -169,7 +218,7 @@ fn misses(
 /// R4, R3, R12: revoked, or stopped with the one who recorded it, its principal, its present holder or its mandate.
 fn is_stopped(asked: &Asked<'_>, holding: Ix<Holding>, grant: &Grant) -> bool {
     let mut revoked = false;
-    for revocation in asked.seen.revocations(grant) {
+    for revocation in asked.seen.revocations(grant).take_while(|_| asked.takes(1)) {
         asked.boundary(revocation.from_ms);
         revoked |= revocation.from_ms <= asked.moment_ms;
     }
@@ -194,109 +243,99 @@ pub(super) fn counts_there(asked: &Asked<'_>, grant: &Grant, way: Way) -> bool {
         (Scope::Any, _) => true,
         (Scope::Only(_), Way::Root) => false,
         (Scope::Only(works), Way::LayerOf { host, seen_from }) => {
-            asked.seen.names(works, host) || asked.seen.names(works, seen_from)
+            asked.takes(works.len()) && (asked.seen.names(works, host) || asked.seen.names(works, seen_from))
         }
     }
 }
 
 /// The grants on a work itself that speak for this holding of it.
-pub(super) fn own<'a>(
-    asked: &Asked<'a>,
+pub(super) fn own<'a, 'q>(
+    asked: &'q Asked<'a>,
     work: Ix<Work>,
     holding: Ix<Holding>,
-) -> impl Iterator<Item = (Ix<Grant>, &'a Grant)> {
+) -> impl Iterator<Item = (Ix<Grant>, &'a Grant)> + use<'a, 'q> {
     let seen = asked.seen;
     seen.grants_back(work)
+        .take_while(|_| asked.takes(1))
         .filter(move |(_, grant)| seen.held_well(holding, grant.recorded.get(), grant.grantor))
 }
 
-/// The grants that speak for this holding of the member: on the member itself, and on its ancestors with their parts.
-fn attaching<'a>(asked: &Asked<'a>, member: &Member, holding: Ix<Holding>) -> Few<(Ix<Grant>, &'a Grant)> {
+/// Each holding of a member, with the grants that speak for it: on the member itself, and on its ancestors with their parts.
+pub(super) type Attaching<'a> = Few<(Ix<Holding>, Few<(Ix<Grant>, &'a Grant)>)>;
+
+/// Which grants speak for the holdings of a member. Those of who never held a holding do not speak for it, and are not looked at
+/// for it.
+pub(super) fn attaching<'a>(asked: &Asked<'a>, member: &Member) -> Attaching<'a> {
     let seen = asked.seen;
-    let own =
-        seen.grants(member.work).filter(|(_, grant)| held(asked, holding, grant.recorded, grant.grantor));
-    let mut attaching: Few<_> = own.collect();
-    for ancestor in member.ancestors.iter().filter(|ancestor| **ancestor != member.work) {
-        attaching.extend(seen.grants(*ancestor).filter(|(_, grant)| {
-            seen.index.licence(grant).covers != Covers::Work
-                && grant.mandate.is_none_or(|ix| seen.mandate_covers(seen.index.mandates.at(ix), member.work))
-                && reaches_part(asked, grant, *ancestor, member.work, holding)
-        }));
+    let mut attaching: Attaching<'a> = member.holdings.iter().map(|ix| (*ix, Few::new())).collect();
+    let held = Held::of(asked, &member.holdings);
+    for (ix, grant) in seen.grants_back(member.work) {
+        if !asked.takes(1) {
+            return attaching;
+        }
+        for (_, place) in held.by(grant.grantor) {
+            let Some((holding, grants)) = attaching.get_mut(*place) else { continue };
+            if asked.takes(1) && seen.held_well(*holding, grant.recorded.get(), grant.grantor) {
+                grants.push((ix, grant));
+            }
+        }
+    }
+    let mut routes = Routes::new(member);
+    let mut mandates = HashMap::new();
+    // R3: what an agent recorded reaches only works over which it had the power.
+    let mut has_mandate = |mandate: Option<Ix<Mandate>>| {
+        let covers = |ix| covers_part(asked, seen.index.mandates.at(ix), member.work);
+        mandate.is_none_or(|ix| *mandates.entry(ix).or_insert_with(|| covers(ix)))
+    };
+    for ancestor in member.ancestors.iter().copied().filter(|ancestor| *ancestor != member.work) {
+        for (ix, grant) in seen.grants_back(ancestor) {
+            if !asked.takes(1) {
+                return attaching;
+            }
+            let held = held.by(grant.grantor);
+            if seen.index.licence(grant).covers == Covers::Work || held.is_empty() {
+                continue;
+            }
+            let moments: Few<u64> = routes.moments(asked, grant, ancestor).collect();
+            if moments.is_empty() || !has_mandate(grant.mandate) {
+                continue;
+            }
+            for (_, place) in held {
+                let Some((holding, grants)) = attaching.get_mut(*place) else { continue };
+                let held_then = |moment: &u64| seen.held_well(*holding, *moment, grant.grantor);
+                if asked.takes(moments.len()) && moments.iter().any(held_then) {
+                    grants.push((ix, grant));
+                }
+            }
+        }
     }
     attaching
 }
 
-/// R4: who held it then, and still speaks through what was granted then.
-fn held(asked: &Asked<'_>, holding: Ix<Holding>, entry: impl Into<u64>, org: Ix<Org>) -> bool {
-    asked.seen.held_well(holding, entry.into(), org)
+fn covers_part(asked: &Asked<'_>, mandate: &Mandate, part: Ix<Work>) -> bool {
+    asked.takes(mandate.works.members().map_or(1, <[_]>::len)) && asked.seen.mandate_covers(mandate, part)
 }
 
-/// R11: a grant on a whole reaches a part only over links to which the grantor itself has assented as a confirmed
-/// holder of both sides, so that nobody else's linking can widen it.
-fn reaches_part(
-    asked: &Asked<'_>,
-    grant: &Grant,
-    whole: Ix<Work>,
-    part: Ix<Work>,
-    holding: Ix<Holding>,
-) -> bool {
-    let mut ties = assented_ties(asked, part, grant.grantor);
-    let granted = grant.recorded.get();
-    if asked.seen.index.licence(grant).covers == Covers::WithParts {
-        ties.retain(|tie| tie.since < granted);
-    }
-    // The latest of the grant and the assents on the way: at the grant itself, or at each later assent.
-    let later = ties.iter().map(|tie| tie.since).filter(|since| *since > granted);
-    let moments: Vec<u64> = std::iter::once(granted).chain(later).collect();
-    moments.into_iter().filter(|moment| held(asked, holding, *moment, grant.grantor)).any(|moment| {
-        let usable: Vec<Tie> = ties.iter().filter(|tie| tie.since <= moment).copied().collect();
-        if moment == granted {
-            return reachable(&usable, part).contains(&whole);
-        }
-        // A way whose latest assent is exactly this one leads over its link.
-        let mut last = usable.iter().filter(|tie| tie.since == moment);
-        last.any(|tie| {
-            reachable(&usable, part).contains(&tie.part) && reachable(&usable, tie.whole).contains(&whole)
-        })
-    })
-}
+/// Who ever held which of some holdings, by the places of these: sorted.
+struct Held(Few<(Ix<Org>, usize)>);
 
-/// An effective part link, and since when the grantor's assent to it is good on both sides.
-#[derive(Clone, Copy)]
-struct Tie {
-    part: Ix<Work>,
-    whole: Ix<Work>,
-    since: u64,
-}
-
-fn assented_ties(asked: &Asked<'_>, part: Ix<Work>, org: Ix<Org>) -> Vec<Tie> {
-    let seen = asked.seen;
-    let mut ties = Vec::new();
-    for work in std::iter::once(part).chain(seen.ancestors(part)) {
-        for ix in seen.parent_links(work) {
-            let link: &PartLink = seen.index.parts.at(ix);
-            let good = link
-                .assents
-                .iter()
-                .filter(|assent| assent.org == org)
-                .map(crate::domain::index::records::Assent::good_on_both);
-            if let Some(since) = good.filter(|since| seen.seen(*since)).min() {
-                ties.push(Tie { part: work, whole: seen.canonical(link.whole), since });
+impl Held {
+    fn of(asked: &Asked<'_>, holdings: &[Ix<Holding>]) -> Self {
+        let mut held = Few::new();
+        for (place, holding) in holdings.iter().enumerate() {
+            for org in asked.seen.ever_held(*holding).take_while(|_| asked.takes(1)) {
+                held.push((org, place));
             }
         }
+        held.sort_unstable();
+        held.dedup();
+        Self(held)
     }
-    ties
-}
 
-fn reachable(ties: &[Tie], from: Ix<Work>) -> HashSet<Ix<Work>> {
-    let mut known: HashSet<Ix<Work>> = std::iter::once(from).collect();
-    let mut open = vec![from];
-    while let Some(work) = open.pop() {
-        for tie in ties.iter().filter(|tie| tie.part == work) {
-            if known.insert(tie.whole) {
-                open.push(tie.whole);
-            }
-        }
+    /// Which of them this organization ever held.
+    fn by(&self, org: Ix<Org>) -> &[(Ix<Org>, usize)] {
+        let from = self.0.partition_point(|(other, _)| *other < org);
+        let rest = self.0.get(from..).unwrap_or_default();
+        rest.get(..rest.partition_point(|(other, _)| *other == org)).unwrap_or_default()
     }
-    known
 }

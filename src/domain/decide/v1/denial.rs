@@ -26,12 +26,21 @@ pub(super) fn applying<'a>(
     work: Ix<Work>,
     ancestors: &[Ix<Work>],
 ) -> Few<&'a Denial> {
-    let own = asked.seen.denials(work).into_iter();
-    let above = ancestors
-        .iter()
-        .flat_map(|ancestor| asked.seen.denials(*ancestor))
-        .filter(|denial| asked.seen.index.refusal(denial).parts);
-    own.chain(above).filter(|denial| applies(asked, leaf, denial)).collect()
+    let seen = asked.seen;
+    let mut applying = Few::new();
+    for at in std::iter::once(work).chain(ancestors.iter().copied()) {
+        let denials = seen.records_of(at).into_iter().flat_map(|record| seen.index.denials_of(record));
+        for denial in denials.map(|ix| seen.index.denials.at(ix)) {
+            if !asked.takes(1) {
+                return applying;
+            }
+            let reaches = at == work || seen.index.refusal(denial).parts;
+            if reaches && seen.denial_stands(denial) && applies(asked, leaf, denial) {
+                applying.push(denial);
+            }
+        }
+    }
+    applying
 }
 
 /// Whether a standing denial stops this use now.

@@ -83,6 +83,9 @@ pub(in crate::domain::decide) fn answer(asked: &Asked<'_>, found: Found) -> Opti
             judge(asked, leaf, layer, way, &mut judged)?;
         }
     }
+    if !asked.takes(0) {
+        return None;
+    }
     let Judged { grounds, causes, holdings } = judged;
     let answer = match (causes.is_empty(), grounds.is_empty()) {
         (false, _) => Answered::NotPermitted(causes),
@@ -167,6 +170,9 @@ fn judge(asked: &Asked<'_>, leaf: Use, member: Ix<Work>, way: Way, judged: &mut 
     let mut next = work.denials;
     while let Some(denial) = next.map(|ix| seen.index.denials.at(ix)) {
         next = denial.before;
+        if !asked.takes(1) {
+            return None;
+        }
         if seen.denial_stands(denial) && denial::applies(asked, leaf, denial) {
             judged.causes.push(cause(ReasonCode::Denied, Some(denial.principal), Some(denial.recorded)));
         }
@@ -197,6 +203,9 @@ fn judge(asked: &Asked<'_>, leaf: Use, member: Ix<Work>, way: Way, judged: &mut 
         return None;
     }
     judged.holdings += holdings.len();
+    if !asked.takes(holdings.len()) {
+        return None;
+    }
     let Coverage { covered, missing } =
         Coverage::of(holdings.iter().map(|holding| (*holding, nearest(*holding))));
     for (code, holding, entry) in missing {

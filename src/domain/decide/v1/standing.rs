@@ -6,11 +6,11 @@ use crate::domain::ids::OrgId;
 use crate::domain::index::Ix;
 use crate::domain::index::records::{Holding, Work};
 
-/// What stands against a canonical work by itself.
+/// What stands against a canonical work by itself; and whether the layers of what it is part of are all declared.
 pub(super) fn blocks(
     asked: &Asked<'_>,
     work: Ix<Work>,
-    ancestors: &[Ix<Work>],
+    complete_above: bool,
     holdings: &[Ix<Holding>],
 ) -> Vec<Block> {
     let seen = asked.seen;
@@ -33,8 +33,7 @@ pub(super) fn blocks(
     if !seen.roster_complete_by(work, holdings) {
         block(ReasonCode::RosterIncomplete, Vec::new());
     }
-    let above = ancestors.iter().all(|each| seen.layers_complete(*each));
-    if !above || !seen.layers_complete_by(work, holdings) {
+    if !complete_above || !seen.layers_complete_by(work, holdings) {
         block(ReasonCode::LayersIncomplete, Vec::new());
     }
     blocks.extend(contest::blocks(asked, work));

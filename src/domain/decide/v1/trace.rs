@@ -1,9 +1,9 @@
 //! The same steps as `answer`, written down instead of weighed. It decides nothing.
 
-use std::cell::Cell;
-
-use super::coverage::Nearest;
-use super::{Asked, Member, Place, Subject, Subjects, coverage, denial, matching, near, notes, subject};
+use super::coverage::{Attaching, Nearest};
+use super::{
+    Asked, Effort, Member, Place, Subject, Subjects, coverage, denial, matching, near, notes, subject,
+};
 use crate::domain::act::Role;
 use crate::domain::decide::trace::{Found, MAX_STEPS, Rule, Step};
 use crate::domain::decision::ReasonCode;
@@ -12,8 +12,13 @@ use crate::domain::index::AsOf;
 use crate::domain::question::Question;
 use crate::domain::uses::Use;
 
-pub(in crate::domain::decide) fn trace(seen: AsOf<'_>, question: &Question, moment_ms: i64) -> Vec<Step> {
-    let asked = Asked { seen, moment_ms, question, valid_until_ms: Cell::new(i64::MAX) };
+pub(in crate::domain::decide) fn trace(
+    seen: AsOf<'_>,
+    question: &Question,
+    moment_ms: i64,
+    effort: &Effort,
+) -> Vec<Step> {
+    let asked = Asked::new(seen, question, moment_ms, effort);
     let mut steps = developer(&asked);
     let subjects: Subjects = matching::matches(&asked).into_iter().map(|m| subject(&asked, m)).collect();
     if subjects.is_empty() {
@@ -33,7 +38,7 @@ pub(in crate::domain::decide) fn trace(seen: AsOf<'_>, question: &Question, mome
     for subject in &subjects {
         matched(&asked, subject, &mut steps);
         for each in &subject.members {
-            if steps.len() > MAX_STEPS {
+            if steps.len() > MAX_STEPS || !asked.takes(0) {
                 return steps;
             }
             member(&asked, subject.matched.by_location, each, &mut steps);
@@ -99,6 +104,7 @@ fn member(asked: &Asked<'_>, by_location: bool, member: &Member, steps: &mut Vec
     for block in &member.blocks {
         steps.push(Step { entries: block.entries.clone(), ..stands(work, block.code) });
     }
+    let attaching = coverage::attaching(asked, member);
     for leaf in &asked.question.uses {
         for denial in denial::applying(asked, *leaf, member.work, &member.ancestors) {
             steps.push(Step {
@@ -108,12 +114,18 @@ fn member(asked: &Asked<'_>, by_location: bool, member: &Member, steps: &mut Vec
                 ..plain(9, Found::Denied { r#use: *leaf })
             });
         }
-        holders(asked, *leaf, by_location, member, steps);
+        holders(asked, *leaf, by_location, (member, &attaching), steps);
     }
 }
 
-fn holders(asked: &Asked<'_>, leaf: Use, by_location: bool, member: &Member, steps: &mut Vec<Step>) {
-    for (ix, nearest) in coverage::judged(asked, leaf, by_location, member) {
+fn holders(
+    asked: &Asked<'_>,
+    leaf: Use,
+    by_location: bool,
+    (member, attaching): (&Member, &Attaching<'_>),
+    steps: &mut Vec<Step>,
+) {
+    for (ix, nearest) in coverage::judged(asked, leaf, by_location, member, attaching) {
         let holding = asked.seen.index.holdings.id(ix);
         let missed = |code| Found::Missed { r#use: leaf, holding, code };
         let (rule, found, entries) = match nearest {
