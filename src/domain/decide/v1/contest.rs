@@ -1,5 +1,7 @@
 //! R5: claims by others, bindings that are claims, and disputes.
 
+use hashbrown::HashMap;
+
 use super::{Asked, Block};
 use crate::domain::decision::{ReasonCode, sorted};
 use crate::domain::ids::OrgId;
@@ -69,17 +71,25 @@ fn claims(asked: &Asked<'_>, work: Ix<Work>) -> Few<Contest> {
         .map(|ix| seen.index.claims.at(ix))
         .filter(|claim| seen.seen(claim.made))
         .collect();
-    let is_first =
-        |claimant, entry| !made.iter().any(|other| other.claimant == claimant && other.made < entry);
+    let first = firsts(made.iter().map(|claim| (claim.claimant, claim.made)));
     let standing = made.iter().filter(|claim| !seen.seen(claim.withdrawn));
     standing
         .map(|claim| Contest {
             claimant: claim.claimant,
             entry: claim.made,
             at_ms: claim.made_ms,
-            first: is_first(claim.claimant, claim.made),
+            first: first.get(&claim.claimant) == Some(&claim.made),
         })
         .collect()
+}
+
+/// The first entry of each claimant.
+fn firsts(made: impl Iterator<Item = (Ix<Org>, u64)>) -> HashMap<Ix<Org>, u64> {
+    let mut firsts = HashMap::new();
+    for (claimant, entry) in made {
+        firsts.entry(claimant).and_modify(|first: &mut u64| *first = entry.min(*first)).or_insert(entry);
+    }
+    firsts
 }
 
 /// Bindings of this work's keys to other works, asserted beside a confirmed one.
@@ -99,6 +109,7 @@ fn bindings(asked: &Asked<'_>, work: Ix<Work>) -> Vec<Contest> {
             continue;
         }
         let bucket = beside(asked, ix);
+        let first = firsts(bucket.iter().map(|(other, ..)| (other.by, other.asserted.get())));
         for (other, story, at_ms) in &bucket {
             let ended =
                 [other.confirmed, story.rejected, story.removed].into_iter().any(|entry| seen.seen(entry));
@@ -109,9 +120,7 @@ fn bindings(asked: &Asked<'_>, work: Ix<Work>) -> Vec<Contest> {
                 claimant: other.by,
                 entry: other.asserted.get(),
                 at_ms: *at_ms,
-                first: !bucket
-                    .iter()
-                    .any(|(earlier, ..)| earlier.by == other.by && earlier.asserted < other.asserted),
+                first: first.get(&other.by) == Some(&other.asserted.get()),
             });
         }
     }
