@@ -222,8 +222,11 @@ fn is_stopped(asked: &Asked<'_>, holding: Ix<Holding>, grant: &Grant) -> bool {
         asked.boundary(revocation.from_ms);
         revoked |= revocation.from_ms <= asked.moment_ms;
     }
-    let concerned = [Some(grant.recorder), Some(grant.grantor), asked.seen.holder(holding)];
-    let suspended = concerned.into_iter().flatten().any(|org| asked.seen.suspension(org).is_some());
+    let is_suspended = |org| asked.seen.suspension(org).is_some();
+    // Mostly all three are one.
+    let others = [Some(grant.recorder), asked.seen.holder(holding)].into_iter().flatten();
+    let suspended =
+        is_suspended(grant.grantor) || others.filter(|org| *org != grant.grantor).any(is_suspended);
     revoked || suspended || mandate_ended(asked, grant)
 }
 
