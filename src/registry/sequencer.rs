@@ -299,8 +299,8 @@ impl Worker {
         !answers.is_empty() && begun.elapsed() >= self.admitting
     }
 
-    /// Records a batch in one transaction, or its first commands if all take too long. On an error nothing of it is folded; whether the database has it is known
-    /// at the next look.
+    /// Records a batch in one transaction, or its first commands if all take too long. On an error nothing of it is folded;
+    /// whether the database has it is known at the next look.
     async fn batch(&self, submissions: &[&Submission]) -> Result<Vec<Answer>, BatchError> {
         let mut tx = self.db.begin().await?;
         let head = heads::lock_or_create(&mut tx, heads::ACTS, self.signer.first(), self.clock.now_ms());

@@ -5,7 +5,7 @@ use super::error::StoreError;
 use super::sql::texts;
 
 texts! {
-    /// Changes nothing; two who name contractors of one developer see each other by it. Whoever may name has people.
+    /// Changes nothing, and makes two who name contractors of one developer wait for each other. Whoever may name has people.
     HOLD_DEVELOPER = "UPDATE people SET label = label WHERE person = (SELECT min(person) FROM people WHERE org = $1)";
     INSERT = "INSERT INTO contractors (id, developer, organization, created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5)";
     LIVE = "SELECT organization FROM contractors WHERE developer = $1 AND ended_ms IS NULL \

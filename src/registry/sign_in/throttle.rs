@@ -67,9 +67,7 @@ impl Throttle {
     pub(super) fn admit_code(&self, account: &str) -> Result<(), Failure> {
         self.codes.count(&Sha256::of(account.as_bytes()).0).map_err(too_many).map(drop)
     }
-}
 
-impl Throttle {
     /// Counts a registration that `peer` asks for; whether its site may have another.
     pub(super) fn admits_registration(&self, peer: IpAddr) -> bool {
         self.registrations.count(&site(peer)).is_ok()
