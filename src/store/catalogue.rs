@@ -52,7 +52,7 @@ texts! {
         ON CONFLICT (subject, idx) DO NOTHING";
     PUT_ALL_HISTORY = "INSERT INTO catalog_history (subject, idx, type, at_ms, party) \
         SELECT value ->> 'subject', value ->> 'index', value ->> 'kind', value ->> 'at_ms', value ->> 'party' \
-        FROM json_each($1) WHERE true ON CONFLICT (subject, idx) DO NOTHING",
+        FROM jsonb_each($1) WHERE true ON CONFLICT (subject, idx) DO NOTHING",
         "INSERT INTO catalog_history (subject, idx, type, at_ms, party) \
         SELECT subject, index, kind, at_ms, party FROM json_to_recordset($1::json) \
         AS line (subject text, index bigint, kind text, at_ms bigint, party text) ON CONFLICT (subject, idx) DO NOTHING";

@@ -14,7 +14,7 @@ texts! {
     /// One statement for a whole window.
     PUT = "INSERT INTO checks (check_id, log, idx, developer, asked_by, at_ms, items, permitted) \
          SELECT value ->> 'check', value ->> 'log', value ->> 'index', value ->> 'developer', value ->> 'asked_by', \
-         value ->> 'at_ms', value ->> 'items', value ->> 'permitted' FROM json_each($1)",
+         value ->> 'at_ms', value ->> 'items', value ->> 'permitted' FROM jsonb_each($1)",
         "INSERT INTO checks (check_id, log, idx, developer, asked_by, at_ms, items, permitted) \
          SELECT \"check\", log, index, developer, asked_by, at_ms, items, permitted FROM json_to_recordset($1::json) \
          AS line (\"check\" text, log text, index bigint, developer text, asked_by text, at_ms bigint, items bigint, permitted bigint)";

@@ -6,17 +6,12 @@ use futures_util::stream::{self, Stream};
 
 use super::db::{Db, Tx, from_db, on_db, on_tx, to_db};
 use super::error::StoreError;
-use super::sql::{json, texts};
+use super::sql::texts;
 
 /// How many entries a page of [`stream()`] reads at once.
 const PAGE: u64 = 1_000;
 
 texts! {
-    /// One statement for all. On SQLite they come one after the other, with a list of where each begins and how long it is.
-    INSERT = "INSERT INTO entries (log, idx, at_ms, bytes) \
-         SELECT $1, $2 + key, $3, substr($4, value ->> 0, value ->> 1) FROM json_each($5)",
-        "INSERT INTO entries (log, idx, at_ms, bytes) \
-         SELECT $1, $2 + n - 1, $3, bytes FROM unnest($4::bytea[]) WITH ORDINALITY AS batch (bytes, n)";
     RANGE = "SELECT idx, at_ms, bytes FROM entries WHERE log = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";
     ONE = "SELECT idx, at_ms, bytes FROM entries WHERE log = $1 AND idx = $2";
 }
@@ -30,34 +25,6 @@ pub struct StoredEntry {
     pub at_ms: i64,
     /// Its bytes, as they were hashed.
     pub bytes: Vec<u8>,
-}
-
-/// Writes `entries` at `first` and after.
-pub(super) async fn insert(
-    tx: &mut Tx,
-    log: &str,
-    first: u64,
-    entries: &[impl AsRef<[u8]>],
-    at_ms: i64,
-) -> Result<(), StoreError> {
-    let first = to_db(first)?;
-    match tx {
-        Tx::Sqlite(tx) => {
-            let (mut bytes, mut places) = (Vec::new(), Vec::with_capacity(entries.len()));
-            for entry in entries.iter().map(AsRef::as_ref) {
-                places.push((bytes.len() + 1, entry.len()));
-                bytes.extend_from_slice(entry);
-            }
-            let insert = sqlx::query(INSERT.sqlite).bind(log).bind(first).bind(at_ms);
-            insert.bind(bytes).bind(json(&places)?).execute(&mut **tx).await?;
-        }
-        Tx::Postgres(tx) => {
-            let entries: Vec<&[u8]> = entries.iter().map(AsRef::as_ref).collect();
-            let insert = sqlx::query(INSERT.postgres).bind(log).bind(first).bind(at_ms).bind(entries);
-            insert.execute(&mut *tx).await?;
-        }
-    }
-    Ok(())
 }
 
 /// The entries of `range`, all of them: a caller takes the end from a head it has read.

@@ -30,8 +30,6 @@ texts! {
             FROM logs AS own LEFT JOIN logs AS other ON other.log = $2 WHERE own.log = $1 FOR UPDATE OF own";
     CREATE = "INSERT INTO logs (log, origin, size, root, frontier, at_ms, checkpoint) \
         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (log) DO NOTHING";
-    COMPARE_AND_SWAP = "UPDATE logs SET size = $1, root = $2, frontier = $3, at_ms = $4, checkpoint = $5, origin = $9 \
-        WHERE log = $6 AND size = $7 AND root = $8";
 }
 
 type Row = (String, i64, Vec<u8>, Vec<u8>, i64, String);
@@ -227,33 +225,6 @@ async fn create(tx: &mut Tx, log: &str, signer: &CheckpointSigner, at_ms: i64) -
         .await
         .map(drop))?;
     Ok(())
-}
-
-/// Replaces the head `expected` by `next`.
-///
-/// # Errors
-/// [`StoreError::HeadMoved`] when the stored head is another one.
-pub(super) async fn compare_and_swap(tx: &mut Tx, expected: &Head, next: &Head) -> Result<(), StoreError> {
-    let (size, before) = (to_db(next.size())?, to_db(expected.size())?);
-    let (root, frontier, root_before) =
-        (next.frontier.root(), next.frontier.to_bytes(), expected.frontier.root());
-    let changed = on_tx!(tx, conn => sqlx::query(COMPARE_AND_SWAP)
-        .bind(size)
-        .bind(root.as_ref())
-        .bind(frontier)
-        .bind(next.at_ms)
-        .bind(&next.checkpoint)
-        .bind(&next.log)
-        .bind(before)
-        .bind(root_before.as_ref())
-        .bind(&next.origin)
-        .execute(conn)
-        .await
-        .map(|done| done.rows_affected()))?;
-    match changed {
-        1 => Ok(()),
-        _ => Err(StoreError::HeadMoved { log: expected.log.clone(), expected: expected.size() }),
-    }
 }
 
 /// The signed note over `tree`, under the signer's own name.

@@ -18,13 +18,13 @@ texts! {
         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (org, key) DO UPDATE SET operation = excluded.operation, \
         body_digest = excluded.body_digest, status = excluded.status, response = excluded.response, \
         at_ms = excluded.at_ms WHERE idempotency.at_ms <= $8";
-    FIND_ALL = "SELECT i.org, i.key, i.operation, i.body_digest, i.status, i.response, i.at_ms FROM json_each($1) AS asked \
+    FIND_ALL = "SELECT i.org, i.key, i.operation, i.body_digest, i.status, i.response, i.at_ms FROM jsonb_each($1) AS asked \
         JOIN idempotency AS i ON i.org = asked.value ->> 0 AND i.key = asked.value ->> 1 WHERE i.at_ms > $2",
         "SELECT i.org, i.key, i.operation, i.body_digest, i.status, i.response, i.at_ms FROM json_array_elements($1::json) \
         AS asked (value) JOIN idempotency AS i ON i.org = asked.value ->> 0 AND i.key = asked.value ->> 1 WHERE i.at_ms > $2";
     INSERT_ALL = "INSERT INTO idempotency (org, key, operation, body_digest, status, response, at_ms) \
         SELECT value ->> 'org', value ->> 'key', value ->> 'operation', unhex(value ->> 'body_digest'), \
-        value ->> 'status', value ->> 'response', value ->> 'at_ms' FROM json_each($1) WHERE true \
+        value ->> 'status', value ->> 'response', value ->> 'at_ms' FROM jsonb_each($1) WHERE true \
         ON CONFLICT (org, key) DO UPDATE SET operation = excluded.operation, \
         body_digest = excluded.body_digest, status = excluded.status, response = excluded.response, \
         at_ms = excluded.at_ms WHERE idempotency.at_ms <= excluded.at_ms - $2",

@@ -88,6 +88,7 @@ pub(in crate::store) use {text_const, text_entry, texts};
 /// Every text, by the file that declares it.
 pub const ALL: &[(&str, Texts)] = &[
     ("accounts", super::accounts::TEXTS),
+    ("append", super::append::TEXTS),
     ("archive", super::archive::TEXTS),
     ("catalogue", super::catalogue::TEXTS),
     ("catalogue/erase", super::catalogue::ERASE_TEXTS),

@@ -2,21 +2,15 @@
 
 use std::ops::RangeInclusive;
 
-use super::db::{Db, Tx, from_db, on_db, on_tx, to_db};
+use super::db::{Db, from_db, on_db, to_db};
 use super::error::StoreError;
 use super::sql::texts;
 use crate::log::merkle::{Frontier, HASH_BYTES, Hash, TreeHead};
 use crate::log::tile::{TILE_HEIGHT, TileId, TileRef, TileSet, edge_tiles};
 
 texts! {
-    /// Appends to a tile without reading it; the new length tells whether it was what the tree says.
-    GROW = "INSERT INTO tiles (log, level, idx, data) VALUES ($1, $2, $3, $4) ON CONFLICT (log, level, idx) \
-            DO UPDATE SET data = CAST(tiles.data || excluded.data AS BLOB) RETURNING length(data)",
-        "INSERT INTO tiles (log, level, idx, data) VALUES ($1, $2, $3, $4) ON CONFLICT (log, level, idx) \
-            DO UPDATE SET data = tiles.data || excluded.data RETURNING length(data)::bigint";
     READ = "SELECT data FROM tiles WHERE log = $1 AND level = $2 AND idx = $3";
     SIZES = "SELECT size FROM checkpoints WHERE log = $1 AND size >= $2 AND size <= $3 ORDER BY size LIMIT $4";
-    INSERT_CHECKPOINT = "INSERT INTO checkpoints (log, size, root, note, at_ms) VALUES ($1, $2, $3, $4, $5)";
     COVERING = "SELECT size, root, note, at_ms FROM checkpoints WHERE log = $1 AND size >= $2 \
         ORDER BY size LIMIT 1";
     AT = "SELECT size, root, note, at_ms FROM checkpoints WHERE log = $1 AND size = $2";
@@ -43,11 +37,11 @@ pub struct StoredCheckpoint {
 /// What an append adds to one tile.
 #[derive(Debug)]
 pub(super) struct Growth {
-    id: TileId,
+    pub(super) id: TileId,
     /// The tile's bytes when this is done.
-    length: usize,
+    pub(super) length: usize,
     /// The new hashes.
-    data: Vec<u8>,
+    pub(super) data: Vec<u8>,
 }
 
 /// Appends `leaves` to the tree, and says by how much which tiles grow, in the order of level and index.
@@ -78,27 +72,6 @@ pub(super) fn grow(frontier: &mut Frontier, leaves: impl Iterator<Item = Hash>) 
     }
     growths.sort_unstable_by_key(|growth| growth.id);
     growths
-}
-
-pub(super) async fn write(tx: &mut Tx, log: &str, growths: Vec<Growth>) -> Result<(), StoreError> {
-    let text = GROW.of(tx.engine());
-    for Growth { id, length, data } in growths {
-        let index = to_db(id.index)?;
-        let stored: i64 = on_tx!(tx, conn => sqlx::query_scalar(text)
-            .bind(log)
-            .bind(i64::from(id.level))
-            .bind(index)
-            .bind(data)
-            .fetch_one(conn)
-            .await)?;
-        if from_db(stored)? != length as u64 {
-            return Err(StoreError::Corrupt(format!(
-                "tile {index} of level {} of log `{log}` has {stored} bytes and not {length}",
-                id.level
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// A tile as its row has it.
@@ -162,26 +135,6 @@ pub async fn read(
 pub async fn root_at(db: &Db, log: &str, size: u64) -> Result<Hash, StoreError> {
     let tiles = read(db, log, edge_tiles(size)).await?;
     tiles.root(size).map_err(|error| StoreError::Corrupt(format!("log `{log}`: {error}")))
-}
-
-pub(super) async fn insert_checkpoint(
-    tx: &mut Tx,
-    log: &str,
-    tree: TreeHead,
-    note: &str,
-    at_ms: i64,
-) -> Result<(), StoreError> {
-    let size = to_db(tree.size)?;
-    on_tx!(tx, conn => sqlx::query(INSERT_CHECKPOINT)
-        .bind(log)
-        .bind(size)
-        .bind(tree.root.as_ref())
-        .bind(note)
-        .bind(at_ms)
-        .execute(conn)
-        .await
-        .map(drop))?;
-    Ok(())
 }
 
 /// The first checkpoint that covers a log of `size` entries; none if nothing that long was signed.

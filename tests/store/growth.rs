@@ -8,7 +8,7 @@ use kyodaku::store::heads::{self, ACTS};
 use kyodaku::store::{Db, Engine, StoreError, append, entries as stored, tiles};
 use tokio::task::JoinSet;
 
-use super::{ORIGIN, append_all, entries, signer};
+use super::{ORIGIN, append_all, entries, meddle, signer};
 use crate::world::{START_MS, World, both};
 
 fn root(texts: &[String]) -> Hash {
@@ -100,6 +100,20 @@ both!(what_is_not_committed_leaves_no_trace, async |world: World| {
     let after = append_all(&db, &["another".to_owned()]).await.unwrap();
     assert_eq!(after.size(), 251);
     assert_eq!(tiles::root_at(&db, ACTS, 251).await.unwrap(), after.tree().root);
+});
+
+both!(a_tile_that_is_not_that_of_the_tree_is_not_added_to, async |world: World| {
+    let db = world.db().await;
+    append_all(&db, &entries(0, 3)).await.unwrap();
+    let text = match world.engine {
+        Engine::Sqlite => "UPDATE tiles SET data = CAST(data || data AS BLOB)",
+        Engine::Postgres => "UPDATE tiles SET data = data || data",
+    };
+    meddle(&db, text).await.unwrap();
+    let error = append_all(&db, &entries(3, 5)).await.unwrap_err();
+    let says = "tile 0 of level 0 of log `acts` has 256 bytes and not 160";
+    assert!(matches!(&error, StoreError::Corrupt(text) if text == says), "{error:?}");
+    assert_eq!(heads::read_tree(&db, ACTS).await.unwrap().unwrap().size, 3);
 });
 
 both!(an_old_head_appends_nothing, async |world: World| {

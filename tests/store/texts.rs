@@ -40,6 +40,7 @@ fn pairs_stay_few() {
         .collect();
     let expected = [
         "accounts::LOCK_PERSON",
+        "append::APPEND",
         "archive::NO_HURRY",
         "catalogue::PUT_ALL_HISTORY",
         "catalogue/log::ABOUT_ANY",
@@ -48,12 +49,10 @@ fn pairs_stay_few() {
         "db::BEGIN_WRITE",
         "db::BYTES",
         "db::DURABILITY",
-        "entries::INSERT",
         "heads::LOCK",
         "heads::LOCK_BESIDE",
         "idempotency::FIND_ALL",
         "idempotency::INSERT_ALL",
-        "tiles::GROW",
     ];
     assert_eq!(pairs, expected);
 }
