@@ -146,7 +146,9 @@ index! {
     holdings: Arena<HoldingKind, Holding>, Mark;
     /// To whom holdings went over.
     handed_on: Rows<HandedOn>, Mark;
-    /// Bindings.
+    /// Bindings. There are so many that they are an image of their own: an index that is read without it knows no key, and none that
+    /// contests another, and answers nobody.
+    #[serde(skip)]
     bindings: Bindings, BindingsMark;
     /// Links to layers.
     layers: Arena<LinkKind, LayerLink>, Mark;

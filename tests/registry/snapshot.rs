@@ -1,7 +1,7 @@
 //! The snapshot file makes a start fast and never changes an answer.
 
 use kyodaku::domain::decision::Verdict;
-use kyodaku::registry::snapshot::FILE_NAME;
+use kyodaku::registry::snapshot::{self, FILE_NAME};
 
 use super::scene::{Scene, node};
 use crate::world::{World, both};
@@ -32,6 +32,7 @@ both!(a_damaged_snapshot_is_not_used, async |world: World| {
         let mut damaged = whole.clone();
         damaged[at] ^= 0x40;
         std::fs::write(&path, &damaged).unwrap();
+        assert!(snapshot::read(world.folder.path()).is_none(), "byte {at}");
         let again = node(&world, "two").await;
         assert_eq!(again.shared().head(), scene.registry.shared().head(), "byte {at}");
         assert_eq!(
@@ -40,6 +41,40 @@ both!(a_damaged_snapshot_is_not_used, async |world: World| {
         );
         again.db().close().await;
     }
+});
+
+/// What a snapshot says of its two parts, and the parts: that of the bindings comes last.
+fn taken_apart(file: &[u8]) -> (serde_json::Value, Vec<u8>, Vec<u8>) {
+    let (length, rest) = file[8..].split_first_chunk::<4>().unwrap();
+    let (header, parts) = rest.split_at(u32::from_be_bytes(*length) as usize);
+    let header: serde_json::Value = serde_json::from_slice(header).unwrap();
+    let (index, bindings) = parts.split_at(header["index"]["bytes"].as_u64().unwrap() as usize);
+    (header, index.to_vec(), bindings.to_vec())
+}
+
+both!(the_parts_of_two_snapshots_make_none, async |world: World| {
+    let scene = Scene::open(&world).await;
+    let folder = world.folder.path();
+    scene.work("one").await;
+    scene.registry.write_snapshot().await.unwrap();
+    let earlier = taken_apart(&std::fs::read(folder.join(FILE_NAME)).unwrap());
+    scene.work("two").await;
+    scene.registry.write_snapshot().await.unwrap();
+    let whole = std::fs::read(folder.join(FILE_NAME)).unwrap();
+    let (header, index, _) = taken_apart(&whole);
+    let joined = |header: &serde_json::Value, bindings: &[u8]| {
+        let header = serde_json::to_vec(header).unwrap();
+        let length = u32::try_from(header.len()).unwrap().to_be_bytes();
+        [&whole[..8], &length, &header, &index, bindings].concat()
+    };
+    for file in [joined(&header, &earlier.2), [&whole[..], b"\0"].concat(), whole[..whole.len() - 1].to_vec()]
+    {
+        std::fs::write(folder.join(FILE_NAME), file).unwrap();
+        assert!(snapshot::read(folder).is_none());
+    }
+    std::fs::write(folder.join(FILE_NAME), &whole).unwrap();
+    let (index, frontier) = snapshot::read(folder).expect("it is whole");
+    assert_eq!((index.size(), index.bindings.len()), (frontier.size(), 2));
 });
 
 both!(a_snapshot_of_another_log_is_not_used, async |world: World| {
