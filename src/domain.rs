@@ -14,6 +14,7 @@ pub mod command;
 pub mod decide;
 pub mod decision;
 pub mod entry;
+pub mod escapes;
 pub mod examples;
 pub mod explain;
 pub mod ids;

@@ -1,7 +1,7 @@
 //! A client that costs little beside the server it asks: requests that are made beforehand, answers of which only the head
 //! is read, many connections in one thread, whose CPU time is taken off what the process used.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -62,6 +62,17 @@ pub(super) fn ask<'a>(
     requests: impl Iterator<Item = &'a [u8]>,
     status: u16,
 ) -> Seen {
+    ask_at(f64::INFINITY, address, connections, requests, status)
+}
+
+/// As [`ask`], no more than so many a second. A latency begins when a request is sent, however late that is.
+pub(super) fn ask_at<'a>(
+    a_second: f64,
+    address: SocketAddr,
+    connections: usize,
+    requests: impl Iterator<Item = &'a [u8]>,
+    status: u16,
+) -> Seen {
     let requests = RefCell::new(requests);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
@@ -72,9 +83,9 @@ pub(super) fn ask<'a>(
             open.push(Connection { stream, answer: Vec::with_capacity(1 << 20) });
         }
         let first: Vec<_> = requests.borrow_mut().by_ref().take(connections).collect();
-        spread(&mut open, &RefCell::new(first.into_iter()), status).await;
+        spread(&mut open, &RefCell::new(first.into_iter()), status, a_second).await;
         let (before, watch) = (cpu_s("self") - cpu_s("thread-self"), stopwatch());
-        let mut latencies = spread(&mut open, &requests, status).await;
+        let mut latencies = spread(&mut open, &requests, status, a_second).await;
         let (elapsed, server_cpu_s) = (watch.elapsed(), cpu_s("self") - cpu_s("thread-self") - before);
         latencies.sort_unstable();
         let last = open.swap_remove(0).answer;
@@ -86,11 +97,17 @@ async fn spread<'a>(
     open: &mut [Connection],
     requests: &RefCell<impl Iterator<Item = &'a [u8]>>,
     status: u16,
+    a_second: f64,
 ) -> Vec<Duration> {
-    let take = || requests.borrow_mut().next();
+    let (begun, taken) = (stopwatch(), Cell::new(0.0));
+    let take = || {
+        let due = begun + Duration::from_secs_f64(taken.replace(taken.get() + 1.0) / a_second);
+        requests.borrow_mut().next().map(|request| (request, due))
+    };
     let one = async |connection: &mut Connection| {
         let mut latencies = Vec::new();
-        while let Some(request) = take() {
+        while let Some((request, due)) = take() {
+            tokio::time::sleep_until(due.into()).await;
             let watch = stopwatch();
             assert_eq!(
                 connection.exchange(request).await,

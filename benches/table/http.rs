@@ -23,12 +23,12 @@ use kyodaku::registry::{Body, Registry, Settings, Submission};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::client::{self, ask};
+use super::client::{self, ask, ask_at};
 use super::{Entered, Numbers, asked, entered, row};
 
 const ITEMS: usize = 1_000;
 /// How many checks of many items are asked.
-const REQUESTS: usize = 600;
+const REQUESTS: usize = 2_000;
 /// How many checks of one item are asked.
 const SINGLE: usize = 20_000;
 /// How many grants are written one after the other, and many at once.
@@ -207,23 +207,24 @@ impl Asking {
     fn checks_under_writes(&self) {
         let bodies: Vec<_> = bodies(&self.works, SINGLE, 1).iter().map(|body| self.check(body)).collect();
         let idle = ask(self.address, 8, bodies.iter().map(Vec::as_slice), 200);
-        let grants = self.new_grants(GRANTS);
-        let written = AtomicBool::new(false);
-        let busy = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                ask(self.address, 64, grants.iter().map(Vec::as_slice), 201);
-                written.store(true, Ordering::Relaxed);
+        let what = "checks of one item, 8 at once, p50 / p99.9";
+        self.row(what, &idle.latencies([500, 999]));
+        for (writes, a_second) in [("3,000 grants a second", 3_000.0), ("all grants it takes", f64::INFINITY)]
+        {
+            let grants = self.new_grants(GRANTS);
+            let written = AtomicBool::new(false);
+            let busy = std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    ask_at(a_second, self.address, 64, grants.iter().map(Vec::as_slice), 201);
+                    written.store(true, Ordering::Relaxed);
+                });
+                let meanwhile = bodies.iter().cycle().take_while(|_| !written.load(Ordering::Relaxed));
+                ask(self.address, 8, meanwhile.map(Vec::as_slice), 200)
             });
-            let meanwhile = bodies.iter().cycle().take_while(|_| !written.load(Ordering::Relaxed));
-            ask(self.address, 8, meanwhile.map(Vec::as_slice), 200)
-        });
-        for (what, seen) in [("idle", &idle), ("under writes", &busy)] {
-            self.row(
-                &format!("checks of one item, 8 at once, {what}, p50 / p99.9"),
-                &seen.latencies([500, 999]),
-            );
+            self.row(&format!("{what}, under {writes}"), &busy.latencies([500, 999]));
+            let ratio = busy.ms_of(999) / idle.ms_of(999);
+            self.row(&format!("p99.9 by that, under {writes}"), &format!("{ratio:.1}"));
         }
-        self.row("p99.9 under writes by idle", &format!("{:.1}", busy.ms_of(999) / idle.ms_of(999)));
     }
 
     /// Grants that were not asked for before.

@@ -28,7 +28,7 @@ pub use effort::{Effort, TooMuch};
 
 use self::trace::Step;
 use super::decision::{Decision, Reason, ReasonCode, sorted};
-use super::index::{AsOf, Index, Mostly1};
+use super::index::{AsOf, Index};
 use super::question::{MAX_KEYS, Question};
 
 /// The versions of the rules that this program knows.
@@ -64,16 +64,7 @@ pub fn decide_in_full(index: &Index, size: u64, moment_ms: i64, question: &Quest
 
 /// A decision that says nothing so far.
 fn nothing_yet(seen: AsOf<'_>, moment_ms: i64) -> Decision {
-    Decision {
-        rule_version: seen.rule_version(),
-        log_size: seen.size,
-        moment_ms,
-        matched: Mostly1::new(),
-        unreadable: None,
-        uses: Mostly1::new(),
-        notes: Vec::new(),
-        valid_until_ms: i64::MAX,
-    }
+    Decision::nothing(seen.rule_version(), seen.size, moment_ms)
 }
 
 /// The answer by the long way. What was found when the effort ended is thrown away: only all of it is an answer.

@@ -311,6 +311,40 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// One that says nothing so far, and permits nothing.
+    pub const fn nothing(rule_version: u32, log_size: u64, moment_ms: i64) -> Self {
+        Self {
+            rule_version,
+            log_size,
+            moment_ms,
+            matched: Mostly1::new_const(),
+            unreadable: None,
+            uses: Mostly1::new_const(),
+            notes: Vec::new(),
+            valid_until_ms: i64::MAX,
+        }
+    }
+
+    /// Makes it one that says nothing, where it lies.
+    pub fn clear(&mut self, rule_version: u32, log_size: u64, moment_ms: i64) {
+        // Each field is named, so that none can be forgotten: nothing of one answer may stand in the next.
+        let Self {
+            rule_version: version,
+            log_size: size,
+            moment_ms: moment,
+            matched,
+            unreadable,
+            uses,
+            notes,
+            valid_until_ms,
+        } = self;
+        (*version, *size, *moment) = (rule_version, log_size, moment_ms);
+        (*unreadable, *valid_until_ms) = (None, i64::MAX);
+        matched.clear();
+        uses.clear();
+        notes.clear();
+    }
+
     /// Permitted only when the question could be read, there is at least one use, and all are permitted.
     pub fn verdict(&self) -> Verdict {
         let permits = |answer: &UseDecision| answer.verdict() == Verdict::Permitted;

@@ -33,9 +33,16 @@ impl FromStr for Territory {
     }
 }
 
+impl Territory {
+    /// The code.
+    pub fn code(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for Territory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(std::str::from_utf8(&self.0).map_err(|_| fmt::Error)?)
+        f.write_str(self.code())
     }
 }
 
@@ -47,7 +54,7 @@ impl fmt::Debug for Territory {
 
 impl Serialize for Territory {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.code())
     }
 }
 

@@ -165,15 +165,15 @@ struct Told<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Fault<'a>>,
+    error: Option<Fault>,
     item: Box<RawValue>,
 }
 
 /// An error of one evaluation (section 7.2.1).
 #[derive(Serialize)]
-struct Fault<'a> {
+struct Fault {
     status: u16,
-    message: &'a str,
+    message: String,
 }
 
 #[derive(Serialize)]
@@ -328,17 +328,18 @@ fn key(resource: &Entity) -> Result<SubjectKey, String> {
     }
 }
 
-fn told<'a>(checked: &Checked, item: &'a ItemAnswer, recheck_by: &'a str, language: Language) -> Decided<'a> {
-    let first = item.reasons.first();
-    let raw = String::from_utf8(item.json.to_vec()).ok().and_then(|json| RawValue::from_string(json).ok());
+fn told<'a>(checked: &Checked, item: &ItemAnswer, recheck_by: &'a str, language: Language) -> Decided<'a> {
+    let why = checked.why(item);
+    let json = String::from_utf8(checked.json_of(item).to_vec()).ok();
+    let raw = json.and_then(|json| RawValue::from_string(json).ok());
     Decided {
         decision: item.verdict == Verdict::Permitted,
         context: Told {
             check: checked.check,
             log_size: checked.log.size,
             recheck_by,
-            reason: first.map(|reason| explain::words(reason, language.0, &explain::Ids)),
-            error: item.error.as_deref().map(|message| Fault { status: 400, message }),
+            reason: why.first().map(|reason| explain::words(reason, language.0, &explain::Ids)),
+            error: why.error.map(|message| Fault { status: 400, message }),
             item: raw.unwrap_or_default(),
         },
     }

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::app::App;
 use super::checks::NoQuery;
 use super::checks::answer::{Words, in_words};
+use super::explanations::item_of;
 use super::explanations::{PastWire, past, question};
 use super::extract::body::{read, read_json};
 use super::extract::{AtLeast, ValidQuery};
@@ -23,6 +24,7 @@ use crate::domain::question::Question;
 use crate::domain::uses::Use;
 use crate::registry::answer::moment;
 use crate::registry::authority::{Proof, Verified};
+use crate::registry::checks::Codes;
 use crate::registry::comparisons::{self, ActBetween, Comparison};
 use crate::registry::explanations::{Explanation, Past};
 
@@ -122,9 +124,6 @@ async fn compare(
 
 fn told(compared: &Comparison, developer: OrgId, language: Language) -> Result<Compared, Problem> {
     let Comparison { before, after, changed, acts, more_acts } = compared;
-    let answers = [&before.answer, &after.answer];
-    let reasons = answers.into_iter().flat_map(|answer| &answer.reasons);
-    let notes = answers.into_iter().flat_map(|answer| &answer.notes);
     let changed = changed.iter().map(|it| ChangedUse {
         r#use: it.r#use,
         before: it.before,
@@ -140,17 +139,16 @@ fn told(compared: &Comparison, developer: OrgId, language: Language) -> Result<C
         changed: changed.collect(),
         acts: acts.iter().map(|act| act_told(act, language)).collect(),
         more_acts: *more_acts,
-        words: in_words(reasons, notes, language.0),
+        words: in_words(&Codes::of([&before.decision, &after.decision]), language.0),
     })
 }
 
 fn side(it: &Explanation) -> Result<Side, Problem> {
-    let json = String::from_utf8(it.answer.json.to_vec()).map_err(|error| Problem::internal(&error))?;
     Ok(Side {
         log_size: it.log_size,
         at: moment(it.moment_ms),
         rule_version: it.rule_version,
-        item: RawValue::from_string(json).map_err(|error| Problem::internal(&error))?,
+        item: item_of(it)?,
     })
 }
 

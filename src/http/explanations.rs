@@ -23,6 +23,7 @@ use crate::domain::scope::MAX_MOMENT_MS;
 use crate::domain::view::Viewer;
 use crate::registry::answer::moment;
 use crate::registry::authority::{Proof, Verified};
+use crate::registry::checks::Codes;
 use crate::registry::explanations::{self, Explanation, Past};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -143,9 +144,14 @@ fn milliseconds(at: jiff::Timestamp, place: &'static str) -> Result<i64, FieldEr
     Err(FieldError::new(place, "invalid_value", "a moment lies between 1970 and 9999"))
 }
 
+/// The item with its answer, as it stands in the answer to a check.
+pub(super) fn item_of(explained: &Explanation) -> Result<Box<RawValue>, Problem> {
+    let json = String::from_utf8(explained.json.clone()).map_err(|error| Problem::internal(&error))?;
+    RawValue::from_string(json).map_err(|error| Problem::internal(&error))
+}
+
 fn reply(explained: &Explanation, developer: OrgId, language: Language) -> Result<Reply, Problem> {
-    let answer = &explained.answer;
-    let json = String::from_utf8(answer.json.to_vec()).map_err(|error| Problem::internal(&error))?;
+    let valid_until_ms = explained.decision.valid_until_ms;
     let told = |step| StepTold { step, text: step_words(step, language.0, &explain::Ids) };
     let (name, value) = language.header();
     let reply = Reply::ok(&Explained {
@@ -155,11 +161,11 @@ fn reply(explained: &Explanation, developer: OrgId, language: Language) -> Resul
         log_size: explained.log_size,
         at: moment(explained.moment_ms),
         rule_version: explained.rule_version,
-        valid_until: (answer.valid_until_ms != i64::MAX).then(|| moment(answer.valid_until_ms)),
-        item: RawValue::from_string(json).map_err(|error| Problem::internal(&error))?,
+        valid_until: (valid_until_ms != i64::MAX).then(|| moment(valid_until_ms)),
+        item: item_of(explained)?,
         steps: explained.steps.iter().map(told).collect(),
         more_steps: explained.more_steps,
-        words: in_words(answer.reasons.iter(), answer.notes.iter(), language.0),
+        words: in_words(&Codes::of([&explained.decision]), language.0),
     })?;
     Ok(reply.header(name, value))
 }

@@ -1,23 +1,26 @@
 //! Checks: what AI developers ask before use, answered from one size of the log and journaled before the answer leaves.
 
+pub mod answered;
 pub mod bound;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use smallvec::SmallVec;
+
+use answered::Answered;
+pub use answered::{Codes, ItemAnswer, Why};
 
 use super::authority::Asker;
 use super::credential::Realm;
 use super::node::Registry;
 use super::sandbox::magic::is_unavailable;
 use super::shared::{FollowError, SharedIndex};
-use crate::clock::stopwatch;
+use crate::clock::{random, stopwatch};
 use crate::domain::decide::effort::ENOUGH;
 use crate::domain::decide::{Answer, TooMuch, answers_within};
-use crate::domain::decision::{Decision, Note, Outcome, Reason, UseDecision, Verdict};
-use crate::domain::ids::{CheckId, ModelId, OrgId, WorkId};
+use crate::domain::decision::Decision;
+use crate::domain::ids::{CheckId, ModelId, OrgId};
 use crate::domain::index::{Index, Mostly1};
 use crate::domain::journal::ContextRecord;
 use crate::domain::key::SubjectKey;
@@ -36,11 +39,12 @@ pub const MAX_REFERENCE: usize = 256;
 /// For how many items, and how long, is decided before writers get their turn at the index.
 const SLICE: usize = 200;
 const SLICE_TIME: Duration = Duration::from_millis(20);
+/// After how many steps it is looked how long that took: far less than a slice's time.
+const STEPS: u64 = 1_000;
 /// How many bytes the answers of one check may take: a short question can have a very long answer.
 pub const MAX_ANSWER_BYTES: usize = 64 << 20;
-/// About how many bytes the answer of one item takes.
-const USUAL_ITEM_BYTES: usize = 400;
-/// How long a window may take to decide. Long questions over deep closures must not hold up everybody's answers.
+/// How long a window may take to decide, and so may a check that is decided before its window. Long questions over deep closures
+/// must not hold up everybody's answers.
 pub const DECIDING: Duration = Duration::from_secs(10);
 
 /// What holds for every item that does not say otherwise.
@@ -101,36 +105,15 @@ pub struct Checked {
     pub permitted: u64,
     /// One for each item, in order.
     pub items: Vec<ItemAnswer>,
-    /// The bytes of all items, with a comma between two.
+    /// The codes that stand in them, sorted.
+    pub codes: Codes,
+    /// The bytes of all items, with a comma between two: what the receipt binds of each (see [`bound`]), and its JSON on the
+    /// wire.
     pub json: Bytes,
     /// The journal's origin and the index of this check's entry in it.
     pub journal: (String, u64),
     /// The root of the tree over the items, which the journal entry holds.
     pub items_root: Hash,
-}
-
-/// The answer for one item, as its viewer may see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ItemAnswer {
-    /// The caller's own name for it.
-    pub reference: Option<String>,
-    /// Permitted only when every use is.
-    pub verdict: Verdict,
-    /// The works that it matched.
-    pub matched: Mostly1<WorkId>,
-    /// For what it was asked; empty when the item could not be read.
-    pub uses: Uses,
-    /// Why not, in the order of the uses.
-    pub reasons: Mostly1<Reason>,
-    /// Facts that changed nothing.
-    pub notes: Vec<Note>,
-    /// Why the item could not be read.
-    pub error: Option<String>,
-    /// The earliest moment at which time alone could change the answer; `i64::MAX` when none could.
-    pub valid_until_ms: i64,
-    /// The bytes that the receipt binds, which are also the item's JSON on the wire and say all of it; see [`bound`]. They
-    /// are a part of [`Checked::json`] where the item was checked with others.
-    pub json: Bytes,
 }
 
 /// Why a check has no answer. No answer is never a permission.
@@ -186,6 +169,16 @@ impl Context {
 }
 
 impl Checked {
+    /// The bytes of one of its items.
+    pub fn json_of(&self, item: &ItemAnswer) -> &[u8] {
+        self.json.get(item.place.clone()).unwrap_or_default()
+    }
+
+    /// What the bytes of one of its items tell of why it is not permitted.
+    pub fn why(&self, item: &ItemAnswer) -> Why {
+        serde_json::from_slice(self.json_of(item)).unwrap_or_default()
+    }
+
     /// Where it is, for who asks for its receipt.
     pub(super) fn noted(&self, log: &str) -> StoredCheck {
         StoredCheck {
@@ -202,7 +195,8 @@ impl Checked {
 }
 
 impl Registry {
-    /// Answers a check. When this returns, the journal entry is durable; dropping the future does not undo it.
+    /// Answers a check. When this returns, the journal entry is durable. Dropping the future does not undo it, but a check that waits for
+    /// its turn is then not answered at all.
     ///
     /// It believes what the check says of its developer: the floors above never call it (a test reads their sources),
     /// but [`Registry::check_by`].
@@ -235,15 +229,6 @@ impl Registry {
     }
 }
 
-/// The answers to items, and their bytes, as they are written one after the other.
-#[derive(Default)]
-struct Answered {
-    items: Vec<ItemAnswer>,
-    json: Vec<u8>,
-    /// Where in these bytes each item ends.
-    ends: Vec<usize>,
-}
-
 /// Decides items one after the other at one size and moment. Writers get their turn between slices; the pinned size
 /// keeps the answers consistent.
 ///
@@ -254,14 +239,10 @@ pub(super) fn decide_all(
     shared: &Arc<SharedIndex>,
     size: u64,
     moment_ms: i64,
-    items: Vec<Item>,
-    started: std::time::Instant,
-) -> Result<(Vec<ItemAnswer>, Bytes), CheckError> {
-    let mut answered = Answered {
-        items: Vec::with_capacity(items.len()),
-        json: Vec::with_capacity(items.len() * USUAL_ITEM_BYTES),
-        ends: Vec::with_capacity(items.len()),
-    };
+    items: &[Item],
+    started: Instant,
+) -> Result<Answered, CheckError> {
+    let mut answered = Answered::nothing(random(), items.len());
     while let Some(rest) = items.get(answered.items.len()..).filter(|rest| !rest.is_empty()) {
         if stopwatch().duration_since(started) > DECIDING || answered.json.len() > MAX_ANSWER_BYTES {
             return Err(CheckError::TooMuch);
@@ -269,17 +250,10 @@ pub(super) fn decide_all(
         decide_slice(&shared.read(), size, moment_ms, rest, &mut answered)
             .map_err(|_| CheckError::TooMuch)?;
     }
-    let Answered { items: mut decided, json, ends } = answered;
-    if json.len() > MAX_ANSWER_BYTES {
+    if answered.json.len() > MAX_ANSWER_BYTES {
         return Err(CheckError::TooMuch);
     }
-    let (json, mut from) = (Bytes::from(json), 0);
-    for ((answer, item), end) in decided.iter_mut().zip(items).zip(ends) {
-        answer.json = json.slice(from..end);
-        answer.reference = item.reference;
-        from = end + 1;
-    }
-    Ok((decided, json))
+    Ok(answered.done())
 }
 
 /// Answers the first of these items: one at least, and no more than a turn at the index has time for.
@@ -294,83 +268,28 @@ fn decide_slice(
     let questions = items().filter_map(|item| item.question.as_ref().ok());
     let mut answers = answers_within(index, size, moment_ms, questions, ENOUGH);
     // Waiting for the index is no deciding, and each turn gets at least one item further.
-    let begun = stopwatch();
+    let (begun, mut steps) = (stopwatch(), 0);
+    let mut decision = Decision::nothing(0, size, moment_ms);
     for item in items() {
         let answer = item.question.is_ok().then(|| answers.next()).flatten();
         answers.finish()?;
-        let mut seen = answer.map(Answer::decision);
-        if let Some(seen) = &mut seen {
-            narrow(seen, Viewer::Developer);
-        }
-        if !answered.json.is_empty() {
-            answered.json.push(b',');
-        }
-        answered.items.push(tell(
-            item.reference.as_deref(),
-            &item.question,
-            seen.as_mut(),
-            &mut answered.json,
-        ));
-        answered.ends.push(answered.json.len());
-        if stopwatch().duration_since(begun) >= SLICE_TIME {
+        steps += answer.as_ref().map_or(0, Answer::steps);
+        let seen = answer.map(|answer| {
+            answer.tell(&mut decision);
+            narrow(&mut decision, Viewer::Developer);
+            &decision
+        });
+        answered.add(item, seen);
+        if answered.json.len() > MAX_ANSWER_BYTES {
             break;
+        }
+        // To look at the clock takes longer than most answers do.
+        if steps >= STEPS {
+            steps = 0;
+            if begun.elapsed() >= SLICE_TIME {
+                break;
+            }
         }
     }
     Ok(())
-}
-
-/// What is told of one item, whose bytes are added to what is there. `seen` is the decision as its viewer may see it; what the
-/// answer keeps is taken out of it.
-pub(super) fn tell(
-    reference: Option<&str>,
-    question: &Result<Question, String>,
-    seen: Option<&mut Decision>,
-    json: &mut Vec<u8>,
-) -> ItemAnswer {
-    let error = match (question, &seen) {
-        (Err(error), _) => Some(error.as_str()),
-        (Ok(_), None) => Some("the item was not decided"),
-        (Ok(_), Some(seen)) => {
-            let unreadable = "the question names no use, a use twice, no key, or too many";
-            seen.unreadable.as_ref().map(|_| unreadable)
-        }
-    };
-    bound::write(reference, question.as_ref().ok().zip(seen.as_deref()), error, json);
-    let error = error.map(ToOwned::to_owned);
-    let Some(seen) = seen else { return ItemAnswer { error, ..ItemAnswer::NOT_READ } };
-    let verdict = seen.verdict();
-    let (mut uses, mut reasons) = (Uses::new(), Mostly1::new());
-    for UseDecision { r#use, outcome } in seen.uses.drain(..) {
-        uses.push(r#use);
-        match outcome {
-            Outcome::NotPermitted(all) if reasons.is_empty() => reasons = all.into_list(),
-            Outcome::NotPermitted(more) => reasons.extend(more.into_list()),
-            Outcome::Permitted(_) => {}
-        }
-    }
-    ItemAnswer {
-        reference: None,
-        verdict,
-        matched: std::mem::take(&mut seen.matched),
-        uses,
-        reasons,
-        notes: std::mem::take(&mut seen.notes),
-        error,
-        valid_until_ms: seen.valid_until_ms,
-        json: Bytes::new(),
-    }
-}
-
-impl ItemAnswer {
-    const NOT_READ: Self = Self {
-        reference: None,
-        verdict: Verdict::NotPermitted,
-        matched: SmallVec::new_const(),
-        uses: SmallVec::new_const(),
-        reasons: SmallVec::new_const(),
-        notes: Vec::new(),
-        error: None,
-        valid_until_ms: i64::MAX,
-        json: Bytes::new(),
-    };
 }

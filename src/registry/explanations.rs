@@ -2,7 +2,8 @@
 //! journaled, and no receipt is given.
 
 use super::authority::{Proof, Roles, Verified};
-use super::checks::{ItemAnswer, MAX_ANSWER_BYTES, tell};
+use super::checks::MAX_ANSWER_BYTES;
+use super::checks::answered::tell;
 use super::failure::Failure;
 use super::node::Registry;
 use super::position::is_own;
@@ -40,8 +41,8 @@ pub struct Explanation {
     pub rule_version: u32,
     /// The decision, as the caller may see it.
     pub decision: Decision,
-    /// The answer that tells it.
-    pub answer: ItemAnswer,
+    /// The bytes that tell it, as those of an item of a check.
+    pub json: Vec<u8>,
     /// How it comes about.
     pub steps: Vec<Step>,
     /// Whether there are more steps than are told.
@@ -86,12 +87,11 @@ pub async fn explain(
     let (viewer, decision, steps, more_steps) = explained.ok_or(Failure::NotFound)?;
     let rule_version = decision.rule_version;
     let mut json = Vec::new();
-    let mut answer = tell(None, &Ok(question), Some(&mut decision.clone()), &mut json);
+    tell(None, &Ok(question), Some(&decision), &mut json);
     if json.len() > MAX_ANSWER_BYTES {
         return Err(TooMuch.into());
     }
-    answer.json = json.into();
-    Ok(Explanation { viewer, log_size: size, moment_ms, rule_version, decision, answer, steps, more_steps })
+    Ok(Explanation { viewer, log_size: size, moment_ms, rule_version, decision, json, steps, more_steps })
 }
 
 /// What the caller may see of the answer, as of now; nothing when it may not ask.

@@ -4,25 +4,31 @@
 //! the act log's head in that transaction and catches up to it, decides every item of the window at that one size,
 //! appends one entry a check (and one for every [`CHUNK`](crate::domain::journal::CHUNK) matched works), signs once, commits, and only then answers.
 //! So no answer misses an act that was acknowledged before its question came, and none leaves before it is durable.
+//!
+//! A check of many items is decided ahead of its window, beside others, so that neither they nor whoever writes wait for
+//! it. That is its answer only if the transaction then finds the act log as it was; otherwise it is decided again there, as
+//! mostly happens while acts are recorded all the time.
+
+mod ahead;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::checks::{Check, CheckError, Checked, ItemAnswer, decide_all};
+use ahead::{Ahead, At, Early};
+
+use super::checks::{Check, CheckError, Checked, Codes, ItemAnswer, decide_all};
 use super::keys::LogSigner;
 use super::shared::SharedIndex;
 use crate::clock::{self, Clock, stopwatch};
-use crate::domain::decision::Verdict;
 use crate::domain::entry::Salt;
 use crate::domain::ids::{CheckId, OrgId};
-use crate::domain::journal::{ContextRecord, JOURNAL_VERSION, JournalEntry, MatchedRows};
+use crate::domain::journal::{ContextRecord, JOURNAL_VERSION, JournalEntry};
 use crate::domain::key::Sha256;
 use crate::log::checkpoint::CheckpointSigner;
-use crate::log::digest::salted;
 use crate::log::merkle::{Hash, TreeHead};
 use crate::log::proof::ItemTree;
 use crate::store::checks::{self, StoredCheck};
@@ -40,13 +46,26 @@ const WINDOW_ITEMS: usize = 20_000;
 const STOPPED: &str = "the journal has stopped";
 
 struct Job {
-    check: Check,
+    waiting: Waiting,
+    _place: OwnedSemaphorePermit,
     answer: oneshot::Sender<Result<Checked, CheckError>>,
+}
+
+/// A check in the queue.
+struct Waiting {
+    check: Check,
+    /// What was decided of it already.
+    ahead: Option<Ahead>,
 }
 
 /// The entrance of the queue; cloning shares it.
 #[derive(Clone)]
-pub struct Journal(mpsc::Sender<Job>);
+pub struct Journal {
+    queue: mpsc::Sender<Job>,
+    /// Places of those that wait, for their turn or their window.
+    places: Arc<Semaphore>,
+    early: Early,
+}
 
 /// What the task needs.
 pub(super) struct Committer {
@@ -71,19 +90,22 @@ impl Default for LastSize {
 
 impl Journal {
     pub(super) fn start(committer: Committer) -> Self {
-        let (sender, receiver) = mpsc::channel(QUEUE);
+        let (queue, receiver) = mpsc::channel(QUEUE);
+        let early = Early::new(Arc::clone(&committer.shared), committer.clock.clone());
         tokio::spawn(committer.run(receiver));
-        Self(sender)
+        Self { queue, places: Arc::new(Semaphore::new(QUEUE)), early }
     }
 
     /// How many checks wait.
     pub(super) fn waiting(&self) -> usize {
-        self.0.max_capacity().saturating_sub(self.0.capacity())
+        QUEUE.saturating_sub(self.places.available_permits())
     }
 
     pub(super) async fn check(&self, check: Check) -> Result<Checked, CheckError> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| CheckError::Busy)?;
+        let waiting = self.early.decide(check).await?;
         let (answer, reply) = oneshot::channel();
-        self.0.try_send(Job { check, answer }).map_err(|refused| match refused {
+        self.queue.try_send(Job { waiting, _place: place, answer }).map_err(|refused| match refused {
             TrySendError::Full(_) => CheckError::Busy,
             TrySendError::Closed(_) => CheckError::Unavailable(STOPPED.to_owned()),
         })?;
@@ -92,7 +114,7 @@ impl Journal {
 
     /// Why no check is answered any more, where the task has ended.
     pub(super) fn stopped(&self) -> Option<&'static str> {
-        self.0.is_closed().then_some(STOPPED)
+        self.queue.is_closed().then_some(STOPPED)
     }
 }
 
@@ -107,11 +129,11 @@ impl Committer {
                     None => return,
                 },
             };
-            let mut items = first.check.items.len();
+            let mut items = first.waiting.check.items.len();
             let mut jobs = vec![first];
             while jobs.len() < WINDOW {
                 let Ok(next) = queue.try_recv() else { break };
-                items += next.check.items.len();
+                items += next.waiting.check.items.len();
                 if items > WINDOW_ITEMS {
                     held = Some(next);
                     break;
@@ -127,7 +149,8 @@ impl Committer {
     }
 
     async fn answer(&self, jobs: Vec<Job>) {
-        let (checks, replies): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.check, job.answer)).unzip();
+        let (checks, replies): (Vec<_>, Vec<_>) =
+            jobs.into_iter().map(|job| (job.waiting, job.answer)).unzip();
         match self.window(checks).await {
             Ok(answers) => {
                 for (reply, answer) in replies.into_iter().zip(answers) {
@@ -150,7 +173,7 @@ impl Committer {
 
     /// Answers the checks of a window at one size, and writes them down in one transaction. Either every answer that
     /// it gives is durable, or it gives an error.
-    async fn window(&self, checks: Vec<Check>) -> Result<Vec<Result<Checked, CheckError>>, CheckError> {
+    async fn window(&self, checks: Vec<Waiting>) -> Result<Vec<Result<Checked, CheckError>>, CheckError> {
         let mut tx = self.db.begin().await?;
         let log = checks_log(&self.node);
         let (published, now_ms) = (self.shared.head(), self.clock.now_ms());
@@ -165,13 +188,7 @@ impl Committer {
             return Err(CheckError::Unavailable(clock::NOT_BELIEVED.to_owned()));
         }
         let moment_ms = self.clock.now_ms().max(self.shared.head_ms());
-        let shared = Arc::clone(&self.shared);
-        let decided = tokio::task::spawn_blocking(move || {
-            let started = stopwatch();
-            let decide = |check: Check| Decided::of(&shared, head.size, moment_ms, check, started);
-            checks.into_iter().map(decide).collect::<Vec<_>>()
-        });
-        let decided = decided.await.map_err(|error| CheckError::Unavailable(error.to_string()))?;
+        let decided = self.decide(At { head, moment_ms }, checks).await?;
         let rule_version = self.shared.read().as_of(head.size).rule_version();
 
         let mut bytes = Vec::new();
@@ -199,6 +216,30 @@ impl Committer {
         Ok(answers)
     }
 
+    /// What was decided ahead and holds, and what is decided now.
+    async fn decide(
+        &self,
+        at: At,
+        checks: Vec<Waiting>,
+    ) -> Result<Vec<Result<Decided, CheckError>>, CheckError> {
+        let checks = checks.into_iter().map(|Waiting { check, ahead }| {
+            let holds = ahead.and_then(|ahead| ahead.holds(at));
+            holds.ok_or(check)
+        });
+        let checks: Vec<Result<Decided, Check>> = checks.collect();
+        if checks.iter().all(Result::is_ok) {
+            return Ok(checks.into_iter().flatten().map(Ok).collect());
+        }
+        let shared = Arc::clone(&self.shared);
+        let decide = move || {
+            let started = stopwatch();
+            let decide = |check: Check| Decided::of(&shared, at, &check, started);
+            checks.into_iter().map(|known| known.or_else(decide)).collect()
+        };
+        let decided = tokio::task::spawn_blocking(decide).await;
+        decided.map_err(|error| CheckError::Unavailable(error.to_string()))
+    }
+
     /// The act log's head, and one that is not before what the last entry of the journal was answered from. Whoever waited for
     /// another process of this name read the act log before that one ended: it is read once more, behind it.
     async fn not_before(&self, tx: &mut Tx, journal: &Head, acts: TreeHead) -> Result<TreeHead, StoreError> {
@@ -222,8 +263,7 @@ impl Committer {
         bytes: &mut Vec<Vec<u8>>,
     ) -> Result<Checked, CheckError> {
         let id = CheckId::new(self.clock.new_uuid());
-        let valid_until_ms = decided.items.iter().map(|it| it.valid_until_ms).min().unwrap_or(i64::MAX);
-        let recheck_by_ms = valid_until_ms.min(written.moment_ms.saturating_add(self.recheck_max_ms));
+        let recheck_by_ms = decided.valid_until_ms.min(written.moment_ms.saturating_add(self.recheck_max_ms));
         let entry = JournalEntry::Check {
             v: JOURNAL_VERSION,
             check: id,
@@ -252,10 +292,11 @@ impl Committer {
             log: written.head,
             moment_ms: written.moment_ms,
             rule_version: written.rule_version,
-            valid_until_ms,
+            valid_until_ms: decided.valid_until_ms,
             recheck_by_ms,
             permitted: decided.permitted,
             items: decided.items,
+            codes: decided.codes,
             json: decided.json,
             journal: (self.signer.origin().to_owned(), written.index),
             items_root: decided.items_root,
@@ -269,8 +310,12 @@ struct Decided {
     asked_by: Option<OrgId>,
     context: ContextRecord,
     items: Vec<ItemAnswer>,
+    codes: Codes,
     json: Bytes,
+    /// How much memory that takes.
+    held_bytes: usize,
     permitted: u64,
+    valid_until_ms: i64,
     salt: [u8; 16],
     items_root: Hash,
     chunks: Vec<String>,
@@ -279,25 +324,24 @@ struct Decided {
 impl Decided {
     fn of(
         shared: &Arc<SharedIndex>,
-        size: u64,
-        moment_ms: i64,
-        check: Check,
+        at: At,
+        check: &Check,
         started: std::time::Instant,
     ) -> Result<Self, CheckError> {
-        let (items, json) = decide_all(shared, size, moment_ms, check.items, started)?;
-        let salt = clock::random::<16>();
-        let digests: Vec<Hash> = items.iter().map(|item| salted(&salt, &item.json)).collect();
-        let is_permitted = |item: &&ItemAnswer| item.verdict == Verdict::Permitted;
+        let answered = decide_all(shared, at.head.size, at.moment_ms, &check.items, started)?;
         Ok(Self {
             developer: check.developer,
             asked_by: check.asked_by,
             context: check.context.record(),
-            permitted: items.iter().filter(is_permitted).count() as u64,
-            salt,
-            items_root: ItemTree::new(&digests).head().root,
-            chunks: matched(&items).chunks(),
-            items,
-            json,
+            items: answered.items,
+            codes: answered.codes,
+            held_bytes: answered.json.capacity(),
+            json: answered.json.into(),
+            permitted: answered.permitted,
+            valid_until_ms: answered.valid_until_ms,
+            salt: answered.salt,
+            items_root: ItemTree::new(&answered.digests).head().root,
+            chunks: answered.matched.chunks(),
         })
     }
 }
@@ -308,15 +352,6 @@ struct Written {
     moment_ms: i64,
     rule_version: u32,
     index: u64,
-}
-
-/// The matched works of all items, each item's works with the item's uses and verdict.
-fn matched(items: &[ItemAnswer]) -> MatchedRows {
-    let mut rows = MatchedRows::default();
-    for item in items {
-        rows.add(&item.matched, item.uses.iter().copied(), item.verdict);
-    }
-    rows
 }
 
 fn to_bytes(entry: &JournalEntry) -> Result<Vec<u8>, StoreError> {

@@ -1,12 +1,17 @@
 //! The check journal: durable before an answer leaves, gapless, and binding what was answered.
 
+use kyodaku::domain::act::Act;
 use kyodaku::domain::decision::{ReasonCode, Verdict};
 use kyodaku::domain::journal::JournalEntry;
 use kyodaku::domain::key::Key;
+use kyodaku::domain::scope::Until;
 use kyodaku::log::checkpoint::{Checkpoint, VerifierKey};
 use kyodaku::log::merkle::TreeHead;
 use kyodaku::registry::checks::{CheckError, Item, MAX_ITEMS};
+use kyodaku::registry::journal::{QUEUE, WINDOW};
 use kyodaku::store::{Db, Engine, append, entries, heads};
+
+use tokio::task::JoinSet;
 
 use super::scene::{Scene, node};
 use crate::world::{World, both};
@@ -23,11 +28,18 @@ both!(every_item_is_answered_in_order_and_written_down, async |world: World| {
     let verdicts: Vec<_> = answer.items.iter().map(|item| item.verdict).collect();
     let no = Verdict::NotPermitted;
     assert_eq!(verdicts, [Verdict::Permitted, no, no, Verdict::Permitted, no]);
-    let references: Vec<_> = answer.items.iter().map(|item| item.reference.as_deref().unwrap()).collect();
+    let json = format!("[{}]", std::str::from_utf8(&answer.json).unwrap());
+    let items: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+    let references: Vec<_> = items.iter().map(|item| item["reference"].as_str().unwrap()).collect();
     assert_eq!(references, ["item 0", "item 1", "item 2", "item 3", "broken"]);
-    assert_eq!(answer.items[1].reasons[0].code, ReasonCode::NoGrant);
-    assert_eq!(answer.items[2].reasons[0].code, ReasonCode::NotRegistered);
-    assert!(answer.items[4].uses.is_empty() && answer.items[4].error.is_some());
+    for (item, value) in answer.items.iter().zip(&items) {
+        assert_eq!(&serde_json::from_slice::<serde_json::Value>(answer.json_of(item)).unwrap(), value);
+    }
+    let code_of = |at: usize| answer.why(&answer.items[at]).first().map(|reason| reason.code);
+    let codes = [None, Some(ReasonCode::NoGrant), Some(ReasonCode::NotRegistered), None, None];
+    assert_eq!([0, 1, 2, 3, 4].map(code_of), codes);
+    assert_eq!(answer.codes.reasons, [(ReasonCode::NotRegistered, None), (ReasonCode::NoGrant, None)]);
+    assert_eq!(answer.why(&answer.items[4]).error.as_deref(), Some("not a URL"));
 
     let log = heads::checks_log("one");
     let head = heads::read(scene.registry.db(), &log).await.unwrap().unwrap();
@@ -80,6 +92,63 @@ both!(a_check_has_a_size, async |world: World| {
     let most = scene.check(&vec![&key; MAX_ITEMS]).await;
     assert_eq!(most.items.len(), MAX_ITEMS);
 });
+
+both!(more_checks_than_may_wait_are_told_to_come_again, async |world: World| {
+    let scene = Scene::open(&world).await;
+    let unknown = Key::identifier("catalogue", "unknown").unwrap();
+    scene.check(&[&unknown]).await;
+    // Somebody has the journal.
+    let mut tx = scene.registry.db().begin().await.unwrap();
+    heads::lock(&mut tx, &heads::checks_log("one")).await.unwrap().unwrap();
+    let mut checks = JoinSet::new();
+    for number in 0..QUEUE + WINDOW + 50 {
+        let items = if number % 100 == 0 { 40 } else { 1 };
+        let (registry, check) = (scene.registry.clone(), scene.check_of(&vec![&unknown; items]));
+        checks.spawn(async move { registry.check(check).await });
+    }
+    for _ in 0..50 {
+        let told = checks.join_next().await.unwrap().unwrap();
+        assert!(matches!(told, Err(CheckError::Busy)), "{told:?}");
+    }
+    drop(tx);
+    let (mut answered, mut busy) = (0, 0);
+    while let Some(told) = checks.join_next().await {
+        match told.unwrap() {
+            Ok(_) => answered += 1,
+            Err(CheckError::Busy) => busy += 1,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!(answered > QUEUE && busy < WINDOW, "{answered} were answered, and {busy} more refused");
+    scene.check(&[&unknown]).await;
+});
+
+#[test]
+fn what_was_decided_before_its_window_is_decided_again_once_time_has_changed_it() {
+    crate::world::run(Engine::Postgres, async |world: World| {
+        let scene = Scene::open(&world).await;
+        let work = scene.work("one").await;
+        let last_ms = scene.clock.now_ms() + 60_000;
+        let (_, mut grant) = scene.grant_of(work.work);
+        let Act::GrantRecorded(recorded) = &mut grant else { panic!("a grant") };
+        recorded.until = Until::At(last_ms);
+        scene.as_holder(grant).await.unwrap();
+        let keys = vec![&work.key; 40];
+        assert_eq!(scene.check(&keys).await.permitted, 40);
+        // Somebody has the journal until the term is over.
+        let db = scene.registry.db();
+        let mut tx = db.begin().await.unwrap();
+        heads::lock(&mut tx, &heads::checks_log("one")).await.unwrap().unwrap();
+        let (registry, check) = (scene.registry.clone(), scene.check_of(&keys));
+        let waiting = tokio::spawn(async move { registry.check(check).await });
+        until_one_waits(db).await;
+        scene.clock.set(last_ms);
+        tx.commit().await.unwrap();
+        let answer = waiting.await.unwrap().unwrap();
+        assert_eq!((answer.moment_ms, answer.permitted), (last_ms, 0));
+        assert_eq!(answer.why(&answer.items[0]).first().unwrap().code, ReasonCode::Expired);
+    });
+}
 
 /// What the journal of a process of the same name, that has it now, would hold next: a check that was answered from so much.
 fn answered_from(last: &[u8], acts: TreeHead) -> Vec<u8> {

@@ -135,6 +135,28 @@ fn grants_on_a_whole_are_not_multiplied_by_the_holdings_of_a_part() {
 }
 
 #[test]
+fn a_common_answer_tells_what_it_took() {
+    let mut teller = Teller::opened(1);
+    let holder = teller.cast.holders[0];
+    let work = register(&mut teller, &[holder], &[], &[]);
+    let steps = |teller: &Teller| {
+        let Asked { size, moment, question } = asked(teller, work);
+        let mut all =
+            answers_within(&teller.history.index, size, moment, std::iter::once(&question), u64::MAX);
+        let answer = all.next().expect("an answer");
+        assert!(answer.is_by_the_short_way());
+        answer.steps()
+    };
+    let before = steps(&teller);
+    for _ in 0..3 {
+        let grants: Vec<Act> = (0..100).map(|_| teller.grant(work, true)).collect();
+        teller.must(holder, grants);
+    }
+    let after = steps(&teller);
+    assert!(before < 20 && (300..1_200).contains(&after), "{before} steps, and with 300 grants {after}");
+}
+
+#[test]
 fn what_is_answered_within_a_limit_is_the_whole_answer_and_else_there_is_none() {
     on_histories(30, |teller| {
         for one in questions(teller, 60) {

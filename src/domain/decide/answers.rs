@@ -3,7 +3,7 @@
 //! What they have in common is looked at once, and their subjects are looked up [`TOGETHER`].
 
 use super::v1::{self, Asker};
-use super::{Effort, TooMuch, answer_in_full, is_readable, nothing_yet};
+use super::{Effort, TooMuch, answer_in_full, is_readable};
 use crate::domain::decision::{Decision, Verdict};
 use crate::domain::index::ahead::{Ahead, Found, TOGETHER};
 use crate::domain::index::{AsOf, Index};
@@ -30,6 +30,7 @@ pub struct Answers<'a, Q> {
 pub struct Answer<'a> {
     seen: AsOf<'a>,
     moment_ms: i64,
+    steps: u64,
     form: Form,
 }
 
@@ -116,11 +117,11 @@ impl<'a, Q: Iterator<Item = &'a Question>> Answers<'a, Q> {
             let is_good = self.asker.as_ref().is_some_and(Asker::is_good);
             let short = || v1::prompt(seen, question, moment_ms, found, &effort);
             if let Some(prompt) = is_good.then(short).flatten() {
-                return Ok(Answer { seen, moment_ms, form: Form::Prompt(prompt) });
+                return Ok(Answer { seen, moment_ms, steps: effort.taken(), form: Form::Prompt(prompt) });
             }
         }
         let whole = answer_in_full(seen, moment_ms, question, &effort)?;
-        Ok(Answer { seen, moment_ms, form: Form::Whole(Box::new(whole)) })
+        Ok(Answer { seen, moment_ms, steps: effort.taken(), form: Form::Whole(Box::new(whole)) })
     }
 }
 
@@ -142,6 +143,11 @@ impl Answer<'_> {
         }
     }
 
+    /// How many steps of [`Effort`] it took.
+    pub const fn steps(&self) -> u64 {
+        self.steps
+    }
+
     /// Whether this was a common question, answered by the short way.
     pub const fn is_by_the_short_way(&self) -> bool {
         matches!(self.form, Form::Prompt(_))
@@ -149,12 +155,18 @@ impl Answer<'_> {
 
     /// The whole decision.
     pub fn decision(self) -> Decision {
+        let mut decision = Decision::nothing(self.seen.rule_version(), self.seen.size, self.moment_ms);
+        self.tell(&mut decision);
+        decision
+    }
+
+    /// The whole decision, in the place of another one.
+    pub fn tell(self, decision: &mut Decision) {
         match self.form {
-            Form::Whole(decision) => *decision,
+            Form::Whole(whole) => *decision = *whole,
             Form::Prompt(prompt) => {
-                let mut decision = nothing_yet(self.seen, self.moment_ms);
-                prompt.decision(self.seen, &mut decision);
-                decision
+                decision.clear(self.seen.rule_version(), self.seen.size, self.moment_ms);
+                prompt.decision(self.seen, decision);
             }
         }
     }

@@ -100,12 +100,7 @@ impl Reasons {
 
     /// What stands against a member of a closure, as seen from the matched work.
     fn add(&mut self, place: Place, work: WorkId, code: ReasonCode, ask: Mostly1<OrgId>, entries: Entries) {
-        let (code, because) = match place {
-            Place::Matched => (code, None),
-            Place::Part => (ReasonCode::PartNotPermitted, Some(code)),
-            Place::Layer => (ReasonCode::LayerNotPermitted, Some(code)),
-        };
-        self.push(Reason { code, because, work: Some(work), ask, entries });
+        self.push(reason_at(place, work, code, ask, entries));
     }
 
     fn push(&mut self, mut reason: Reason) {
@@ -140,6 +135,16 @@ impl Reasons {
         }
         self.reasons
     }
+}
+
+/// What stands against a member of a closure, as seen from the matched work.
+fn reason_at(place: Place, work: WorkId, code: ReasonCode, ask: Mostly1<OrgId>, entries: Entries) -> Reason {
+    let (code, because) = match place {
+        Place::Matched => (code, None),
+        Place::Part => (ReasonCode::PartNotPermitted, Some(code)),
+        Place::Layer => (ReasonCode::LayerNotPermitted, Some(code)),
+    };
+    Reason { code, because, work: Some(work), ask, entries }
 }
 
 /// Adds members to a list, in which each is wanted once: before it grows, what it has twice is taken off.

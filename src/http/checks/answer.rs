@@ -11,7 +11,7 @@ use crate::http::language::Language;
 use crate::http::problem::Problem;
 use crate::http::reply::Reply;
 use crate::registry::answer::moment;
-use crate::registry::checks::{Checked, ItemAnswer};
+use crate::registry::checks::{Checked, Codes};
 
 /// Everything that is said once for all items.
 #[derive(Debug, Serialize)]
@@ -73,31 +73,18 @@ impl<'a> Head<'a> {
             items_root: BASE64.encode(checked.items_root.as_bytes()),
             permitted: checked.permitted,
             not_permitted: checked.items.len() as u64 - checked.permitted,
-            words: words(&checked.items, language.0),
+            words: in_words(&checked.codes, language.0),
         }
     }
 }
 
-/// Every code that stands in these answers, once, in words.
-fn words(items: &[ItemAnswer], lang: Lang) -> Vec<Words> {
-    let reasons = items.iter().flat_map(|item| &item.reasons);
-    let notes = items.iter().flat_map(|item| &item.notes);
-    in_words(reasons, notes, lang)
-}
-
-/// Every code of these reasons and notes, once, in words.
-pub(in crate::http) fn in_words<'a>(
-    reasons: impl Iterator<Item = &'a Reason>,
-    notes: impl Iterator<Item = &'a Note>,
-    lang: Lang,
-) -> Vec<Words> {
-    let reasons = distinct(reasons.map(|reason| (reason.code, reason.because)));
-    let notes = distinct(notes.map(|note| note.code));
-    let of_reason = |(code, because): (ReasonCode, Option<ReasonCode>)| {
+/// Codes in words.
+pub(in crate::http) fn in_words(codes: &Codes, lang: Lang) -> Vec<Words> {
+    let of_reason = |&(code, because): &(ReasonCode, Option<ReasonCode>)| {
         let reason = Reason { because, ..Reason::of(code) };
         Words { code: AnyCode::Reason(code), because, text: explain::words(&reason, lang, &explain::Ids) }
     };
-    let of_note = |code: NoteCode| {
+    let of_note = |&code: &NoteCode| {
         let note = Note { code, work: None, entries: Vec::new() };
         Words {
             code: AnyCode::Note(code),
@@ -105,19 +92,7 @@ pub(in crate::http) fn in_words<'a>(
             text: explain::note_words(&note, lang, &explain::Ids),
         }
     };
-    reasons.into_iter().map(of_reason).chain(notes.into_iter().map(of_note)).collect()
-}
-
-/// Each member once, in order. There are many of them, and few kinds.
-fn distinct<T: Ord>(members: impl Iterator<Item = T>) -> Vec<T> {
-    let mut known = Vec::new();
-    for member in members {
-        if !known.contains(&member) {
-            known.push(member);
-        }
-    }
-    known.sort_unstable();
-    known
+    codes.reasons.iter().map(of_reason).chain(codes.notes.iter().map(of_note)).collect()
 }
 
 /// About how many bytes a head takes.

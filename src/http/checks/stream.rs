@@ -199,7 +199,7 @@ fn frames(checked: &Checked, language: Language) -> VecDeque<Bytes> {
     frame.push(b'\n');
     for item in &checked.items {
         frame.extend_from_slice(b"{\"item\":");
-        frame.extend_from_slice(&item.json);
+        frame.extend_from_slice(checked.json_of(item));
         frame.extend_from_slice(b"}\n");
         if frame.len() >= FRAME {
             frames.push_back(std::mem::replace(&mut frame, Vec::with_capacity(FRAME + 4_096)).into());

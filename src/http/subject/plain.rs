@@ -9,8 +9,12 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::{ContextWire, IdWire, ItemWire, KeyWire, Text, item, item_of};
+use crate::domain::escapes::plain_length;
 use crate::domain::ids::OrgId;
 use crate::registry::checks::{Context, Item, MAX_ITEMS};
+
+/// About how many bytes an item takes.
+const USUAL_BYTES: usize = 64;
 
 /// The context and the items of a body in which the context comes first, if nothing is wrong with it but with single items.
 pub(in crate::http) fn body(json: &[u8], developer: OrgId) -> Option<(Context, Vec<Item>)> {
@@ -22,7 +26,7 @@ pub(in crate::http) fn body(json: &[u8], developer: OrgId) -> Option<(Context, V
     let context = context.context();
     let rest = after_blank(past(rest, b',')?).strip_prefix("\"items\":")?;
     let mut rest = past(after_blank(rest), b'[')?;
-    let mut items = Vec::new();
+    let mut items = Vec::with_capacity((rest.len() / USUAL_BYTES).min(MAX_ITEMS));
     while items.len() < MAX_ITEMS {
         let (next, after) = if let Some((wire, after)) = one(rest) {
             (item_of(wire, developer, &context), after)
@@ -141,8 +145,7 @@ fn put<'a>(slot: &mut Option<Text<'a>>, json: &'a str) -> Option<&'a str> {
 /// A text without escapes, and what stands after it.
 fn text(json: &str) -> Option<(&str, &str)> {
     let rest = past(json, b'"')?;
-    let end = rest.bytes().position(|byte| byte == b'"' || byte == b'\\' || byte < b' ')?;
-    let (text, after) = rest.split_at_checked(end)?;
+    let (text, after) = rest.split_at_checked(plain_length(rest.as_bytes()))?;
     Some((text, past(after, b'"')?))
 }
 

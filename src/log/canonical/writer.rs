@@ -13,6 +13,7 @@ use serde::ser::{self, Serialize};
 use smallvec::SmallVec;
 
 use super::{CanonicalError, MAX_INTEGER};
+use crate::domain::escapes::plain_length;
 
 /// The names under which `serde_json` serializes JSON text that it embeds unparsed, and numbers that it keeps as text.
 const RAW: [&str; 2] = ["$serde_json::private::RawValue", "$serde_json::private::Number"];
@@ -50,16 +51,14 @@ impl Writer {
     /// A string with the escapes of section 3.2.2.2, and no others.
     fn text(&mut self, text: &str) {
         self.byte(b'"');
-        let mut plain = 0;
-        for (at, byte) in text.bytes().enumerate() {
-            if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-                continue;
-            }
-            self.out.extend_from_slice(text.as_bytes().get(plain..at).unwrap_or_default());
-            plain = at + 1;
-            self.escape(byte);
+        let mut rest = text.as_bytes();
+        loop {
+            let (plain, after) = rest.split_at_checked(plain_length(rest)).unwrap_or((rest, &[]));
+            self.out.extend_from_slice(plain);
+            let Some((escaped, after)) = after.split_first() else { break };
+            self.escape(*escaped);
+            rest = after;
         }
-        self.out.extend_from_slice(text.as_bytes().get(plain..).unwrap_or_default());
         self.byte(b'"');
     }
 

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::domain::act::Condition;
 use crate::domain::decision::{Decision, Note, NoteCode, Outcome, Reason, ReasonCode, UseDecision, Verdict};
+use crate::domain::escapes::plain_length;
 use crate::domain::key::{Key, Sha256, SubjectKey};
 use crate::domain::question::Question;
 
@@ -50,7 +51,7 @@ pub(super) fn write(
     }
     if let Some(territory) = question.and_then(|question| question.territory) {
         put(out, ",\"territory\":");
-        any(out, &territory);
+        quoted(out, |out| put(out, territory.code()));
     }
     put(out, ",\"uses\":");
     list(out, decision.map_or(&[], |decision| decision.uses.as_slice()), of_use);
@@ -199,10 +200,10 @@ fn quoted(out: &mut Vec<u8>, write: impl Fn(&mut Vec<u8>)) {
 }
 
 fn text(out: &mut Vec<u8>, text: &str) {
-    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
-        any(out, text);
-    } else {
+    if plain_length(text.as_bytes()) == text.len() {
         quoted(out, |out| put(out, text));
+    } else {
+        any(out, text);
     }
 }
 
@@ -233,6 +234,7 @@ mod tests {
     use crate::domain::ids::{ModelId, OrgId, WorkId};
     use crate::domain::uses::Use;
     use crate::log::canonical::to_canonical;
+    use crate::registry::checks::Why;
     use smallvec::smallvec;
     use uuid::Uuid;
 
@@ -314,6 +316,33 @@ mod tests {
         for each in [Verdict::Permitted, Verdict::NotPermitted] {
             assert_eq!(verdict(each), serde_json::to_string(&each).unwrap());
         }
+    }
+
+    #[test]
+    fn why_an_item_is_not_permitted_is_read_back_from_its_bytes() {
+        let (question, mut decision) = (question(), decision());
+        for code in ReasonCode::ALL {
+            let short = Reason::of(*code);
+            let long = Reason {
+                because: Some(*code),
+                work: Some(WorkId::new(Uuid::from_u128(7))),
+                ask: smallvec![OrgId::new(Uuid::from_u128(9))],
+                entries: smallvec![3, 4],
+                ..short.clone()
+            };
+            for reason in [short, long] {
+                let outcome = Outcome::NotPermitted(NonEmpty::new(vec![reason.clone()]).unwrap());
+                decision.uses = smallvec![UseDecision { r#use: Use::TrainGenerative, outcome }];
+                let mut bytes = Vec::new();
+                write(Some("mine"), Some((&question, &decision)), None, &mut bytes);
+                let why: Why = serde_json::from_slice(&bytes).unwrap();
+                assert_eq!((why.first(), why.error.as_deref()), (Some(&reason), None));
+            }
+        }
+        let mut bytes = Vec::new();
+        write(None, None, Some("a \"fault\""), &mut bytes);
+        let why: Why = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!((why.first(), why.error.as_deref()), (None, Some("a \"fault\"")));
     }
 
     fn assert_canonical(write: impl Fn(&mut Vec<u8>)) {

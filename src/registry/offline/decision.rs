@@ -16,7 +16,7 @@ use crate::domain::uses::Use;
 use crate::domain::view::{Viewer, view};
 use crate::log::merkle::TreeHead;
 use crate::log::receipt::CheckRecord;
-use crate::registry::checks::tell;
+use crate::registry::checks::answered::tell;
 
 /// The act log as it was with so many entries, folded.
 pub struct Past {
@@ -84,14 +84,14 @@ impl Past {
         let reference = asked.reference.clone();
         let question = asked.question(record);
         let mut json = Vec::with_capacity(item.len());
-        let mut seen = question
+        let seen = question
             .as_ref()
             .ok()
             .map(|question| view(decide(&self.index, self.size, record.at_ms, question), Viewer::Developer));
-        let told = tell(reference.as_deref(), &question, seen.as_mut(), &mut json);
+        tell(reference.as_deref(), &question, seen.as_ref(), &mut json);
         let same = Computed::Same {
-            permitted: told.verdict == Verdict::Permitted,
-            valid_until_ms: told.valid_until_ms,
+            permitted: seen.as_ref().is_some_and(|seen| seen.verdict() == Verdict::Permitted),
+            valid_until_ms: seen.map_or(i64::MAX, |seen| seen.valid_until_ms),
         };
         Ok(match String::from_utf8_lossy(&json) {
             computed if computed == item => same,

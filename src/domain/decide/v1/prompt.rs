@@ -9,7 +9,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::closure::{Place, Way};
 use super::coverage::{self, Coverage, Nearest};
-use super::{Asked, Reasons, denial, refusal_without_reason};
+use super::{Asked, Reasons, denial, reason_at, refusal_without_reason};
 use crate::domain::decision::{
     CoveredMember, CoveredWork, Decision, Entries, NonEmpty, Outcome, Permitted, Reason, ReasonCode,
     UseDecision,
@@ -250,7 +250,7 @@ impl Prompt {
                 .and_then(|work| proof(seen, work, &grounds))
                 .map_or_else(refusal_without_reason, Outcome::Permitted),
             Answered::NotPermitted(causes) => {
-                let reasons = NonEmpty::new(reasons(seen, causes));
+                let reasons = NonEmpty::new(reasons(seen, &causes));
                 reasons.map_or_else(refusal_without_reason, Outcome::NotPermitted)
             }
         };
@@ -275,15 +275,21 @@ fn proof(seen: AsOf<'_>, work: Ix<Work>, grounds: &[Ground]) -> Option<Permitted
     Some(Permitted { works: NonEmpty::new(works)? })
 }
 
-fn reasons(seen: AsOf<'_>, causes: SmallVec<[Cause; 2]>) -> Mostly1<Reason> {
+fn reasons(seen: AsOf<'_>, causes: &[Cause]) -> Mostly1<Reason> {
+    if let [cause] = causes {
+        return smallvec![reason(seen, cause)];
+    }
     let mut reasons = Reasons::default();
-    for Cause { code, place, work, ask, entry } in causes {
-        let ask = ask.map_or_else(Mostly1::new, |org| smallvec![seen.org_id(org)]);
-        let entries = entry.map_or_else(Entries::new, |entry| smallvec![entry.get()]);
-        match work {
-            Some(work) => reasons.add(place, seen.work_id(work), code, ask, entries),
-            None => reasons.add_plain(code),
-        }
+    for cause in causes {
+        reasons.push(reason(seen, cause));
     }
     reasons.list()
+}
+
+fn reason(seen: AsOf<'_>, cause: &Cause) -> Reason {
+    let Cause { code, place, work, ask, entry } = cause;
+    let Some(work) = work else { return Reason::of(*code) };
+    let ask = ask.map_or_else(Mostly1::new, |org| smallvec![seen.org_id(org)]);
+    let entries = entry.map_or_else(Entries::new, |entry| smallvec![entry.get()]);
+    reason_at(*place, seen.work_id(*work), *code, ask, entries)
 }
