@@ -19,7 +19,9 @@ async fn one_tree(rig: &Rig, nodes: usize, acts: usize) {
     let before = holder.get(&format!("{}/v1/status", turn.next())).await.body["log_size"].as_u64().unwrap();
     let mut writers = Vec::new();
     for writer in 0..WRITERS {
-        let (turn, holder, work) = (turn.clone(), holder.clone(), rig.works[0].clone());
+        // All on one work would be more grants than it may have.
+        let work = rig.works[writer % rig.works.len()].clone();
+        let (turn, holder) = (turn.clone(), holder.clone());
         writers.push(tokio::spawn(async move {
             let (mut firsts, mut heads) = (Vec::new(), Vec::new());
             for _ in (writer..acts).step_by(WRITERS) {
@@ -56,7 +58,7 @@ async fn one_tree(rig: &Rig, nodes: usize, acts: usize) {
 #[test]
 fn concurrent_acts_through_two_and_four_nodes_are_one_tree() {
     on_postgres(async |world| {
-        let rig = Rig::new(world, 1).await;
+        let rig = Rig::new(world, 4).await;
         one_tree(&rig, 2, count(150, 10_000)).await;
         one_tree(&rig, 4, count(150, 10_000)).await;
     });
