@@ -355,13 +355,12 @@ impl Decision {
         }
     }
 
-    /// All reasons, in the order of the uses.
+    /// All reasons, in the order of the uses. That the question can't be read is told apart.
     pub fn reasons(&self) -> impl Iterator<Item = &Reason> {
-        let of_uses = self.uses.iter().flat_map(|answer| match &answer.outcome {
+        self.uses.iter().flat_map(|answer| match &answer.outcome {
             Outcome::Permitted(_) => [].iter(),
             Outcome::NotPermitted(reasons) => reasons.iter(),
-        });
-        self.unreadable.iter().chain(of_uses)
+        })
     }
 }
 

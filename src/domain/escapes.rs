@@ -13,7 +13,7 @@ pub fn plain_length(text: &[u8]) -> usize {
 }
 
 /// Whether a byte must be escaped.
-pub const fn is_escaped(byte: u8) -> bool {
+const fn is_escaped(byte: u8) -> bool {
     byte < b' ' || byte == b'"' || byte == b'\\'
 }
 
