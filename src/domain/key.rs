@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use compact_str::CompactString;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
@@ -148,9 +149,9 @@ pub enum Key {
     /// An identifier of a catalogue or standard, compared exactly.
     Id {
         /// Who numbers, such as `isan` or a catalogue's name.
-        scheme: String,
+        scheme: CompactString,
         /// The number, in Unicode NFC.
-        value: String,
+        value: CompactString,
     },
     /// One unit of an ISCC (ISO 24138), for exact and near matches.
     Iscc {
@@ -201,16 +202,16 @@ impl Key {
         }
         // ASCII is in normal form, and none of it but controls is invisible.
         let (value, is_visible) = if value.is_ascii() {
-            (value.to_owned(), !value.bytes().any(|byte| byte.is_ascii_control()))
+            (value.into(), !value.bytes().any(|byte| byte.is_ascii_control()))
         } else {
-            let value: String = value.nfc().collect();
+            let value: CompactString = value.nfc().collect();
             let is_visible = !value.chars().any(is_invisible);
             (value, is_visible)
         };
         if value.is_empty() || value.len() > MAX_IDENTIFIER_BYTES || value.trim() != value || !is_visible {
             return Err(KeyError::NotValue);
         }
-        Ok(Self::Id { scheme: scheme.to_owned(), value })
+        Ok(Self::Id { scheme: scheme.into(), value })
     }
 
     /// The key of an ISCC unit.

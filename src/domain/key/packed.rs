@@ -31,7 +31,7 @@ fn parts(key: &Key) -> [&[u8]; 4] {
         Key::Url { value } => (&[1], value.as_bytes(), None),
         Key::UrlPrefix { value } => (&[2], value.as_bytes(), None),
         Key::Sha256 { value } => (&[3], &value.0, None),
-        Key::Id { scheme, value } => (&[4], scheme.as_bytes(), Some(value)),
+        Key::Id { scheme, value } => (&[4], scheme.as_bytes(), Some(value.as_str())),
         Key::Iscc { header, body } => (&[5], header.as_bytes(), Some(body)),
     };
     match second {
@@ -53,7 +53,7 @@ pub fn read(bytes: &[u8]) -> Key {
         3 => Key::sha256(Sha256(rest.try_into().unwrap_or_default())),
         4 => {
             let (scheme, value) = two();
-            Key::Id { scheme, value }
+            Key::Id { scheme: scheme.into(), value: value.into() }
         }
         5 => {
             let (header, body) = two();
