@@ -40,6 +40,7 @@ pub mod heads;
 pub mod high_water;
 pub mod idempotency;
 pub mod identities;
+mod lender;
 mod lent;
 pub mod log_keys;
 pub mod logins;

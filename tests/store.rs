@@ -7,6 +7,7 @@ mod catalogue;
 mod growth;
 mod high_water;
 mod idempotency;
+mod lent;
 mod texts;
 mod triggers;
 
@@ -39,8 +40,12 @@ async fn append_all(db: &Db, new: &[String]) -> Result<Head, StoreError> {
 /// Runs one statement as somebody with the database's password could, in a transaction of its own.
 async fn meddle(db: &Db, text: &'static str) -> Result<(), StoreError> {
     match db {
-        Db::Sqlite { writer, .. } => sqlx::query(text).execute(writer).await.map(drop)?,
-        Db::Postgres(pool) => sqlx::query(text).execute(pool).await.map(drop)?,
+        Db::Sqlite { writer, .. } => {
+            sqlx::query(text).execute(&mut writer.lend().await.unwrap()).await.map(drop)?
+        }
+        Db::Postgres(lender) => {
+            sqlx::query(text).execute(&mut lender.lend().await.unwrap()).await.map(drop)?
+        }
     }
     Ok(())
 }

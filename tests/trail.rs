@@ -80,8 +80,12 @@ both!(what_auditors_and_the_registrar_read_is_on_the_trail_or_not_answered, asyn
     assert_eq!(reads[0]["person"], json!(auditor.person));
     let drop_table = "DROP TABLE security_events";
     match stage.registry.db() {
-        Db::Sqlite { writer, .. } => drop(sqlx::query(drop_table).execute(writer).await.unwrap()),
-        Db::Postgres(pool) => drop(sqlx::query(drop_table).execute(pool).await.unwrap()),
+        Db::Sqlite { writer, .. } => {
+            drop(sqlx::query(drop_table).execute(&mut writer.lend().await.unwrap()).await.unwrap())
+        }
+        Db::Postgres(lender) => {
+            drop(sqlx::query(drop_table).execute(&mut lender.lend().await.unwrap()).await.unwrap())
+        }
     }
     assert_eq!(auditor.get("/v1/works").await.status, 503);
     assert_eq!(stage.registrar.get("/v1/queue").await.status, 503);

@@ -176,7 +176,7 @@ impl Client {
 async fn by_secret(registry: &Registry, client: &str, secret: &str) -> Result<LiveKey, Refusal> {
     let secret = Secret::read(secret).map_err(|_| Refusal::InvalidClient)?;
     let live = accounts::find_key(registry.db(), &secret.hash(), registry.clock().now_ms()).await?;
-    live.filter(|live| live.key.id == client).ok_or(Refusal::InvalidClient)
+    live.map(|(live, _)| live).filter(|live| live.key.id == client).ok_or(Refusal::InvalidClient)
 }
 
 /// The live client of this id, if it has a key of its own.
@@ -184,7 +184,7 @@ async fn by_id(registry: &Registry, client: KeyId) -> Result<LiveKey, Refusal> {
     let now_ms = registry.clock().now_ms();
     // No token is called by no name.
     let live = accounts::live_key(registry.db(), &client.to_string(), "", now_ms).await?;
-    live.filter(|live| live.key.public_key.is_some()).ok_or(Refusal::InvalidClient)
+    live.map(|(live, _)| live).filter(|live| live.key.public_key.is_some()).ok_or(Refusal::InvalidClient)
 }
 
 /// Issues a token with these scopes, names with a blank between them; all that the client has when none is named.

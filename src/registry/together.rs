@@ -35,7 +35,7 @@ pub(super) enum Sought {
     Client(String, String),
 }
 
-/// What a read found: the credential, where one was looked for and is live; and the head of the act log, read after it.
+/// What a read found: the credential, where one was looked for and is live; and the head of the act log, read with it or after it.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) key: Option<LiveKey>,
@@ -108,11 +108,10 @@ async fn answer(db: &Db, now_ms: i64, asks: Vec<Ask>) {
     let distinct: HashSet<Sought> = asks.iter().filter_map(|ask| ask.sought.clone()).collect();
     let looked = distinct.into_iter().map(|sought| look(db, sought, now_ms));
     let credentials: HashMap<_, _> = join_all(looked).await.into_iter().collect();
-    // After the credentials: what made one is in the log that is then looked at.
-    let head = heads::read_tree(db, heads::ACTS).await.map(|head| head.unwrap_or(TreeHead::EMPTY));
+    let head = head(db, &credentials).await;
     for Ask { sought, answer } in asks {
         let found = match sought.and_then(|sought| credentials.get(&sought)) {
-            Some(Ok(found)) => Ok(found.clone()),
+            Some(Ok(found)) => Ok(found.as_ref().map(|(key, _)| key.clone())),
             Some(Err(error)) => Err(error.again()),
             None => Ok(None),
         };
@@ -126,7 +125,20 @@ async fn answer(db: &Db, now_ms: i64, asks: Vec<Ask>) {
     }
 }
 
-async fn look(db: &Db, sought: Sought, now_ms: i64) -> (Sought, Result<Option<LiveKey>, StoreError>) {
+/// A credential that was looked for, and the head at the moment at which it was found.
+type Looked = Result<Option<(LiveKey, TreeHead)>, StoreError>;
+
+/// The head of the act log, not before any credential that was found: what made it is in the log. Whoever found one has
+/// read the head with it.
+async fn head(db: &Db, credentials: &HashMap<Sought, Looked>) -> Result<TreeHead, StoreError> {
+    let read = credentials.values().flatten().flatten().map(|(_, head)| *head);
+    if let Some(latest) = read.max_by_key(|head| head.size) {
+        return Ok(latest);
+    }
+    Ok(heads::read_tree(db, heads::ACTS).await?.unwrap_or(TreeHead::EMPTY))
+}
+
+async fn look(db: &Db, sought: Sought, now_ms: i64) -> (Sought, Looked) {
     let found = match &sought {
         Sought::Key(digest) => accounts::find_key(db, digest, now_ms).await,
         Sought::Client(key, token) => accounts::live_key(db, key, token, now_ms).await,

@@ -2,7 +2,9 @@
 
 use super::db::{Db, Tx, on_db, on_tx};
 use super::error::StoreError;
+use super::heads;
 use super::sql::texts;
+use crate::log::merkle::TreeHead;
 
 /// How many keys a person may have that are neither revoked nor expired: one in use, and its successor.
 pub const MAX_LIVE_KEYS: i64 = 2;
@@ -29,11 +31,15 @@ texts! {
     INSERT_KEY = "INSERT INTO api_keys (id, org, person, secret_hash, prefix, scopes, label, created_ms, expires_ms, public_key) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     FIND_KEY = "SELECT k.id, k.org, k.person, k.prefix, k.scopes, k.label, k.created_ms, k.expires_ms, \
-        k.last_used_ms, k.revoked_ms, k.public_key, p.role FROM api_keys k JOIN people p ON p.person = k.person \
+        k.last_used_ms, k.revoked_ms, k.public_key, p.role, \
+        (SELECT size FROM logs WHERE log = $3) AS acts_size, (SELECT root FROM logs WHERE log = $3) AS acts_root \
+        FROM api_keys k JOIN people p ON p.person = k.person \
         WHERE k.secret_hash = $1 AND k.public_key IS NULL AND k.revoked_ms IS NULL AND p.removed_ms IS NULL \
         AND (k.expires_ms IS NULL OR k.expires_ms > $2)";
     LIVE_KEY = "SELECT k.id, k.org, k.person, k.prefix, k.scopes, k.label, k.created_ms, k.expires_ms, \
-        k.last_used_ms, k.revoked_ms, k.public_key, p.role FROM api_keys k JOIN people p ON p.person = k.person \
+        k.last_used_ms, k.revoked_ms, k.public_key, p.role, \
+        (SELECT size FROM logs WHERE log = $4) AS acts_size, (SELECT root FROM logs WHERE log = $4) AS acts_root \
+        FROM api_keys k JOIN people p ON p.person = k.person \
         WHERE k.id = $1 AND k.revoked_ms IS NULL AND p.removed_ms IS NULL \
         AND (k.expires_ms IS NULL OR k.expires_ms > $2) \
         AND NOT EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.jti = $3)";
@@ -101,6 +107,25 @@ pub struct LiveKey {
     pub key: ApiKey,
     /// [`Person::role`].
     pub role: String,
+}
+
+/// A live key, and the head of the act log at the same moment, where there is any.
+#[derive(sqlx::FromRow)]
+struct KeyAndHead {
+    #[sqlx(flatten)]
+    key: LiveKey,
+    acts_size: Option<i64>,
+    acts_root: Option<Vec<u8>>,
+}
+
+impl KeyAndHead {
+    fn read(self) -> Result<(LiveKey, TreeHead), StoreError> {
+        let head = match self.acts_size.zip(self.acts_root) {
+            Some((size, root)) => heads::tree(heads::ACTS, size, &root)?,
+            None => TreeHead::EMPTY,
+        };
+        Ok((self.key, head))
+    }
 }
 
 /// Adds a person.
@@ -204,20 +229,37 @@ pub async fn insert_key(tx: &mut Tx, key: &ApiKey, secret_hash: &[u8; 32]) -> Re
     Ok(())
 }
 
-/// The live key with this hash: not revoked, not expired at `now_ms`, of a person who was not removed.
-pub async fn find_key(db: &Db, secret_hash: &[u8; 32], now_ms: i64) -> Result<Option<LiveKey>, StoreError> {
-    Ok(on_db!(db, pool => sqlx::query_as(FIND_KEY)
+/// The live key with this hash: not revoked, not expired at `now_ms`, of a person who was not removed; and the head of the
+/// act log at the same moment.
+pub async fn find_key(
+    db: &Db,
+    secret_hash: &[u8; 32],
+    now_ms: i64,
+) -> Result<Option<(LiveKey, TreeHead)>, StoreError> {
+    let found: Option<KeyAndHead> = on_db!(db, pool => sqlx::query_as(FIND_KEY)
         .bind(secret_hash.as_slice())
         .bind(now_ms)
+        .bind(heads::ACTS)
         .fetch_optional(pool)
-        .await)?)
+        .await)?;
+    found.map(KeyAndHead::read).transpose()
 }
 
-/// The live key `id`, unless the token `jti` that was issued to it is revoked.
-pub async fn live_key(db: &Db, id: &str, jti: &str, now_ms: i64) -> Result<Option<LiveKey>, StoreError> {
-    Ok(
-        on_db!(db, pool => sqlx::query_as(LIVE_KEY).bind(id).bind(now_ms).bind(jti).fetch_optional(pool).await)?,
-    )
+/// The live key `id`, unless the token `jti` that was issued to it is revoked; and the head of the act log at the same moment.
+pub async fn live_key(
+    db: &Db,
+    id: &str,
+    jti: &str,
+    now_ms: i64,
+) -> Result<Option<(LiveKey, TreeHead)>, StoreError> {
+    let found: Option<KeyAndHead> = on_db!(db, pool => sqlx::query_as(LIVE_KEY)
+        .bind(id)
+        .bind(now_ms)
+        .bind(jti)
+        .bind(heads::ACTS)
+        .fetch_optional(pool)
+        .await)?;
+    found.map(KeyAndHead::read).transpose()
 }
 
 /// The key `id`, live or not.

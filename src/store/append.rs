@@ -145,7 +145,7 @@ async fn write(
                 .bind(json(&parts)?)
                 .bind(hashes)
                 .bind(json(&tiles)?)
-                .fetch_all(&mut **tx)
+                .fetch_all(&mut *tx)
                 .await?
         }
         Tx::Postgres(tx) => {

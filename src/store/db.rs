@@ -7,10 +7,11 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, PgPool, Sqlite, SqlitePool, Transaction};
+use sqlx::{ConnectOptions, Connection, Pool, Postgres, Sqlite};
 
 use super::error::StoreError;
-use super::lent::Lent;
+use super::lender::{ACQUIRE_TIMEOUT, Keeping, Lender};
+use super::lent::{ANSWER, Lent};
 use super::private;
 use super::sql::texts;
 use crate::config::without_password;
@@ -18,9 +19,6 @@ use crate::config::without_password;
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// How long a caller waits for a connection before it is told that the database is busy. The server ends a statement before
-/// [`ANSWER`](super::lent::ANSWER) is over.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait before a server that may be starting is tried again.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -48,6 +46,8 @@ const EMPTY_WAL_WAIT: Duration = Duration::from_millis(100);
 /// Leaves any transaction behind, without a warning when there is none: `BEGIN` on its own opens one or, inside a
 /// forgotten one, does nothing.
 const LEAVE_TRANSACTION: &str = "BEGIN; ROLLBACK";
+const ROLLBACK: &str = "ROLLBACK";
+const COMMIT: &str = "COMMIT";
 
 /// Which of the two databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,35 +64,38 @@ pub enum Db {
     /// SQLite: one connection that writes, several that read.
     Sqlite {
         /// The one connection that writes.
-        writer: SqlitePool,
+        writer: Lender<Sqlite>,
         /// Connections that only read.
-        readers: SqlitePool,
+        readers: Lender<Sqlite>,
     },
     /// PostgreSQL; always the primary.
-    Postgres(PgPool),
+    Postgres(Lender<Postgres>),
 }
 
 /// A transaction. Dropping it undoes it.
 #[derive(Debug)]
 pub enum Tx {
     /// On SQLite.
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(Lent<Sqlite>),
     /// On PostgreSQL.
-    Postgres(Lent),
+    Postgres(Lent<Postgres>),
 }
 
-/// Compiles `$body` once per driver, with `$pool` the pool to read from.
+/// Compiles `$body` once per driver, with `$conn` a connection to read from.
 macro_rules! on_db {
-    ($db:expr, $pool:ident => $body:expr) => {
+    ($db:expr, $conn:ident => $body:expr) => {
         match $db {
-            $crate::store::db::Db::Sqlite { readers: $pool, .. } => $body,
-            $crate::store::db::Db::Postgres(pool) => match $crate::store::lent::Lent::from(pool).await {
-                Ok(mut lent) => {
-                    let $pool = &mut lent;
-                    $body
-                }
-                Err(error) => Err(error),
-            },
+            $crate::store::db::Db::Sqlite { readers, .. } => on_db!(@ readers, $conn => $body),
+            $crate::store::db::Db::Postgres(lender) => on_db!(@ lender, $conn => $body),
+        }
+    };
+    (@ $lender:expr, $conn:ident => $body:expr) => {
+        match $lender.lend().await {
+            Ok(mut lent) => {
+                let $conn = &mut lent;
+                $body
+            }
+            Err(error) => Err(error),
         }
     };
 }
@@ -102,7 +105,7 @@ macro_rules! on_tx {
     ($tx:expr, $conn:ident => $body:expr) => {
         match $tx {
             $crate::store::db::Tx::Sqlite(tx) => {
-                let $conn = &mut **tx;
+                let $conn = &mut *tx;
                 $body
             }
             $crate::store::db::Tx::Postgres(tx) => {
@@ -114,6 +117,15 @@ macro_rules! on_tx {
 }
 
 pub(in crate::store) use {on_db, on_tx};
+
+/// A connection in a transaction that is opened by this text.
+macro_rules! begun {
+    ($lender:expr, $text:expr) => {{
+        let mut tx = $lender.lend().await?;
+        tx.begin($text).await?;
+        tx
+    }};
+}
 
 impl Db {
     /// Opens the database at `url` (`sqlite:PATH`, whose folder must exist, or `postgres://…`) and brings its tables
@@ -130,7 +142,7 @@ impl Db {
             _ => return Err(StoreError::Address { url: shown(url) }),
         };
         if let Self::Sqlite { writer, .. } = &db {
-            SQLITE_MIGRATIONS.run(writer).await?;
+            SQLITE_MIGRATIONS.run(writer.pool()).await?;
         }
         Ok(db)
     }
@@ -144,6 +156,7 @@ impl Db {
             Some(("sqlite", _)) => {
                 let options = sqlite_options(url)?.create_if_missing(false).pragma("query_only", "on");
                 let readers = sqlite_pool().max_connections(connections.max(2)).connect_with(options).await?;
+                let readers = lent_by_sqlite(readers);
                 (Self::Sqlite { writer: readers.clone(), readers }, &SQLITE_MIGRATIONS)
             }
             Some(("postgres" | "postgresql", _)) => {
@@ -175,6 +188,7 @@ impl Db {
             .foreign_keys(true);
         let writer = sqlite_pool().max_connections(1).connect_with(options).await?;
         SQLITE_MIGRATIONS.run(&writer).await?;
+        let writer = lent_by_sqlite(writer);
         Ok(Self::Sqlite { readers: writer.clone(), writer })
     }
 
@@ -189,16 +203,16 @@ impl Db {
     /// Opens a transaction that may write. On SQLite there is one at a time, in this process and any other.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with(BEGIN_WRITE.sqlite).await?),
-            Self::Postgres(pool) => Tx::Postgres(begin(pool, BEGIN_WRITE.postgres).await?),
+            Self::Sqlite { writer, .. } => Tx::Sqlite(begun!(writer, BEGIN_WRITE.sqlite)),
+            Self::Postgres(lender) => Tx::Postgres(begun!(lender, BEGIN_WRITE.postgres)),
         })
     }
 
     /// Opens a transaction that only reads, and sees one moment however long it lasts.
     pub async fn snapshot(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin_with(BEGIN_SNAPSHOT.sqlite).await?),
-            Self::Postgres(pool) => Tx::Postgres(begin(pool, BEGIN_SNAPSHOT.postgres).await?),
+            Self::Sqlite { readers, .. } => Tx::Sqlite(begun!(readers, BEGIN_SNAPSHOT.sqlite)),
+            Self::Postgres(lender) => Tx::Postgres(begun!(lender, BEGIN_SNAPSHOT.postgres)),
         })
     }
 
@@ -206,7 +220,7 @@ impl Db {
     /// where somebody reads from it: try again. PostgreSQL does that in its own time.
     pub async fn empty_wal(&self) -> Result<bool, StoreError> {
         let Self::Sqlite { writer, .. } = self else { return Ok(true) };
-        let options = (*writer.connect_options()).clone();
+        let options = (*writer.pool().connect_options()).clone();
         let options = options.create_if_missing(false).busy_timeout(EMPTY_WAL_WAIT);
         let mut connection = options.connect().await?;
         let (is_busy, _, _): (i64, i64, i64) = sqlx::query_as(EMPTY_WAL).fetch_one(&mut connection).await?;
@@ -227,7 +241,7 @@ impl Db {
                 readers.close().await;
                 writer.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(lender) => lender.close().await,
         }
     }
 }
@@ -244,8 +258,8 @@ impl Tx {
     /// Makes the changes durable and visible to all.
     pub async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(tx) => tx.commit().await,
-            Self::Postgres(mut tx) => tx.run("COMMIT").await,
+            Self::Sqlite(mut tx) => tx.end(COMMIT).await,
+            Self::Postgres(mut tx) => tx.end(COMMIT).await,
         }
         .map_err(StoreError::at_commit)
     }
@@ -260,8 +274,8 @@ impl Tx {
     /// Undoes the changes now; dropping the transaction does so too, a little later.
     pub async fn rollback(self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(tx) => tx.rollback().await,
-            Self::Postgres(mut tx) => tx.run("ROLLBACK").await,
+            Self::Sqlite(mut tx) => tx.end(ROLLBACK).await,
+            Self::Postgres(mut tx) => tx.end(ROLLBACK).await,
         }
         .map_err(StoreError::from)
     }
@@ -278,12 +292,6 @@ fn unsafe_settings((commit, fsync, standby): (String, String, String)) -> Option
             "the server may lose what it acknowledged (synchronous_commit `{commit}`, fsync `{fsync}`): switch both on"
         )
     })
-}
-
-async fn begin(pool: &PgPool, text: &'static str) -> Result<Lent, sqlx::Error> {
-    let mut tx = Lent::from(pool).await?;
-    tx.run(text).await?;
-    Ok(tx)
 }
 
 fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
@@ -309,15 +317,25 @@ fn sqlite_pool() -> SqlitePoolOptions {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
-        // After an I/O error, or where no space is left, SQLite undoes a transaction by itself; the driver then fails to
-        // undo it once more, and takes it for open ever after: no transaction could begin on this connection again.
+        // After an I/O error, or where no space is left, SQLite undoes a transaction by itself: that there is none is no error.
         .after_release(|connection, _| {
             Box::pin(async move {
-                // What was asked of it before, undoing too, is done when it answers.
-                connection.ping().await?;
-                Ok(!connection.is_in_transaction())
+                drop(sqlx::raw_sql(ROLLBACK).execute(&mut *connection).await);
+                // Within a transaction none can begin.
+                sqlx::raw_sql(LEAVE_TRANSACTION).execute(&mut *connection).await?;
+                Ok(true)
             })
         })
+}
+
+/// Nobody but this process is at the other end of a file.
+const KEEPING_SQLITE: Keeping = Keeping { idle: Duration::MAX, all: Duration::MAX, answer: None };
+/// Whoever used it a moment ago would have noticed that the server is gone.
+const KEEPING_POSTGRES: Keeping =
+    Keeping { idle: Duration::from_secs(1), all: Duration::from_mins(1), answer: Some(ANSWER) };
+
+fn lent_by_sqlite(pool: Pool<Sqlite>) -> Lender<Sqlite> {
+    Lender::new(pool, KEEPING_SQLITE)
 }
 
 async fn open_sqlite(url: &str, connections: u32) -> Result<Db, StoreError> {
@@ -331,7 +349,7 @@ async fn open_sqlite(url: &str, connections: u32) -> Result<Db, StoreError> {
     let writer = sqlite_pool().max_connections(1).connect_with(options.clone()).await?;
     let reading = options.pragma("query_only", "on");
     let readers = sqlite_pool().max_connections(connections.max(1)).connect_lazy_with(reading);
-    Ok(Db::Sqlite { writer, readers })
+    Ok(Db::Sqlite { writer: lent_by_sqlite(writer), readers: lent_by_sqlite(readers) })
 }
 
 fn postgres_options(url: &str) -> Result<PgConnectOptions, StoreError> {
@@ -339,20 +357,20 @@ fn postgres_options(url: &str) -> Result<PgConnectOptions, StoreError> {
     Ok(options.application_name("kyodaku"))
 }
 
-async fn open_postgres(url: &str, connections: u32) -> Result<PgPool, StoreError> {
+async fn open_postgres(url: &str, connections: u32) -> Result<Lender<Postgres>, StoreError> {
     let options = postgres_options(url)?;
     bring_up_to_date(&options).await?;
     Ok(postgres_pool(options, connections).await?)
 }
 
-async fn postgres_pool(options: PgConnectOptions, connections: u32) -> Result<PgPool, sqlx::Error> {
+async fn postgres_pool(options: PgConnectOptions, connections: u32) -> Result<Lender<Postgres>, sqlx::Error> {
     let options = options.options([
         ("statement_timeout", "20s"),
         ("lock_timeout", "10s"),
         // Nobody else writes while a node that is gone holds the head.
         ("idle_in_transaction_session_timeout", "15s"),
     ]);
-    PgPoolOptions::new()
+    let pool = PgPoolOptions::new()
         .max_connections(connections.max(2))
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // After a failover the address may be a standby's for a while: what it says is old, and it takes no writes.
@@ -371,7 +389,8 @@ async fn postgres_pool(options: PgConnectOptions, connections: u32) -> Result<Pg
             })
         })
         .connect_with(options)
-        .await
+        .await?;
+    Ok(Lender::new(pool, KEEPING_POSTGRES))
 }
 
 /// Looks at the server, and brings its tables up to date: on a connection of its own, because that takes as long as it takes.

@@ -71,7 +71,8 @@ impl Head {
     }
 }
 
-fn tree(log: &str, size: i64, root: &[u8]) -> Result<TreeHead, StoreError> {
+/// Size and root as they are stored.
+pub(super) fn tree(log: &str, size: i64, root: &[u8]) -> Result<TreeHead, StoreError> {
     let root = Hash::try_from(root)
         .map_err(|_| StoreError::Corrupt(format!("the root of log `{log}` is not 32 bytes")))?;
     Ok(TreeHead { size: from_db(size)?, root })

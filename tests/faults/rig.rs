@@ -4,12 +4,10 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::str::FromStr;
 
 use kyodaku::log::checkpoint::CheckpointSigner;
 use kyodaku::store::heads::{self, ACTS};
 use kyodaku::store::{Db, append};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 
 const NAME: &str = "faults::rig::what_it_says_is_written_is_written";
 const TASK: &str = "KYODAKU_TEST_RIG";
@@ -36,12 +34,11 @@ async fn append_all(task: &str) {
     let words: Vec<&str> = task.split('|').collect();
     let [how, folder, told, entries] = words[..] else { panic!("{task}") };
     let url = url(Path::new(folder));
-    let mut db = Db::connect_sized(&url, 1).await.unwrap();
+    let db = Db::connect_sized(&url, 1).await.unwrap();
     if how == NORMAL {
-        let options = SqliteConnectOptions::from_str(&url).unwrap().synchronous(SqliteSynchronous::Normal);
-        let Db::Sqlite { writer, .. } = &mut db else { panic!("SQLite") };
-        writer.close().await;
-        *writer = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+        let Db::Sqlite { writer, .. } = &db else { panic!("SQLite") };
+        // There is one connection that writes.
+        sqlx::query("PRAGMA synchronous = NORMAL").execute(&mut writer.lend().await.unwrap()).await.unwrap();
     }
     let signer = CheckpointSigner::from_seed("registry.example/acts", &[7; 32]).unwrap();
     let mut told = std::fs::File::options().create(true).append(true).open(told).unwrap();

@@ -325,9 +325,11 @@ async fn last_payload(stage: &Stage) -> Value {
     let text = "SELECT body FROM payloads ORDER BY idx DESC LIMIT 1";
     let body: String = match stage.registry.db() {
         kyodaku::store::Db::Sqlite { readers, .. } => {
-            sqlx::query_scalar(text).fetch_one(readers).await.unwrap()
+            sqlx::query_scalar(text).fetch_one(&mut readers.lend().await.unwrap()).await.unwrap()
         }
-        kyodaku::store::Db::Postgres(pool) => sqlx::query_scalar(text).fetch_one(pool).await.unwrap(),
+        kyodaku::store::Db::Postgres(lender) => {
+            sqlx::query_scalar(text).fetch_one(&mut lender.lend().await.unwrap()).await.unwrap()
+        }
     };
     serde_json::from_str(&body).unwrap()
 }

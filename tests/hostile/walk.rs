@@ -134,8 +134,12 @@ impl Scene {
         for table in archive::TABLES.iter().filter(|table| !BESIDE.contains(&table.name)) {
             let text = AssertSqlSafe(format!("SELECT COUNT(*) FROM {}", table.name));
             let count: i64 = match self.stage.registry.db() {
-                Db::Sqlite { readers, .. } => sqlx::query_scalar(text).fetch_one(readers).await.unwrap(),
-                Db::Postgres(pool) => sqlx::query_scalar(text).fetch_one(pool).await.unwrap(),
+                Db::Sqlite { readers, .. } => {
+                    sqlx::query_scalar(text).fetch_one(&mut readers.lend().await.unwrap()).await.unwrap()
+                }
+                Db::Postgres(lender) => {
+                    sqlx::query_scalar(text).fetch_one(&mut lender.lend().await.unwrap()).await.unwrap()
+                }
             };
             rows.push((table.name, count));
         }

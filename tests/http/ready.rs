@@ -22,14 +22,14 @@ both!(a_database_that_does_not_answer_is_told_soon, async |world: World| {
     assert_eq!(ready(&stage).await, 200);
     let begun = match stage.registry.db() {
         Db::Sqlite { readers, .. } => {
-            let all = (0..readers.options().get_max_connections()).map(|_| readers.acquire());
+            let all = (0..readers.connections()).map(|_| readers.lend());
             let _held: Vec<_> = join_all(all).await.into_iter().map(Result::unwrap).collect();
             let begun = stopwatch();
             assert_eq!(ready(&stage).await, 503);
             begun
         }
-        Db::Postgres(pool) => {
-            let all = (0..pool.options().get_max_connections()).map(|_| pool.acquire());
+        Db::Postgres(lender) => {
+            let all = (0..lender.connections()).map(|_| lender.lend());
             let _held: Vec<_> = join_all(all).await.into_iter().map(Result::unwrap).collect();
             let begun = stopwatch();
             assert_eq!(ready(&stage).await, 503);

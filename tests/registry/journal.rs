@@ -161,8 +161,9 @@ fn answered_from(last: &[u8], acts: TreeHead) -> Vec<u8> {
 /// Until somebody waits for a lock of this database.
 async fn until_one_waits(db: &Db) {
     let text = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    let Db::Postgres(pool) = db else { panic!("only there are rows locked") };
-    while sqlx::query_scalar::<_, i64>(text).fetch_one(pool).await.unwrap() == 0 {
+    let Db::Postgres(lender) = db else { panic!("only there are rows locked") };
+    let mut lent = lender.lend().await.unwrap();
+    while sqlx::query_scalar::<_, i64>(text).fetch_one(&mut lent).await.unwrap() == 0 {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }

@@ -1,5 +1,6 @@
 //! People, keys, proposals and challenges.
 
+use kyodaku::log::merkle::TreeHead;
 use kyodaku::store::accounts::{self, ApiKey, LiveKey, Person, TOUCH_INTERVAL_MS};
 use kyodaku::store::challenges::{self, Challenge};
 use kyodaku::store::proposals::ProposalState::{Approved, Rejected, Waiting, Withdrawn};
@@ -57,7 +58,7 @@ both!(a_key_lives_until_it_expires_is_revoked_or_its_person_goes, async |world: 
     );
     assert_eq!(
         accounts::find_key(&db, &[1; 32], START_MS + 9).await.unwrap(),
-        Some(LiveKey { key: key(1, Some(START_MS + 10)), role: "member".to_owned() })
+        Some((LiveKey { key: key(1, Some(START_MS + 10)), role: "member".to_owned() }, TreeHead::EMPTY))
     );
     assert_eq!(accounts::find_key(&db, &[1; 32], START_MS + 10).await.unwrap(), None);
     assert_eq!(accounts::find_key(&db, &[9; 32], START_MS).await.unwrap(), None);
@@ -78,7 +79,7 @@ both!(a_key_lives_until_it_expires_is_revoked_or_its_person_goes, async |world: 
     assert!(accounts::touch_key(&mut tx, "key_3", touch + TOUCH_INTERVAL_MS).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(accounts::find_key(&db, &[2; 32], START_MS).await.unwrap(), None);
-    let found = accounts::find_key(&db, &[3; 32], touch).await.unwrap().unwrap();
+    let (found, _) = accounts::find_key(&db, &[3; 32], touch).await.unwrap().unwrap();
     assert_eq!(found.key.last_used_ms, Some(touch + TOUCH_INTERVAL_MS));
 
     let mut tx = db.begin().await.unwrap();
@@ -129,7 +130,10 @@ async fn somebody_waits(db: &Db) -> bool {
         WHERE datname = current_database() AND wait_event_type = 'Lock'";
     match db {
         Db::Sqlite { .. } => true,
-        Db::Postgres(pool) => sqlx::query_scalar::<_, i64>(WAITING).fetch_one(pool).await.unwrap() > 0,
+        Db::Postgres(lender) => {
+            let mut lent = lender.lend().await.unwrap();
+            sqlx::query_scalar::<_, i64>(WAITING).fetch_one(&mut lent).await.unwrap() > 0
+        }
     }
 }
 

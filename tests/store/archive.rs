@@ -14,8 +14,12 @@ const OF_POSTGRES: &str = "SELECT table_name::text, column_name::text, data_type
 both!(every_table_and_every_column_is_in_the_backup, async |world: World| {
     let db = world.db().await;
     let columns: Vec<(String, String, String)> = match &db {
-        Db::Sqlite { writer, .. } => sqlx::query_as(OF_SQLITE).fetch_all(writer).await.unwrap(),
-        Db::Postgres(pool) => sqlx::query_as(OF_POSTGRES).fetch_all(pool).await.unwrap(),
+        Db::Sqlite { writer, .. } => {
+            sqlx::query_as(OF_SQLITE).fetch_all(&mut writer.lend().await.unwrap()).await.unwrap()
+        }
+        Db::Postgres(lender) => {
+            sqlx::query_as(OF_POSTGRES).fetch_all(&mut lender.lend().await.unwrap()).await.unwrap()
+        }
     };
     let letter = |kind: &str| match kind {
         "INTEGER" | "bigint" => 'i',

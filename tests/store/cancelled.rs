@@ -28,8 +28,12 @@ async fn insert(db: &Db, name: &str) -> bool {
     // Autocommitted, as another program on the same pool might: the store itself writes in transactions only.
     const INSERT: &str = "INSERT INTO meta (name, value) VALUES ($1, 'written')";
     match db {
-        Db::Sqlite { writer, .. } => sqlx::query(INSERT).bind(name).execute(writer).await.is_ok(),
-        Db::Postgres(pool) => sqlx::query(INSERT).bind(name).execute(pool).await.is_ok(),
+        Db::Sqlite { writer, .. } => {
+            sqlx::query(INSERT).bind(name).execute(&mut writer.lend().await.unwrap()).await.is_ok()
+        }
+        Db::Postgres(lender) => {
+            sqlx::query(INSERT).bind(name).execute(&mut lender.lend().await.unwrap()).await.is_ok()
+        }
     }
 }
 
@@ -55,9 +59,13 @@ both!(a_dropped_begin_loses_no_row_of_others, async |world: World| {
     // Another process: what it cannot see was never committed.
     let rows: i64 = match &world.db().await {
         Db::Sqlite { readers, .. } => {
-            sqlx::query_scalar("SELECT count(*) FROM meta").fetch_one(readers).await
+            sqlx::query_scalar("SELECT count(*) FROM meta")
+                .fetch_one(&mut readers.lend().await.unwrap())
+                .await
         }
-        Db::Postgres(pool) => sqlx::query_scalar("SELECT count(*) FROM meta").fetch_one(pool).await,
+        Db::Postgres(lender) => {
+            sqlx::query_scalar("SELECT count(*) FROM meta").fetch_one(&mut lender.lend().await.unwrap()).await
+        }
     }
     .unwrap();
     assert_eq!(acknowledged.load(Ordering::SeqCst), WRITERS * WRITES);

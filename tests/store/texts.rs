@@ -18,8 +18,14 @@ both!(every_text_is_prepared, async |world: World| {
             let text = text.of(world.engine);
             let told = match &db {
                 _ if !is_prepared(text) => Ok(()),
-                Db::Sqlite { writer, .. } => writer.prepare(text.into_sql_str()).await.map(drop),
-                Db::Postgres(pool) => pool.prepare(text.into_sql_str()).await.map(drop),
+                Db::Sqlite { writer, .. } => {
+                    let mut lent = writer.lend().await.unwrap();
+                    (&mut lent).prepare(text.into_sql_str()).await.map(drop)
+                }
+                Db::Postgres(lender) => {
+                    let mut lent = lender.lend().await.unwrap();
+                    (&mut lent).prepare(text.into_sql_str()).await.map(drop)
+                }
             };
             assert!(
                 told.is_ok(),

@@ -86,8 +86,12 @@ both!(a_witness_that_remembers_more_than_we_do_is_caught_up_with, async |world: 
     // Another node of this registry asked it, and kept the cosignature elsewhere.
     let text = "DELETE FROM cosignatures";
     match stage.registry.db() {
-        Db::Sqlite { writer, .. } => sqlx::query(text).execute(writer).await.map(drop).unwrap(),
-        Db::Postgres(pool) => sqlx::query(text).execute(pool).await.map(drop).unwrap(),
+        Db::Sqlite { writer, .. } => {
+            sqlx::query(text).execute(&mut writer.lend().await.unwrap()).await.map(drop).unwrap()
+        }
+        Db::Postgres(lender) => {
+            sqlx::query(text).execute(&mut lender.lend().await.unwrap()).await.map(drop).unwrap()
+        }
     }
     stage.holder("Hoshikuzu Press").await;
     assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 1);
@@ -323,8 +327,12 @@ both!(what_fails_here_is_not_laid_to_the_witness, async |world: World| {
     stage.clock().advance(PAST);
     let text = "UPDATE logs SET size = 7 WHERE log = 'checks/gone01'";
     match stage.registry.db() {
-        Db::Sqlite { writer, .. } => sqlx::query(text).execute(writer).await.map(drop).unwrap(),
-        Db::Postgres(pool) => sqlx::query(text).execute(pool).await.map(drop).unwrap(),
+        Db::Sqlite { writer, .. } => {
+            sqlx::query(text).execute(&mut writer.lend().await.unwrap()).await.map(drop).unwrap()
+        }
+        Db::Postgres(lender) => {
+            sqlx::query(text).execute(&mut lender.lend().await.unwrap()).await.map(drop).unwrap()
+        }
     }
     let asked = failing(&world, &fails(|_| None)).await;
     let error = stage.registry.ask_witness(&asked).await.unwrap_err();

@@ -109,7 +109,7 @@ where
     T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static,
 {
     match of {
-        Tx::Sqlite(tx) => sqlx::query_as::<Sqlite, T>(text).fetch(&mut **tx),
+        Tx::Sqlite(tx) => sqlx::query_as::<Sqlite, T>(text).fetch(tx),
         Tx::Postgres(tx) => sqlx::query_as::<Postgres, T>(text).fetch(tx),
     }
 }
