@@ -75,9 +75,10 @@ async fn whole(app: &App, by: &Asker, language: Language, request: Request) -> R
     let (parts, body) = request.into_parts();
     let bytes = read_json(&parts, body).await?;
     let developer = by.developer();
-    let (context, items) =
-        subject::plain::body(&bytes, developer).map_or_else(|| by_serde(&bytes, developer), Ok)?;
-    let checked = app.registry().check_by(by, context, items).await?;
+    let length = bytes.len();
+    let read =
+        move || subject::plain::body(&bytes, developer).map_or_else(|| by_serde(&bytes, developer), Ok);
+    let checked = app.registry().check_read(by, length, read).await??;
     Ok(answer::reply(&checked, language)?.into_response())
 }
 

@@ -3,6 +3,7 @@
 pub mod answered;
 pub mod bound;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,8 @@ use crate::store::checks::StoredCheck;
 
 /// The most items of one check.
 pub const MAX_ITEMS: usize = 10_000;
+/// From how many bytes on a text is read beside the runtime: it takes longer than to hand it over.
+const LONG: usize = 4_096;
 /// The most characters of an item's reference.
 pub const MAX_REFERENCE: usize = 256;
 /// For how many items, and how long, is decided before writers get their turn at the index.
@@ -201,17 +204,7 @@ impl Registry {
     /// It believes what the check says of its developer: the floors above never call it (a test reads their sources),
     /// but [`Registry::check_by`].
     pub async fn check(&self, check: Check) -> Result<Checked, CheckError> {
-        if check.items.is_empty() || check.items.len() > MAX_ITEMS {
-            return Err(CheckError::Size);
-        }
-        let questions = || check.items.iter().filter_map(|item| item.question.as_ref().ok());
-        if self.realm() == Realm::Test && questions().any(is_unavailable) {
-            return Err(CheckError::Unavailable("the sandbox was asked for an outage".to_owned()));
-        }
-        let begun = stopwatch();
-        let answer = self.journal().check(check).await;
-        self.metrics().checked(&answer, begun.elapsed());
-        answer
+        self.answer(false, || Ok(check)).await.unwrap_or_else(|never: Infallible| match never {})
     }
 
     /// As [`Registry::check`], for whoever is proved to be a developer, or to ask for one: every question is the developer's.
@@ -219,13 +212,61 @@ impl Registry {
         &self,
         by: &Asker,
         context: Context,
-        mut items: Vec<Item>,
+        items: Vec<Item>,
     ) -> Result<Checked, CheckError> {
-        let developer = by.developer();
-        for question in items.iter_mut().filter_map(|item| item.question.as_mut().ok()) {
-            question.developer = developer;
+        self.check(check_of(by.developer(), by.asked_by(), context, items)).await
+    }
+
+    /// As [`Registry::check_by`], for a check that is read from a text of so many bytes: a long one when it has its turn, beside the
+    /// runtime, so that what is read is still near when it is decided.
+    ///
+    /// # Errors
+    /// What reading gives.
+    pub async fn check_read<E: Send + 'static>(
+        &self,
+        by: &Asker,
+        bytes: usize,
+        read: impl FnOnce() -> Result<(Context, Vec<Item>), E> + Send + 'static,
+    ) -> Result<Result<Checked, CheckError>, E> {
+        let (developer, asked_by) = (by.developer(), by.asked_by());
+        let read = move || read().map(|(context, items)| check_of(developer, asked_by, context, items));
+        self.answer(bytes >= LONG, read).await
+    }
+
+    async fn answer<E: Send + 'static>(
+        &self,
+        is_long: bool,
+        read: impl FnOnce() -> Result<Check, E> + Send + 'static,
+    ) -> Result<Result<Checked, CheckError>, E> {
+        let begun = stopwatch();
+        let answer = self.journal().check(is_long, read, self.realm()).await?;
+        self.metrics().checked(&answer, begun.elapsed());
+        Ok(answer)
+    }
+}
+
+/// The check of a developer whose every question is its own.
+fn check_of(developer: OrgId, asked_by: Option<OrgId>, context: Context, mut items: Vec<Item>) -> Check {
+    for question in items.iter_mut().filter_map(|item| item.question.as_mut().ok()) {
+        question.developer = developer;
+    }
+    Check { developer, asked_by, context, items }
+}
+
+impl Check {
+    /// Whether it is one that can be asked in this realm.
+    ///
+    /// # Errors
+    /// [`CheckError::Size`]; [`CheckError::Unavailable`] where the sandbox is asked for an outage.
+    pub(super) fn askable(self, realm: Realm) -> Result<Self, CheckError> {
+        if self.items.is_empty() || self.items.len() > MAX_ITEMS {
+            return Err(CheckError::Size);
         }
-        self.check(Check { developer, asked_by: by.asked_by(), context, items }).await
+        let mut questions = self.items.iter().filter_map(|item| item.question.as_ref().ok());
+        if realm == Realm::Test && questions.any(is_unavailable) {
+            return Err(CheckError::Unavailable("the sandbox was asked for an outage".to_owned()));
+        }
+        Ok(self)
     }
 }
 

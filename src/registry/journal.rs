@@ -15,12 +15,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use ahead::{Ahead, At, Early};
 
 use super::checks::{Check, CheckError, Checked, Codes, ItemAnswer, decide_all};
+use super::credential::Realm;
 use super::keys::LogSigner;
 use super::shared::SharedIndex;
 use crate::clock::{self, Clock, stopwatch};
@@ -51,6 +51,16 @@ struct Job {
     answer: oneshot::Sender<Result<Checked, CheckError>>,
 }
 
+/// Where the answer comes.
+type Reply = oneshot::Receiver<Result<Checked, CheckError>>;
+
+impl Job {
+    fn new(waiting: Waiting, place: OwnedSemaphorePermit) -> (Self, Reply) {
+        let (answer, reply) = oneshot::channel();
+        (Self { waiting, _place: place, answer }, reply)
+    }
+}
+
 /// A check in the queue.
 struct Waiting {
     check: Check,
@@ -61,7 +71,8 @@ struct Waiting {
 /// The entrance of the queue; cloning shares it.
 #[derive(Clone)]
 pub struct Journal {
-    queue: mpsc::Sender<Job>,
+    /// It has no bound of its own: every job holds a place.
+    queue: mpsc::UnboundedSender<Job>,
     /// Places of those that wait, for their turn or their window.
     places: Arc<Semaphore>,
     early: Early,
@@ -90,7 +101,7 @@ impl Default for LastSize {
 
 impl Journal {
     pub(super) fn start(committer: Committer) -> Self {
-        let (queue, receiver) = mpsc::channel(QUEUE);
+        let (queue, receiver) = mpsc::unbounded_channel();
         let early = Early::new(Arc::clone(&committer.shared), committer.clock.clone());
         tokio::spawn(committer.run(receiver));
         Self { queue, places: Arc::new(Semaphore::new(QUEUE)), early }
@@ -101,15 +112,30 @@ impl Journal {
         QUEUE.saturating_sub(self.places.available_permits())
     }
 
-    pub(super) async fn check(&self, check: Check) -> Result<Checked, CheckError> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| CheckError::Busy)?;
-        let waiting = self.early.decide(check).await?;
-        let (answer, reply) = oneshot::channel();
-        self.queue.try_send(Job { waiting, _place: place, answer }).map_err(|refused| match refused {
-            TrySendError::Full(_) => CheckError::Busy,
-            TrySendError::Closed(_) => CheckError::Unavailable(STOPPED.to_owned()),
-        })?;
-        reply.await.map_err(|_| CheckError::Unavailable(STOPPED.to_owned()))?
+    /// Answers what is read, which takes long or not.
+    ///
+    /// # Errors
+    /// What reading gives.
+    pub(super) async fn check<E: Send + 'static>(
+        &self,
+        is_long: bool,
+        read: impl FnOnce() -> Result<Check, E> + Send + 'static,
+        realm: Realm,
+    ) -> Result<Result<Checked, CheckError>, E> {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            return Ok(Err(CheckError::Busy));
+        };
+        let waiting = match self.early.decide(is_long, read, realm).await? {
+            Ok(waiting) => waiting,
+            Err(error) => return Ok(Err(error)),
+        };
+        Ok(self.in_a_window(Job::new(waiting, place)).await)
+    }
+
+    async fn in_a_window(&self, (job, reply): (Job, Reply)) -> Result<Checked, CheckError> {
+        let stopped = || CheckError::Unavailable(STOPPED.to_owned());
+        self.queue.send(job).map_err(|_| stopped())?;
+        reply.await.map_err(|_| stopped())?
     }
 
     /// Why no check is answered any more, where the task has ended.
@@ -119,7 +145,7 @@ impl Journal {
 }
 
 impl Committer {
-    async fn run(self, mut queue: mpsc::Receiver<Job>) {
+    async fn run(self, mut queue: mpsc::UnboundedReceiver<Job>) {
         let mut held: Option<Job> = None;
         loop {
             let first = match held.take() {

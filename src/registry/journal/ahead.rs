@@ -13,6 +13,7 @@ use super::{Decided, Waiting};
 use crate::clock::{Clock, stopwatch};
 use crate::log::merkle::TreeHead;
 use crate::registry::checks::{Check, CheckError, MAX_ANSWER_BYTES};
+use crate::registry::credential::Realm;
 use crate::registry::shared::SharedIndex;
 
 /// Checks of fewer items are decided in their window: mostly that takes no longer than to hand them over.
@@ -61,38 +62,80 @@ impl Early {
         Self { shared, clock, turns: of(2 * processors), room: of(ROOM / UNIT) }
     }
 
-    /// The check as it goes to its window.
+    /// The check as it goes to its window. One that takes long to read is read when it has its turn.
     ///
     /// # Errors
-    /// As [`decide_all`](crate::registry::checks::decide_all).
-    pub(super) async fn decide(&self, check: Check) -> Result<Waiting, CheckError> {
-        if check.items.len() < MANY {
-            return Ok(Waiting { check, ahead: None });
+    /// What reading gives; and as [`Check::askable`] and [`decide_all`](crate::registry::checks::decide_all).
+    pub(super) async fn decide<E: Send + 'static>(
+        &self,
+        is_long: bool,
+        read: impl FnOnce() -> Result<Check, E> + Send + 'static,
+        realm: Realm,
+    ) -> Result<Result<Waiting, CheckError>, E> {
+        if is_long {
+            return self.in_turn(read, realm).await;
         }
-        let ended = |_| CheckError::Unavailable("the program ends".to_owned());
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(ended)?;
+        Ok(match read()?.askable(realm) {
+            Ok(check) if check.items.len() < MANY => Ok(Waiting { check, ahead: None }),
+            Ok(check) => self.in_turn(|| Ok(check), realm).await?,
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn in_turn<E: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> Result<Check, E> + Send + 'static,
+        realm: Realm,
+    ) -> Result<Result<Waiting, CheckError>, E> {
+        let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else { return Ok(Err(ended())) };
+        let early = self.clone();
+        let deciding = tokio::task::spawn_blocking(move || {
+            let decided = read().map(|check| check.askable(realm).and_then(|check| early.decided(check)));
+            // Whoever does not wait any more has its turn until the work is done.
+            (decided, turn)
+        });
+        let (decided, turn) = match deciding.await {
+            Ok(decided) => decided,
+            Err(error) => return Ok(Err(CheckError::Unavailable(error.to_string()))),
+        };
+        Ok(match decided? {
+            Ok((check, at, decided)) => self.kept(check, at, decided, turn).await,
+            Err(error) => Err(error),
+        })
+    }
+
+    /// The check as it is decided now.
+    fn decided(&self, check: Check) -> Result<(Check, At, Decided), CheckError> {
         // The head before the time: what is published later has a later one.
         let head = self.shared.head();
         let at = At { head, moment_ms: self.clock.now_ms().max(self.shared.head_ms()) };
-        let shared = Arc::clone(&self.shared);
-        let deciding = tokio::task::spawn_blocking(move || {
-            let decided = Decided::of(&shared, at, &check, stopwatch());
-            // Whoever does not wait any more has its turn until the work is done.
-            (check, decided, turn)
-        });
-        let (check, decided, turn) =
-            deciding.await.map_err(|error| CheckError::Unavailable(error.to_string()))?;
-        let decided = decided?;
+        let decided = Decided::of(&self.shared, at, &check, stopwatch())?;
+        Ok((check, at, decided))
+    }
+
+    /// What was decided, once there is room for it: nobody else decides before.
+    async fn kept(
+        &self,
+        check: Check,
+        at: At,
+        decided: Decided,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<Waiting, CheckError> {
         let units = u32::try_from(decided.held_bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
-        // Nobody else decides before there is room for what was decided.
-        let room = Arc::clone(&self.room).acquire_many_owned(units).await.map_err(ended)?;
+        let room = Arc::clone(&self.room).acquire_many_owned(units).await.map_err(|_| ended())?;
         drop(turn);
         Ok(Waiting { check, ahead: Some(Ahead { at, decided, _room: room }) })
     }
 }
 
+fn ended() -> CheckError {
+    CheckError::Unavailable("the program ends".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
     use crate::domain::ids::OrgId;
     use crate::domain::journal::ContextRecord;
@@ -137,7 +180,10 @@ mod tests {
     async fn answers_that_wait_take_no_more_room_than_there_is() {
         let folder = tempfile::tempdir().unwrap();
         let early = early(folder.path()).await;
-        let first = early.decide(check(MANY)).await.unwrap();
+        let decide = async |early: Early| {
+            early.decide(false, || Ok::<_, Infallible>(check(MANY)), Realm::Live).await.unwrap().unwrap()
+        };
+        let first = decide(early.clone()).await;
         assert!(first.ahead.is_some());
         let left = early.room.available_permits();
         assert!(left < ROOM / UNIT);
@@ -147,7 +193,7 @@ mod tests {
         let others: Vec<_> = (0..all)
             .map(|_| {
                 let early = early.clone();
-                tokio::spawn(async move { early.decide(check(MANY)).await.map(drop) })
+                tokio::spawn(async move { drop(decide(early).await) })
             })
             .collect();
         while early.turns.available_permits() > 0 {
@@ -159,7 +205,7 @@ mod tests {
         assert_eq!(early.turns.available_permits(), 0);
         drop((first, rest));
         for one in others {
-            assert!(one.await.unwrap().is_ok());
+            one.await.unwrap();
         }
         assert_eq!(early.room.available_permits(), ROOM / UNIT);
     }
