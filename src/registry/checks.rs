@@ -4,7 +4,6 @@ pub mod answered;
 pub mod bound;
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,7 +17,6 @@ use super::node::Registry;
 use super::sandbox::magic::is_unavailable;
 use super::shared::{FollowError, SharedIndex};
 use crate::clock::{random, stopwatch};
-use crate::domain::decide::effort::ENOUGH;
 use crate::domain::decide::{Answer, TooMuch, answers_within};
 use crate::domain::decision::Decision;
 use crate::domain::ids::{CheckId, ModelId, OrgId};
@@ -275,20 +273,20 @@ impl Check {
 ///
 /// # Errors
 /// [`CheckError::TooMuch`] once `started` lies further back than [`DECIDING`], the answers take more than
-/// [`MAX_ANSWER_BYTES`], or one of them takes more effort than is [`ENOUGH`].
+/// [`MAX_ANSWER_BYTES`], or one of them takes more effort than `most_each`.
 pub(super) fn decide_all(
-    shared: &Arc<SharedIndex>,
-    size: u64,
-    moment_ms: i64,
+    shared: &SharedIndex,
+    (size, moment_ms): (u64, i64),
     items: &[Item],
     started: Instant,
+    most_each: u64,
 ) -> Result<Answered, CheckError> {
     let mut answered = Answered::nothing(random(), items.len());
     while let Some(rest) = items.get(answered.items.len()..).filter(|rest| !rest.is_empty()) {
         if stopwatch().duration_since(started) > DECIDING || answered.json.len() > MAX_ANSWER_BYTES {
             return Err(CheckError::TooMuch);
         }
-        decide_slice(&shared.read(), size, moment_ms, rest, &mut answered)
+        decide_slice(&shared.read(), (size, moment_ms), rest, &mut answered, most_each)
             .map_err(|_| CheckError::TooMuch)?;
     }
     if answered.json.len() > MAX_ANSWER_BYTES {
@@ -300,14 +298,14 @@ pub(super) fn decide_all(
 /// Answers the first of these items: one at least, and no more than a turn at the index has time for.
 fn decide_slice(
     index: &Index,
-    size: u64,
-    moment_ms: i64,
+    (size, moment_ms): (u64, i64),
     items: &[Item],
     answered: &mut Answered,
+    most_each: u64,
 ) -> Result<(), TooMuch> {
     let items = || items.iter().take(SLICE);
     let questions = items().filter_map(|item| item.question.as_ref().ok());
-    let mut answers = answers_within(index, size, moment_ms, questions, ENOUGH);
+    let mut answers = answers_within(index, size, moment_ms, questions, most_each);
     // Waiting for the index is no deciding, and each turn gets at least one item further.
     let (begun, mut steps) = (stopwatch(), 0);
     let mut decision = Decision::nothing(0, size, moment_ms);

@@ -24,6 +24,7 @@ use super::credential::Realm;
 use super::keys::LogSigner;
 use super::shared::SharedIndex;
 use crate::clock::{self, Clock, stopwatch};
+use crate::domain::decide::effort::ENOUGH;
 use crate::domain::entry::Salt;
 use crate::domain::ids::{CheckId, OrgId};
 use crate::domain::journal::{ContextRecord, JOURNAL_VERSION, JournalEntry};
@@ -31,10 +32,10 @@ use crate::domain::key::Sha256;
 use crate::log::checkpoint::CheckpointSigner;
 use crate::log::merkle::{Hash, TreeHead};
 use crate::log::proof::ItemTree;
-use crate::store::checks::{self, StoredCheck};
+use crate::store::checks::StoredCheck;
 use crate::store::heads::{self, Head, checks_log};
 use crate::store::log_keys::{self, KeyEnd};
-use crate::store::{Db, StoreError, Tx, append};
+use crate::store::{Db, StoreError, Tx, append_checks};
 
 /// The most checks that wait; more are told to come back.
 pub const QUEUE: usize = 1_024;
@@ -42,6 +43,9 @@ pub const QUEUE: usize = 1_024;
 pub const WINDOW: usize = 128;
 /// The most items in one window, unless one check alone has more.
 const WINDOW_ITEMS: usize = 20_000;
+/// How many questions of a window are decided in its own task, each with how much effort: some milliseconds at worst.
+const FEW: usize = 2 * WINDOW;
+const LITTLE: u64 = 250;
 /// What is said where the task has ended.
 const STOPPED: &str = "the journal has stopped";
 
@@ -230,13 +234,13 @@ impl Committer {
         // One signature a window, by the key that holds at the size from which it was answered. Nothing to write is no reason to
         // fail those who get an error of their own.
         let (signer, ended) = self.signing(head.size)?;
-        append(&mut tx, &journal, &bytes, &signer, moment_ms.max(journal.at_ms)).await?;
+        let noted: Vec<StoredCheck> = answers.iter().flatten().map(|checked| checked.noted(&log)).collect();
+        let at_ms = moment_ms.max(journal.at_ms);
+        append_checks(&mut tx, &journal, &bytes, &signer, at_ms, &noted).await?;
         if let Some(verifier_key) = ended.filter(|_| !bytes.is_empty()) {
             let (log, last_size, last_ms) = (log.clone(), journal.size(), moment_ms);
             log_keys::put_end(&mut tx, &KeyEnd { log, verifier_key, last_size, last_ms }).await?;
         }
-        let noted: Vec<StoredCheck> = answers.iter().flatten().map(|checked| checked.noted(&log)).collect();
-        checks::put(&mut tx, &noted).await?;
         tx.commit().await?;
         self.last_size.0.store(journal.size() + bytes.len() as u64, Ordering::Relaxed);
         Ok(answers)
@@ -252,18 +256,34 @@ impl Committer {
             let holds = ahead.and_then(|ahead| ahead.holds(at));
             holds.ok_or(check)
         });
-        let checks: Vec<Result<Decided, Check>> = checks.collect();
+        let mut checks: Vec<Result<Decided, Check>> = checks.collect();
+        self.decide_few(at, &mut checks);
         if checks.iter().all(Result::is_ok) {
             return Ok(checks.into_iter().flatten().map(Ok).collect());
         }
         let shared = Arc::clone(&self.shared);
         let decide = move || {
             let started = stopwatch();
-            let decide = |check: Check| Decided::of(&shared, at, &check, started);
+            let decide = |check: Check| Decided::of(&shared, at, &check, started, ENOUGH);
             checks.into_iter().map(|known| known.or_else(decide)).collect()
         };
         let decided = tokio::task::spawn_blocking(decide).await;
         decided.map_err(|error| CheckError::Unavailable(error.to_string()))
+    }
+
+    /// Decides few questions here: what takes little effort takes less time than to hand it over. The others are left.
+    fn decide_few(&self, at: At, checks: &mut [Result<Decided, Check>]) {
+        let left = checks.iter().filter_map(|check| check.as_ref().err());
+        if left.map(|check| check.items.len()).sum::<usize>() > FEW {
+            return;
+        }
+        let started = stopwatch();
+        for check in checks {
+            let Err(asked) = check else { continue };
+            if let Ok(decided) = Decided::of(&self.shared, at, asked, started, LITTLE) {
+                *check = Ok(decided);
+            }
+        }
     }
 
     /// The act log's head, and one that is not before what the last entry of the journal was answered from. Whoever waited for
@@ -353,8 +373,9 @@ impl Decided {
         at: At,
         check: &Check,
         started: std::time::Instant,
+        most_each: u64,
     ) -> Result<Self, CheckError> {
-        let answered = decide_all(shared, at.head.size, at.moment_ms, &check.items, started)?;
+        let answered = decide_all(shared, (at.head.size, at.moment_ms), &check.items, started, most_each)?;
         Ok(Self {
             developer: check.developer,
             asked_by: check.asked_by,

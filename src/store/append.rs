@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 
+use super::checks::StoredCheck;
 use super::db::{Tx, to_db};
 use super::error::StoreError;
 use super::heads::{self, Head};
@@ -12,7 +13,7 @@ use crate::log::merkle::leaf_hash;
 
 texts! {
     /// All of it in one go, since each question to a database costs more than most of the answers: the head, the entries, the
-    /// tiles that they add to (without reading them), the checkpoint. Where the head is another one by now, nothing is
+    /// tiles that they add to (without reading them), the checkpoint, and where checks are to be found. Where the head is another one by now, nothing is
     /// written, and nothing comes back; otherwise one row for the head, and the new length of each tile. (On SQLite a trigger
     /// refuses the same entries twice where the head is already the one that is to be.)
     ///
@@ -28,6 +29,10 @@ texts! {
          ON CONFLICT (log, level, idx) DO UPDATE SET data = CAST(tiles.data || excluded.data AS BLOB) \
          RETURNING level, idx, length(data) AS length; \
          INSERT INTO checkpoints (log, size, root, note, at_ms) SELECT $7, $1, $2, $5, $4 \
+         WHERE EXISTS (SELECT 1 FROM logs WHERE log = $7 AND size = $1 AND root = $2); \
+         INSERT INTO checks (check_id, log, idx, developer, asked_by, at_ms, items, permitted) \
+         SELECT value ->> 'check', value ->> 'log', value ->> 'index', value ->> 'developer', value ->> 'asked_by', \
+         value ->> 'at_ms', value ->> 'items', value ->> 'permitted' FROM jsonb_each($14) \
          WHERE EXISTS (SELECT 1 FROM logs WHERE log = $7 AND size = $1 AND root = $2)",
         "WITH head AS (UPDATE logs SET size = $1, root = $2, frontier = $3, at_ms = $4, checkpoint = $5, origin = $6 \
             WHERE log = $7 AND size = $8 AND root = $9 RETURNING log), \
@@ -37,7 +42,11 @@ texts! {
             FROM head, unnest($11::bigint[], $12::bigint[], $13::bytea[]) AS tile (level, idx, data) \
             ON CONFLICT (log, level, idx) DO UPDATE SET data = tiles.data || excluded.data \
             RETURNING level::bigint, idx, length(data)::bigint AS length), \
-         signed AS (INSERT INTO checkpoints (log, size, root, note, at_ms) SELECT head.log, $1, $2, $5, $4 FROM head) \
+         signed AS (INSERT INTO checkpoints (log, size, root, note, at_ms) SELECT head.log, $1, $2, $5, $4 FROM head), \
+         noted AS (INSERT INTO checks (check_id, log, idx, developer, asked_by, at_ms, items, permitted) \
+            SELECT \"check\", line.log, index, developer, asked_by, at_ms, items, permitted \
+            FROM head, json_to_recordset($14::json) AS line (\"check\" text, log text, index bigint, developer text, \
+            asked_by text, at_ms bigint, items bigint, permitted bigint)) \
          SELECT -1::bigint AS level, 0::bigint AS idx, 0::bigint AS length FROM head \
          UNION ALL SELECT level, idx, length FROM grown";
 }
@@ -65,6 +74,21 @@ pub async fn append(
     signer: &CheckpointSigner,
     at_ms: i64,
 ) -> Result<Head, StoreError> {
+    append_checks(tx, expected, new, signer, at_ms, &[]).await
+}
+
+/// As [`append`], to a log of checks: notes where they are to be found.
+///
+/// # Errors
+/// As [`append`].
+pub async fn append_checks(
+    tx: &mut Tx,
+    expected: &Head,
+    new: &[impl AsRef<[u8]>],
+    signer: &CheckpointSigner,
+    at_ms: i64,
+    noted: &[StoredCheck],
+) -> Result<Head, StoreError> {
     if new.is_empty() {
         return Ok(expected.clone());
     }
@@ -76,7 +100,7 @@ pub async fn append(
             signer.origin()
         )));
     }
-    append_as(tx, expected, new, signer, at_ms).await
+    grow(tx, expected, new, signer, at_ms, noted).await
 }
 
 /// As [`append`], by whatever key: the log bears its name from then on.
@@ -90,11 +114,22 @@ pub async fn append_as(
     signer: &CheckpointSigner,
     at_ms: i64,
 ) -> Result<Head, StoreError> {
+    grow(tx, expected, new, signer, at_ms, &[]).await
+}
+
+async fn grow(
+    tx: &mut Tx,
+    expected: &Head,
+    new: &[impl AsRef<[u8]>],
+    signer: &CheckpointSigner,
+    at_ms: i64,
+    noted: &[StoredCheck],
+) -> Result<Head, StoreError> {
     let mut next = Head { at_ms, origin: signer.origin().to_owned(), ..expected.clone() };
     let growths = tiles::grow(&mut next.frontier, new.iter().map(|entry| leaf_hash(entry.as_ref())));
     next.checkpoint = heads::sign(signer, next.tree())?;
     let new: Vec<&[u8]> = new.iter().map(AsRef::as_ref).collect();
-    let rows = write(tx, expected, &next, &new, &growths).await?;
+    let rows = write(tx, expected, &next, &new, &growths, noted).await?;
     let (head, tiles): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.level < 0);
     if head.is_empty() {
         return Err(StoreError::HeadMoved { log: expected.log.clone(), expected: expected.size() });
@@ -112,6 +147,7 @@ async fn write(
     next: &Head,
     new: &[&[u8]],
     growths: &[Growth],
+    noted: &[StoredCheck],
 ) -> Result<Vec<Grown>, StoreError> {
     let (tree, before) = (next.tree(), expected.tree());
     let (size, size_before) = (to_db(tree.size)?, to_db(before.size)?);
@@ -145,6 +181,7 @@ async fn write(
                 .bind(json(&parts)?)
                 .bind(hashes)
                 .bind(json(&tiles)?)
+                .bind(json(noted)?)
                 .fetch_all(&mut *tx)
                 .await?
         }
@@ -155,6 +192,7 @@ async fn write(
                 .bind(&levels)
                 .bind(&places)
                 .bind(hashes)
+                .bind(json(noted)?)
                 .fetch_all(&mut *tx)
                 .await?
         }

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Decided, Waiting};
 use crate::clock::{Clock, stopwatch};
+use crate::domain::decide::effort::ENOUGH;
 use crate::log::merkle::TreeHead;
 use crate::registry::checks::{Check, CheckError, MAX_ANSWER_BYTES};
 use crate::registry::credential::Realm;
@@ -109,7 +110,7 @@ impl Early {
         // The head before the time: what is published later has a later one.
         let head = self.shared.head();
         let at = At { head, moment_ms: self.clock.now_ms().max(self.shared.head_ms()) };
-        let decided = Decided::of(&self.shared, at, &check, stopwatch())?;
+        let decided = Decided::of(&self.shared, at, &check, stopwatch(), ENOUGH)?;
         Ok((check, at, decided))
     }
 
