@@ -17,14 +17,16 @@ pub mod records;
 mod rotations;
 mod shared;
 mod standing;
+mod terse;
 mod texts;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use arena::{Arena, Mark, Rows};
+use arena::{Arena, Mark, ROOM, Rows};
 use bindings::BindingsMark;
 use lists::Lists;
+use terse::{OfWork, Terse, TerseMark};
 
 pub use arena::Ix;
 pub use as_of::{AsOf, KeyMatch};
@@ -38,8 +40,9 @@ use super::ids::{
     ModelKind, OrgId, OrgKind, PersonKind, ReservationKind, TransferKind, WorkKind,
 };
 use records::{
-    At, Claim, Denial, Dispute, Grant, HandedOn, Holding, LayerLink, Licence, Mandate, Membership, Model,
-    Org, PartLink, Person, Record, Refusal, Reservation, Revocation, Ties, Transfer, Work,
+    Absorbed, At, Claim, Denial, DenialRow, Dispute, Grant, GrantRow, HandedOn, Holding, HoldingRow,
+    LayerLink, Licence, Listing, Mandate, Membership, Model, Org, PartLink, Person, Record, Refusal,
+    Reservation, Revocation, Ties, Transfer, Work,
 };
 
 /// A list that is seldom long.
@@ -47,6 +50,9 @@ pub type Few<T> = SmallVec<[T; 4]>;
 
 /// A list that mostly has one member.
 pub type Mostly1<T> = SmallVec<[T; 1]>;
+
+/// Works, of which ids are found by a table: old ones are sought as often as new ones.
+pub type Works = Arena<WorkKind, Work, true>;
 
 /// The kind under which records that change no verdict share one arena.
 #[derive(Debug)]
@@ -121,7 +127,7 @@ macro_rules! index {
 
             /// Whether what one more entry may add still has a place.
             fn has_room(&self) -> bool {
-                self.size < At::MOST - 1 $(&& self.$field.has_room())*
+                self.size < At::MOST - 1 && self.works.len() < OfWork::MOST - ROOM $(&& self.$field.has_room())*
             }
         }
     };
@@ -139,11 +145,15 @@ index! {
     /// Mandates.
     mandates: Arena<MandateKind, Mandate>, Mark;
     /// Works.
-    works: Arena<WorkKind, Work, true>, Mark;
+    works: Works, Mark;
     /// What few works have.
     ties: Rows<Ties>, Mark;
+    /// What happened to lists of holders and of layers.
+    listings: Rows<Listing>, Mark;
+    /// What was merged into which work.
+    absorbed: Rows<Absorbed>, Mark;
     /// Holdings.
-    holdings: Arena<HoldingKind, Holding>, Mark;
+    holdings: Terse<HoldingKind, HoldingRow>, TerseMark;
     /// To whom holdings went over.
     handed_on: Rows<HandedOn>, Mark;
     /// Bindings. There are so many that they are an image of their own: an index that is read without it knows no key, and none that
@@ -161,13 +171,13 @@ index! {
     /// Disputes.
     disputes: Arena<DisputeKind, Dispute>, Mark;
     /// Grants.
-    grants: Arena<GrantKind, Grant>, Mark;
+    grants: Terse<GrantKind, GrantRow>, TerseMark;
     /// What grants permit.
     licences: Shared<Licence>, Mark;
     /// Revocations of grants.
     revocations: Rows<Revocation>, Mark;
     /// Denials.
-    denials: Arena<DenialKind, Denial>, Mark;
+    denials: Terse<DenialKind, DenialRow>, TerseMark;
     /// What denials forbid.
     refusals: Shared<Refusal>, Mark;
     /// Reservations.

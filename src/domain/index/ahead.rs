@@ -84,24 +84,24 @@ impl Ahead {
             }
         }
         for it in &mut self.look_ups {
-            let Some(binding) = it.binding.map(|ix| index.bindings.at(ix)) else { continue };
-            (it.text, it.work) = (Some(binding.key), Some(binding.work));
+            let Some((text, work)) = it.binding.map(|ix| index.bindings.tied(ix)) else { continue };
+            (it.text, it.work) = (Some(text), Some(work));
         }
         let mut touched = 0_u64;
         for it in &mut self.look_ups {
             if let Some(text) = it.text {
                 touched ^= u64::from(index.bindings.touch(text));
             }
-            touched ^= it.binding.map_or(0, |ix| ends_of_binding(index.bindings.at(ix)));
+            touched ^= it.binding.map_or(0, |ix| beside(index.bindings.before(ix)));
             let Some(work) = it.work.map(|ix| index.works.at(ix)) else { continue };
             touched ^= work.registered.get() ^ u64::from(work.registrant.place());
             it.has =
                 Has { holding: work.holdings, grant: work.grants, denial: work.denials, ties: work.ties };
         }
         for LookUp { has, .. } in &self.look_ups {
-            touched ^= has.holding.map_or(0, |ix| ends_of_holding(index.holdings.at(ix)));
-            touched ^= has.grant.map_or(0, |ix| ends_of_grant(index.grants.at(ix)));
-            touched ^= has.denial.map_or(0, |ix| ends_of_denial(index.denials.at(ix)));
+            touched ^= has.holding.map_or(0, |ix| beside(index.holdings.before(ix)));
+            touched ^= has.grant.map_or(0, |ix| beside(index.grants.before(ix)));
+            touched ^= has.denial.map_or(0, |ix| beside(index.denials.before(ix)));
             touched ^= has.ties.map_or(0, |ix| index.ties.at(ix).withdrawn.get());
         }
         black_box(touched);
@@ -161,23 +161,7 @@ impl LookUp {
     }
 }
 
-// A record may lie across two lines of memory: something of either end is looked at.
-
-fn ends_of_binding(it: &Binding) -> u64 {
-    it.asserted.get() ^ it.confirmed.get() ^ u64::from(it.has_story()) ^ u64::from(it.by.place())
-}
-
-fn ends_of_holding(it: &Holding) -> u64 {
-    let others = u64::from(it.first_holder.place()) ^ u64::from(it.handed_on.is_some());
-    it.asserted.get() ^ it.confirmed.get() ^ it.ended.get() ^ others
-}
-
-fn ends_of_grant(it: &Grant) -> u64 {
-    let term = it.term.from_ms.cast_unsigned() ^ it.term.until_ms.cast_unsigned();
-    it.recorded.get() ^ term ^ u64::from(it.licence.place()) ^ u64::from(it.grantor.place())
-}
-
-fn ends_of_denial(it: &Denial) -> u64 {
-    let term = it.term.from_ms.cast_unsigned() ^ it.term.until_ms.cast_unsigned();
-    it.recorded.get() ^ term ^ u64::from(it.refusal.place()) ^ it.holdings.len() as u64
+/// Something of what was looked at: the place of the thing before a thing, for which both are looked at.
+fn beside<T>(before: Option<Ix<T>>) -> u64 {
+    before.map_or(0, |ix| u64::from(ix.place()))
 }

@@ -73,8 +73,11 @@ impl<'de, T> Deserialize<'de> for Ix<T> {
     }
 }
 
+/// More things than the acts of one entry can add.
+pub(super) const ROOM: usize = 1 << 20;
+
 /// How many things an arena can hold, less than what the acts of one entry can add.
-pub(super) const MOST: usize = u32::MAX as usize - (1 << 20);
+pub(super) const MOST: usize = u32::MAX as usize - ROOM;
 
 /// The place that a number of things amounts to.
 #[expect(

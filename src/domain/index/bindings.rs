@@ -9,18 +9,19 @@ use std::ops::Deref;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use serde::{Deserialize, Serialize};
 
-use super::Few;
-use super::arena::{Arena, Ix, Mark, Rows, place_of};
-use super::records::{At, Binding, Story};
+use super::arena::{Ix, Mark, Rows, place_of};
+use super::records::{At, Binding, BindingRow, Story, Work};
+use super::terse::{Terse, TerseMark};
 use super::texts::{TextAt, Texts};
+use super::{Few, Works};
 use crate::domain::ids::{BindingId, BindingKind};
 use crate::domain::key::{Key, packed};
 
-/// All bindings. What is known of each, by place or id, is that of the `Arena` inside.
+/// All bindings. What is known of each, by place or id, is that of the `Terse` inside.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(from = "Image")]
 pub struct Bindings {
-    arena: Arena<BindingKind, Binding>,
+    arena: Terse<BindingKind, BindingRow>,
     /// What few bindings have.
     stories: Rows<Story>,
     texts: Texts,
@@ -34,7 +35,7 @@ pub struct Bindings {
 /// What of them is written to a snapshot.
 #[derive(Deserialize)]
 struct Image {
-    arena: Arena<BindingKind, Binding>,
+    arena: Terse<BindingKind, BindingRow>,
     stories: Rows<Story>,
     texts: Texts,
 }
@@ -52,7 +53,7 @@ impl From<Image> for Bindings {
 }
 
 impl Deref for Bindings {
-    type Target = Arena<BindingKind, Binding>;
+    type Target = Terse<BindingKind, BindingRow>;
 
     fn deref(&self) -> &Self::Target {
         &self.arena
@@ -62,7 +63,7 @@ impl Deref for Bindings {
 /// How far the bindings had come.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BindingsMark {
-    arena: Mark,
+    arena: TerseMark,
     stories: Mark,
     texts: usize,
 }
@@ -73,24 +74,37 @@ impl Bindings {
         binding.story.map_or(Story::NONE, |ix| *self.stories.at(ix))
     }
 
+    /// The same, of the binding at a place.
+    fn story_at(&self, ix: Ix<Binding>) -> Story {
+        self.arena.long(ix).map_or(Story::NONE, |binding| self.story(binding))
+    }
+
     /// The key of a binding.
     pub fn key(&self, ix: Ix<Binding>) -> Key {
-        packed::read(self.texts.get(self.arena.at(ix).key))
+        packed::read(self.text(ix))
+    }
+
+    /// The packed key of a binding.
+    fn text(&self, ix: Ix<Binding>) -> &[u8] {
+        self.texts.get(self.arena.short(ix).key())
     }
 
     /// The bindings of a packed key, oldest first.
     pub fn of_key(&self, key: &[u8]) -> Few<Ix<Binding>> {
-        self.chain(self.last_of_key(key), |binding| self.story(binding).same_key)
+        let last = self.last_of_key(key);
+        let mut found: Few<_> = std::iter::successors(last, |ix| self.story_at(*ix).same_key).collect();
+        found.reverse();
+        found
     }
 
     /// Whether a new binding is the first of its key.
     pub(super) fn is_alone(&self, ix: Ix<Binding>) -> bool {
-        self.story(self.arena.at(ix)).same_key.is_none()
+        self.story_at(ix).same_key.is_none()
     }
 
     /// The bindings of the key of this one, oldest first.
     pub fn beside(&self, ix: Ix<Binding>) -> Few<Ix<Binding>> {
-        self.of_key(self.texts.get(self.arena.at(ix).key))
+        self.of_key(self.text(ix))
     }
 
     fn last_of_key(&self, key: &[u8]) -> Option<Ix<Binding>> {
@@ -115,7 +129,7 @@ impl Bindings {
 
     /// Whether a binding is one of this packed key.
     pub(super) fn is_of_key(&self, ix: Ix<Binding>, key: &[u8]) -> bool {
-        self.texts.get(self.arena.at(ix).key) == key
+        self.text(ix) == key
     }
 
     /// Something of a text, so that the rest of it is near.
@@ -133,11 +147,11 @@ impl Bindings {
     }
 
     /// Adds a binding.
-    pub(super) fn push(&mut self, id: BindingId, binding: Binding, key: &[u8]) -> Ix<Binding> {
+    pub(super) fn push(&mut self, id: BindingId, binding: Binding, key: &[u8], works: &Works) -> Ix<Binding> {
         let same_key = self.last_of_key(key);
-        let ix = self.arena.push(id, binding);
+        let ix = self.arena.push(id, binding, works);
         if same_key.is_some() {
-            self.tell(ix, |story| story.same_key = same_key);
+            self.tell(ix, works, |story| story.same_key = same_key);
         }
         self.tie(ix);
         ix
@@ -146,7 +160,7 @@ impl Bindings {
     /// Makes this the last binding of its key.
     fn tie(&mut self, ix: Ix<Binding>) {
         let Self { arena, texts, by_key, hasher, .. } = self;
-        let text = |place: u32| texts.get(arena.at(Ix::new(place)).key);
+        let text = |place: u32| texts.get(arena.short(Ix::new(place)).key());
         let key = text(ix.place());
         let hash = hasher.hash_one(key);
         match by_key.find_mut(hash, |place| text(*place) == key) {
@@ -157,27 +171,37 @@ impl Bindings {
         }
     }
 
-    pub(super) fn change(&mut self, ix: Ix<Binding>) -> &mut Binding {
-        self.arena.change(ix)
+    /// The binding at a place.
+    pub(super) fn whole(&self, ix: Ix<Binding>, works: &Works) -> Binding {
+        self.arena.whole(ix, works)
     }
 
-    pub(super) fn reject(&mut self, ix: Ix<Binding>, at: At) {
-        self.tell(ix, |story| story.rejected = at);
+    /// The key and the work of the binding at a place.
+    pub(super) fn tied(&self, ix: Ix<Binding>) -> (TextAt, Ix<Work>) {
+        (self.arena.short(ix).key(), self.arena.work(ix))
     }
 
-    pub(super) fn remove(&mut self, ix: Ix<Binding>, at: At) {
-        self.tell(ix, |story| story.removed = at);
+    pub(super) fn confirm(&mut self, ix: Ix<Binding>, works: &Works, at: At) {
+        self.arena.change(ix, works, |binding| binding.confirmed = at);
     }
 
-    pub(super) fn contest(&mut self, ix: Ix<Binding>, at_ms: i64) {
-        self.tell(ix, |story| story.contests_from_ms = Some(at_ms));
+    pub(super) fn reject(&mut self, ix: Ix<Binding>, works: &Works, at: At) {
+        self.tell(ix, works, |story| story.rejected = at);
     }
 
-    fn tell(&mut self, ix: Ix<Binding>, change: impl FnOnce(&mut Story)) {
-        let known = self.arena.at(ix).story;
+    pub(super) fn remove(&mut self, ix: Ix<Binding>, works: &Works, at: At) {
+        self.tell(ix, works, |story| story.removed = at);
+    }
+
+    pub(super) fn contest(&mut self, ix: Ix<Binding>, works: &Works, at_ms: i64) {
+        self.tell(ix, works, |story| story.contests_from_ms = Some(at_ms));
+    }
+
+    fn tell(&mut self, ix: Ix<Binding>, works: &Works, change: impl FnOnce(&mut Story)) {
+        let known = self.arena.long(ix).and_then(|binding| binding.story);
         let story = known.unwrap_or_else(|| self.stories.push(Story::NONE));
         if known.is_none() {
-            self.arena.change(ix).story = Some(story);
+            self.arena.change(ix, works, |binding| binding.story = Some(story));
         }
         change(self.stories.change(story));
     }
@@ -187,7 +211,7 @@ impl Bindings {
     }
 
     pub(super) fn undo_to(&mut self, mark: BindingsMark) {
-        for place in (mark.arena.pushed..self.arena.len()).rev() {
+        for place in (mark.arena.arena.pushed..self.arena.len()).rev() {
             self.untie(Ix::new(place_of(place)));
         }
         self.arena.undo_to(mark.arena);
@@ -197,8 +221,8 @@ impl Bindings {
 
     /// Makes the one before this the last binding of its key.
     fn untie(&mut self, ix: Ix<Binding>) {
-        let same_key = self.story(self.arena.at(ix)).same_key;
-        let hash = self.hasher.hash_one(self.texts.get(self.arena.at(ix).key));
+        let same_key = self.story_at(ix).same_key;
+        let hash = self.hasher.hash_one(self.text(ix));
         let Ok(mut slot) = self.by_key.find_entry(hash, |place| *place == ix.place()) else { return };
         match same_key {
             Some(before) => *slot.get_mut() = before.place(),

@@ -2,14 +2,16 @@
 //! [`NEVER`] mean that it has not happened.
 //!
 //! Of works, holdings, bindings, grants and denials there are very many, and most of them alike. Their records are
-//! small: a list of theirs is a chain, in which each member knows the one before it; what few of them have is kept
-//! beside them; and what many have in common is kept once.
+//! small: a list of theirs is a chain, in which each member knows the one before it; what is mostly so is not written
+//! down; what few of them have is kept beside them; and what many have in common is kept once.
 
 mod consent;
+mod short;
 
 use serde::{Deserialize, Serialize};
 
 pub use consent::{Denial, Grant, Licence, Refusal, Reservation, Revocation};
+pub use short::{BindingRow, DenialRow, GrantRow, HoldingRow};
 
 use super::Ix;
 use super::texts::TextAt;
@@ -34,6 +36,16 @@ impl At {
     #[expect(clippy::cast_possible_truncation, reason = "what is too large is told apart first")]
     pub const fn new(entry: u64) -> Self {
         if entry < Self::MOST { Self(entry as u32) } else { Self::NEVER }
+    }
+
+    /// The entry as four bytes.
+    pub(super) const fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    /// The entry that was these four bytes.
+    pub(super) const fn from_bits(bits: u32) -> Self {
+        Self(bits)
     }
 
     /// The entry, or [`NEVER`].
@@ -162,6 +174,9 @@ pub struct Term {
 }
 
 impl Term {
+    /// Without a beginning or an end.
+    pub const ALWAYS: Self = Self { from_ms: i64::MIN, until_ms: i64::MAX };
+
     /// Whether the moment lies inside.
     pub const fn contains(self, moment_ms: i64) -> bool {
         self.from_ms <= moment_ms && moment_ms < self.until_ms
@@ -177,21 +192,15 @@ pub enum Declarer {
     Holder(Ix<Org>),
 }
 
-/// A list that counts once it is declared complete.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Completeness {
-    /// Entries that changed it, in order.
-    pub changed: Vec<At>,
-    /// Declarations, in order.
-    pub declared: Vec<(At, Declarer)>,
-}
-
-impl Completeness {
-    /// As it is when a work is registered, declared by the registrant or not.
-    pub fn of_new(registered: At, declared_by: Option<Ix<Org>>) -> Self {
-        let declared = declared_by.map(|by| (registered, Declarer::Holder(by)));
-        Self { changed: vec![registered], declared: declared.into_iter().collect() }
-    }
+/// What happened to a list that counts once it is declared complete, after its work was registered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Listing {
+    /// What happened to that list before it.
+    pub before: Option<Ix<Self>>,
+    /// The entry.
+    pub at: At,
+    /// Who declared the list complete; nobody if it changed.
+    pub declared: Option<Declarer>,
 }
 
 /// A work. What few works have is in [`Ties`].
@@ -250,8 +259,8 @@ pub struct Ties {
     pub withdrawn: At,
     /// What it was merged into, and by which entry.
     pub merged_into: Option<(At, Ix<Work>)>,
-    /// What was merged into it.
-    pub absorbed: Vec<(At, Ix<Work>)>,
+    /// What was merged into it: the last.
+    pub absorbed: Option<Ix<Absorbed>>,
     /// Links to what it incorporates: the last.
     pub layers: Option<Ix<LayerLink>>,
     /// Links to what it is part of: the last.
@@ -260,14 +269,25 @@ pub struct Ties {
     pub children: Option<Ix<PartLink>>,
     /// How many links to parts there ever were.
     pub children_ever: u32,
-    /// The list of holders, once it is not as it was registered.
-    pub roster: Option<Box<Completeness>>,
-    /// The list of layers, once it is not as it was registered.
-    pub layering: Option<Box<Completeness>>,
+    /// What happened to the list of holders: the last.
+    pub roster: Option<Ix<Listing>>,
+    /// What happened to the list of layers: the last.
+    pub layering: Option<Ix<Listing>>,
     /// Claims on it: the last.
     pub claims: Option<Ix<Claim>>,
     /// Disputes on it: the last.
     pub disputes: Option<Ix<Dispute>>,
+}
+
+/// That a work was merged into another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Absorbed {
+    /// The one before it that was merged into that work.
+    pub before: Option<Ix<Self>>,
+    /// The entry.
+    pub at: At,
+    /// Which.
+    pub work: Ix<Work>,
 }
 
 /// A share in a work.
