@@ -13,6 +13,7 @@ pub(super) mod fold;
 mod lists;
 mod names;
 mod of_work;
+mod places;
 pub mod records;
 mod rotations;
 mod shared;
@@ -26,6 +27,7 @@ use smallvec::SmallVec;
 use arena::{Arena, Mark, ROOM, Rows};
 use bindings::BindingsMark;
 use lists::Lists;
+use records::OthersAt;
 use terse::{OfWork, Terse, TerseMark};
 
 pub use arena::Ix;
@@ -41,7 +43,7 @@ use super::ids::{
 };
 use records::{
     Absorbed, At, Claim, Denial, DenialRow, Dispute, Grant, GrantRow, HandedOn, Holding, HoldingRow,
-    LayerLink, Licence, Listing, Mandate, Membership, Model, Org, PartLink, Person, Record, Refusal,
+    LayerLink, Licence, Listing, Mandate, Membership, Model, Org, Others, PartLink, Person, Record, Refusal,
     Reservation, Revocation, Ties, Transfer, Work,
 };
 
@@ -51,8 +53,8 @@ pub type Few<T> = SmallVec<[T; 4]>;
 /// A list that mostly has one member.
 pub type Mostly1<T> = SmallVec<[T; 1]>;
 
-/// Works, of which ids are found by a table: old ones are sought as often as new ones.
-pub type Works = Arena<WorkKind, Work, true>;
+/// Works.
+pub type Works = Arena<WorkKind, Work>;
 
 /// The kind under which records that change no verdict share one arena.
 #[derive(Debug)]
@@ -127,7 +129,7 @@ macro_rules! index {
 
             /// Whether what one more entry may add still has a place.
             fn has_room(&self) -> bool {
-                self.size < At::MOST - 1 && self.works.len() < OfWork::MOST - ROOM $(&& self.$field.has_room())*
+                self.size < At::MOST - 1 && self.have_room() $(&& self.$field.has_room())*
             }
         }
     };
@@ -146,7 +148,9 @@ index! {
     mandates: Arena<MandateKind, Mandate>, Mark;
     /// Works.
     works: Works, Mark;
-    /// What few works have.
+    /// What works have that have several things of those that few have.
+    others: Rows<Others>, Mark;
+    /// What ties works to others, or changed.
     ties: Rows<Ties>, Mark;
     /// What happened to lists of holders and of layers.
     listings: Rows<Listing>, Mark;
@@ -210,6 +214,12 @@ index! {
 }
 
 impl Index {
+    /// Whether what is told apart in fewer than four bytes has room.
+    fn have_room(&self) -> bool {
+        let others = [self.grants.len(), self.denials.len(), self.ties.len(), self.others.len()];
+        self.works.len() < OfWork::MOST - ROOM && others.iter().all(|many| *many < OthersAt::MOST - ROOM)
+    }
+
     /// An index of an empty log.
     pub fn new() -> Self {
         Self::default()

@@ -36,6 +36,7 @@ impl<'a> AsOf<'a> {
     }
 
     /// Whether the entry is among those seen.
+    #[inline]
     pub fn seen(self, entry: impl Into<u64>) -> bool {
         entry.into() < self.size
     }
@@ -266,7 +267,7 @@ impl<'a> AsOf<'a> {
             let listed = self.index.holdings_of(work);
             !listed.into_iter().any(|holding| self.is_listed(holding, work))
         };
-        let is_registrant = self.index.works.at(work).registrant == org;
+        let is_registrant = { self.index.works.at(work).registrant } == org;
         self.stands_behind(org, work) || is_registrant && !self.has_confirmed_holding(work) && lists_none()
     }
 
@@ -284,7 +285,7 @@ impl<'a> AsOf<'a> {
     /// Whether the registration of the work itself listed this holding, whatever became of it.
     fn is_listed(self, holding: Ix<Holding>, work: Ix<Work>) -> bool {
         let holding = self.index.holding(holding);
-        holding.work == work && holding.asserted == self.index.works.at(work).registered
+        holding.work == work && holding.asserted == { self.index.works.at(work).registered }
     }
 
     // Completeness.
@@ -441,7 +442,10 @@ impl<'a> AsOf<'a> {
     /// The same, the last first.
     pub fn grants_back(self, work: Ix<Work>) -> impl Iterator<Item = (Ix<Grant>, Grant)> + use<'a> {
         let at = move |ix: Option<Ix<Grant>>| ix.map(|ix| (ix, self.index.grant(ix)));
-        let all = std::iter::successors(at(self.index.works.at(work).grants), move |(_, it)| at(it.before));
+        let all = std::iter::successors(
+            at(self.index.others_of(self.index.works.at(work)).grants),
+            move |(_, it)| at(it.before),
+        );
         all.filter(move |(_, grant)| self.seen(grant.recorded))
     }
 

@@ -6,13 +6,14 @@
 use std::hash::BuildHasher;
 use std::ops::Deref;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::arena::{Ix, Mark, Rows, place_of};
+use super::places::Places;
 use super::records::{At, Binding, BindingRow, Story, Work};
 use super::terse::{Terse, TerseMark};
-use super::texts::{TextAt, Texts};
+use super::texts::{Text, TextAt, Texts, TextsMark};
 use super::{Few, Works};
 use crate::domain::ids::{BindingId, BindingKind};
 use crate::domain::key::{Key, packed};
@@ -27,7 +28,7 @@ pub struct Bindings {
     texts: Texts,
     /// The last binding of each key.
     #[serde(skip)]
-    by_key: HashTable<u32>,
+    by_key: Places,
     #[serde(skip)]
     hasher: DefaultHashBuilder,
 }
@@ -65,7 +66,7 @@ impl Deref for Bindings {
 pub(super) struct BindingsMark {
     arena: TerseMark,
     stories: Mark,
-    texts: usize,
+    texts: TextsMark,
 }
 
 impl Bindings {
@@ -81,17 +82,23 @@ impl Bindings {
 
     /// The key of a binding.
     pub fn key(&self, ix: Ix<Binding>) -> Key {
-        packed::read(self.text(ix))
+        packed::read(&self.texts.whole(self.arena.short(ix).key()))
     }
 
-    /// The packed key of a binding.
-    fn text(&self, ix: Ix<Binding>) -> &[u8] {
+    /// The packed key of a binding, in parts.
+    #[inline]
+    fn text(&self, ix: Ix<Binding>) -> Text<'_> {
         self.texts.get(self.arena.short(ix).key())
     }
 
     /// The bindings of a packed key, oldest first.
     pub fn of_key(&self, key: &[u8]) -> Few<Ix<Binding>> {
-        let last = self.last_of_key(key);
+        self.parts(key).map_or_else(Few::new, |key| self.of_text(key))
+    }
+
+    /// The same, of a key in parts.
+    pub(super) fn of_text(&self, key: Text<'_>) -> Few<Ix<Binding>> {
+        let last = self.last_of_text(self.hash(key), key);
         let mut found: Few<_> = std::iter::successors(last, |ix| self.story_at(*ix).same_key).collect();
         found.reverse();
         found
@@ -104,37 +111,52 @@ impl Bindings {
 
     /// The bindings of the key of this one, oldest first.
     pub fn beside(&self, ix: Ix<Binding>) -> Few<Ix<Binding>> {
-        self.of_key(self.text(ix))
+        self.of_text(self.text(ix))
     }
 
-    fn last_of_key(&self, key: &[u8]) -> Option<Ix<Binding>> {
-        self.last_of_key_by(self.hash(key), key)
+    /// The last binding of a key of which the hash is known.
+    pub(super) fn last_of_text(&self, hash: u64, key: Text<'_>) -> Option<Ix<Binding>> {
+        self.by_key.find(hash, |place| self.is_of_text(Ix::new(place), key)).map(Ix::new)
     }
 
-    /// The last binding of a packed key of which the hash is known.
-    pub(super) fn last_of_key_by(&self, hash: u64, key: &[u8]) -> Option<Ix<Binding>> {
-        let place = self.by_key.find(hash, |place| self.is_of_key(Ix::new(*place), key));
-        place.map(|place| Ix::new(*place))
+    /// The parts of a packed key, if any key bound begins like it.
+    pub(super) fn parts<'k>(&self, key: &'k [u8]) -> Option<Text<'k>> {
+        self.texts.parts(key)
     }
 
-    /// The hash of a packed key in this table.
-    pub(super) fn hash(&self, key: &[u8]) -> u64 {
+    /// The hash of a key in this table.
+    pub(super) fn hash(&self, key: Text<'_>) -> u64 {
         self.hasher.hash_one(key)
     }
 
-    /// A binding that may be the last of a key with this hash.
-    pub(super) fn candidate(&self, hash: u64) -> Option<Ix<Binding>> {
-        self.by_key.iter_hash(hash).next().map(|place| Ix::new(*place))
+    /// Something of where this hash lies in the table.
+    #[inline]
+    pub(super) fn touch_hash(&self, hash: u64) -> u32 {
+        self.by_key.touch(hash)
     }
 
-    /// Whether a binding is one of this packed key.
-    pub(super) fn is_of_key(&self, ix: Ix<Binding>, key: &[u8]) -> bool {
+    /// Something of a binding, and of its key, so that the rest of them is near.
+    #[inline]
+    pub(super) fn touch_row(&self, ix: Ix<Binding>) -> u32 {
+        self.arena.touch(ix)
+    }
+
+    /// A binding that may be the last of a key with this hash.
+    #[inline]
+    pub(super) fn candidate(&self, hash: u64) -> Option<Ix<Binding>> {
+        self.by_key.candidate(hash).map(Ix::new)
+    }
+
+    /// Whether a binding is one of this key.
+    #[inline]
+    pub(super) fn is_of_text(&self, ix: Ix<Binding>, key: Text<'_>) -> bool {
         self.text(ix) == key
     }
 
-    /// Something of a text, so that the rest of it is near.
+    /// Something of both ends of a text, so that the rest of it is near.
+    #[inline]
     pub(super) fn touch(&self, text: TextAt) -> u8 {
-        self.texts.get(text).first().copied().unwrap_or_default()
+        self.texts.touch(text)
     }
 
     /// Whether what one more entry may add still has a place.
@@ -142,41 +164,42 @@ impl Bindings {
         self.texts.has_room() && self.arena.has_room() && self.stories.has_room()
     }
 
-    pub(super) fn keep_text(&mut self, key: &[u8]) -> TextAt {
+    /// Keeps a packed key.
+    pub(super) fn keep_text<'k>(&mut self, key: &'k [u8]) -> (TextAt, Text<'k>) {
         self.texts.push(key)
     }
 
     /// Adds a binding.
-    pub(super) fn push(&mut self, id: BindingId, binding: Binding, key: &[u8], works: &Works) -> Ix<Binding> {
-        let same_key = self.last_of_key(key);
+    pub(super) fn push(&mut self, id: BindingId, binding: Binding, works: &Works) -> Ix<Binding> {
         let ix = self.arena.push(id, binding, works);
+        let same_key = self.tie(ix);
         if same_key.is_some() {
             self.tell(ix, works, |story| story.same_key = same_key);
         }
-        self.tie(ix);
         ix
     }
 
-    /// Makes this the last binding of its key.
-    fn tie(&mut self, ix: Ix<Binding>) {
+    /// Makes this the last binding of its key, and tells which was the last so far.
+    fn tie(&mut self, ix: Ix<Binding>) -> Option<Ix<Binding>> {
         let Self { arena, texts, by_key, hasher, .. } = self;
         let text = |place: u32| texts.get(arena.short(Ix::new(place)).key());
         let key = text(ix.place());
         let hash = hasher.hash_one(key);
-        match by_key.find_mut(hash, |place| text(*place) == key) {
-            Some(last) => *last = ix.place(),
-            None => {
-                by_key.insert_unique(hash, ix.place(), |place| hasher.hash_one(text(*place)));
-            }
+        let last = by_key.replace(hash, |place| text(place) == key, ix.place());
+        if last.is_none() {
+            by_key.insert(hash, ix.place(), |place| hasher.hash_one(text(place)));
         }
+        last.map(Ix::new)
     }
 
     /// The binding at a place.
+    #[inline]
     pub(super) fn whole(&self, ix: Ix<Binding>, works: &Works) -> Binding {
         self.arena.whole(ix, works)
     }
 
     /// The key and the work of the binding at a place.
+    #[inline]
     pub(super) fn tied(&self, ix: Ix<Binding>) -> (TextAt, Ix<Work>) {
         (self.arena.short(ix).key(), self.arena.work(ix))
     }
@@ -207,7 +230,7 @@ impl Bindings {
     }
 
     pub(super) const fn mark(&self) -> BindingsMark {
-        BindingsMark { arena: self.arena.mark(), stories: self.stories.mark(), texts: self.texts.len() }
+        BindingsMark { arena: self.arena.mark(), stories: self.stories.mark(), texts: self.texts.mark() }
     }
 
     pub(super) fn undo_to(&mut self, mark: BindingsMark) {
@@ -216,19 +239,20 @@ impl Bindings {
         }
         self.arena.undo_to(mark.arena);
         self.stories.undo_to(mark.stories);
-        self.texts.truncate(mark.texts);
+        self.texts.undo_to(mark.texts);
     }
 
     /// Makes the one before this the last binding of its key.
     fn untie(&mut self, ix: Ix<Binding>) {
         let same_key = self.story_at(ix).same_key;
-        let hash = self.hasher.hash_one(self.text(ix));
-        let Ok(mut slot) = self.by_key.find_entry(hash, |place| *place == ix.place()) else { return };
+        let Self { arena, texts, by_key, hasher, .. } = self;
+        let hash_of = |place: u32| hasher.hash_one(texts.get(arena.short(Ix::new(place)).key()));
+        let hash = hash_of(ix.place());
         match same_key {
-            Some(before) => *slot.get_mut() = before.place(),
-            None => {
-                slot.remove();
+            Some(before) => {
+                by_key.replace(hash, |place| place == ix.place(), before.place());
             }
+            None => by_key.remove(hash, ix.place(), hash_of),
         }
     }
 

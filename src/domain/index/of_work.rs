@@ -1,33 +1,53 @@
 //! The lists of a work: chains in the index, each oldest first here.
 
 use super::records::{
-    At, Binding, Claim, Declarer, Denial, Dispute, Grant, Holding, LayerLink, Licence, Listing, PartLink,
-    Refusal, Ties, Work,
+    At, Binding, Claim, Declarer, Denial, Dispute, Grant, Holding, LayerLink, Licence, Listing, Others,
+    OthersAt, PartLink, Refusal, Ties, Which, Work,
 };
 use super::{Few, Index, Ix};
 
 impl Index {
     /// What few works have.
+    #[inline]
+    pub fn others_of(&self, work: &Work) -> Others {
+        self.others_at(work.others)
+    }
+
+    /// The same, of which it is known where they are.
+    #[inline]
+    pub(super) fn others_at(&self, at: OthersAt) -> Others {
+        match at.which() {
+            Which::These(others) => others,
+            Which::At(ix) => *self.others.at(ix),
+        }
+    }
+
+    /// What ties a work to others, or changed.
+    #[inline]
     pub fn ties_of(&self, work: Ix<Work>) -> Option<&Ties> {
-        self.works.at(work).ties.map(|ix| self.ties.at(ix))
+        self.others_of(self.works.at(work)).ties.map(|ix| self.ties.at(ix))
     }
 
     /// A share in a work.
+    #[inline]
     pub fn holding(&self, ix: Ix<Holding>) -> Holding {
         self.holdings.whole(ix, &self.works)
     }
 
     /// A key tied to a work.
+    #[inline]
     pub fn binding(&self, ix: Ix<Binding>) -> Binding {
         self.bindings.whole(ix, &self.works)
     }
 
     /// A grant.
+    #[inline]
     pub fn grant(&self, ix: Ix<Grant>) -> Grant {
         self.grants.whole(ix, &self.works)
     }
 
     /// A denial.
+    #[inline]
     pub fn denial(&self, ix: Ix<Denial>) -> Denial {
         self.denials.whole(ix, &self.works)
     }
@@ -44,12 +64,12 @@ impl Index {
 
     /// All grants ever recorded on this very work.
     pub fn grants_of(&self, work: Ix<Work>) -> Few<Ix<Grant>> {
-        self.grants.chain(self.works.at(work).grants)
+        self.grants.chain(self.others_of(self.works.at(work)).grants)
     }
 
     /// All denials ever recorded on this very work.
     pub fn denials_of(&self, work: Ix<Work>) -> Few<Ix<Denial>> {
-        self.denials.chain(self.works.at(work).denials)
+        self.denials.chain(self.others_of(self.works.at(work)).denials)
     }
 
     /// All links ever made from this very work to a layer.
@@ -87,12 +107,24 @@ impl Index {
         self.refusals.at(denial.refusal)
     }
 
+    /// Changes what few works have.
+    pub(super) fn change_others(&mut self, work: Ix<Work>, change: impl FnOnce(&mut Others)) {
+        let which = self.works.at(work).others.which();
+        if let Which::At(ix) = which {
+            return change(self.others.change(ix));
+        }
+        let mut others = self.others_of(self.works.at(work));
+        change(&mut others);
+        let at = OthersAt::of(others).unwrap_or_else(|| OthersAt::several(self.others.push(others)));
+        self.works.change(work).others = at;
+    }
+
     /// The ties of a work, to be changed.
     pub(super) fn change_ties(&mut self, work: Ix<Work>) -> &mut Ties {
-        let known = self.works.at(work).ties;
+        let known = self.others_of(self.works.at(work)).ties;
         let ties = known.unwrap_or_else(|| self.ties.push(Ties::default()));
         if known.is_none() {
-            self.works.change(work).ties = Some(ties);
+            self.change_others(work, |others| others.ties = Some(ties));
         }
         self.ties.change(ties)
     }

@@ -6,11 +6,14 @@
 //! down; what few of them have is kept beside them; and what many have in common is kept once.
 
 mod consent;
+mod others;
 mod short;
 
 use serde::{Deserialize, Serialize};
 
 pub use consent::{Denial, Grant, Licence, Refusal, Reservation, Revocation};
+pub use others::Others;
+pub(super) use others::{OthersAt, Which};
 pub use short::{BindingRow, DenialRow, GrantRow, HoldingRow};
 
 use super::Ix;
@@ -34,6 +37,7 @@ impl At {
 
     /// This entry.
     #[expect(clippy::cast_possible_truncation, reason = "what is too large is told apart first")]
+    #[inline]
     pub const fn new(entry: u64) -> Self {
         if entry < Self::MOST { Self(entry as u32) } else { Self::NEVER }
     }
@@ -44,11 +48,13 @@ impl At {
     }
 
     /// The entry that was these four bytes.
+    #[inline]
     pub(super) const fn from_bits(bits: u32) -> Self {
         Self(bits)
     }
 
     /// The entry, or [`NEVER`].
+    #[inline]
     pub const fn get(self) -> u64 {
         if self.0 == u32::MAX { NEVER } else { self.0 as u64 }
     }
@@ -61,6 +67,7 @@ impl Default for At {
 }
 
 impl From<At> for u64 {
+    #[inline]
     fn from(at: At) -> Self {
         at.get()
     }
@@ -203,8 +210,9 @@ pub struct Listing {
     pub declared: Option<Declarer>,
 }
 
-/// A work. What few works have is in [`Ties`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// A work. What few works have is in [`Others`].
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[repr(Rust, packed(2))]
 pub struct Work {
     /// What sort of thing.
     pub kind: WorkKind,
@@ -218,12 +226,8 @@ pub struct Work {
     pub holdings: Option<Ix<Holding>>,
     /// All bindings ever: the last.
     pub bindings: Option<Ix<Binding>>,
-    /// Grants on it: the last.
-    pub grants: Option<Ix<Grant>>,
-    /// Denials on it: the last.
-    pub denials: Option<Ix<Denial>>,
     /// What few works have.
-    pub ties: Option<Ix<Ties>>,
+    pub(super) others: OthersAt,
 }
 
 /// What is true of a work or not. No mark is ever taken off but by undoing.

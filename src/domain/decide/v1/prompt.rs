@@ -15,7 +15,7 @@ use crate::domain::decision::{
     UseDecision,
 };
 use crate::domain::index::ahead::Found;
-use crate::domain::index::records::{At, Grant, Holding, Marks, Org, Ties, Work};
+use crate::domain::index::records::{At, Grant, Holding, Marks, Org, Others, Ties, Work};
 use crate::domain::index::{AsOf, Few, Ix, Mostly1};
 use crate::domain::key::{Key, SubjectKey};
 use crate::domain::uses::Use;
@@ -167,7 +167,8 @@ fn judge(asked: &Asked<'_>, leaf: Use, member: Ix<Work>, way: Way, judged: &mut 
     }
     let place = if way == Way::Root { Place::Matched } else { Place::Layer };
     let cause = |code, ask, entry| Cause { code, place, work: Some(member), ask, entry };
-    let mut next = work.denials;
+    let others = seen.index.others_of(work);
+    let mut next = others.denials;
     while let Some(denial) = next.map(|ix| seen.index.denial(ix)) {
         next = denial.before;
         if !asked.takes(1) {
@@ -182,7 +183,7 @@ fn judge(asked: &Asked<'_>, leaf: Use, member: Ix<Work>, way: Way, judged: &mut 
         let there = candidates.filter(|(_, grant)| coverage::counts_there(asked, grant, way));
         coverage::nearest(asked, leaf, false, holding, there)
     };
-    if let Some(holding) = sole_holding(seen, work) {
+    if let Some(holding) = sole_holding(seen, work, others) {
         judged.holdings += 1;
         match nearest(holding) {
             Nearest::Covers(grant, _) => judged.grounds.push(Ground { member, holding, grant }),
@@ -227,11 +228,13 @@ fn is_plain(seen: AsOf<'_>, holding: &Holding) -> bool {
 
 /// The only holding that a work ever had, if it is a plain one of the registrant, who declared both lists complete: most
 /// of a catalogue.
-fn sole_holding(seen: AsOf<'_>, work: &Work) -> Option<Ix<Holding>> {
-    let is_declared = work.ties.is_none() && work.marks.has(Marks::ROSTER) && work.marks.has(Marks::LAYERING);
+fn sole_holding(seen: AsOf<'_>, work: &Work, others: Others) -> Option<Ix<Holding>> {
+    let is_declared =
+        others.ties.is_none() && work.marks.has(Marks::ROSTER) && work.marks.has(Marks::LAYERING);
     let ix = work.holdings.filter(|_| is_declared)?;
     let holding = seen.index.holding(ix);
-    let is_registrants = holding.first_holder == work.registrant && holding.asserted <= work.registered;
+    let Work { registrant, registered, .. } = *work;
+    let is_registrants = holding.first_holder == registrant && holding.asserted <= registered;
     (holding.before.is_none() && is_registrants && is_plain(seen, &holding)).then_some(ix)
 }
 

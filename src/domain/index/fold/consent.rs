@@ -61,7 +61,7 @@ impl Index {
         let at_ms = step.entry.at_ms;
         let grant = Grant {
             work,
-            before: self.works.at(work).grants,
+            before: self.others_of(self.works.at(work)).grants,
             grantor,
             recorder,
             mandate,
@@ -71,7 +71,7 @@ impl Index {
             term: Term { from_ms: act.from.at(at_ms), until_ms: act.until.at() },
         };
         let ix = self.grants.push(act.grant, grant, &self.works);
-        self.works.change(work).grants = Some(ix);
+        self.change_others(work, |others| others.grants = Some(ix));
         for party in self.concerned(grantor, recorder, &act.developers) {
             self.granted.push(Some(party), ix);
         }
@@ -101,7 +101,7 @@ impl Index {
         let held = holdings.filter(|holding| seen.holder(*holding) == Some(principal));
         let denial = Denial {
             work,
-            before: self.works.at(work).denials,
+            before: self.others_of(self.works.at(work)).denials,
             principal,
             recorder,
             recorded: step.entry_at(),
@@ -113,7 +113,7 @@ impl Index {
             },
         };
         let ix = self.denials.push(act.denial, denial, &self.works);
-        self.works.change(work).denials = Some(ix);
+        self.change_others(work, |others| others.denials = Some(ix));
         for party in self.concerned(principal, recorder, act.developers.as_ref().unwrap_or(&Scope::Any)) {
             self.denied.push(party, ix);
         }

@@ -5,8 +5,9 @@ use crate::domain::act::{Act, Binding as BindingAct, WorkRegistered};
 use crate::domain::ids::{BindingId, HoldingId, LinkId, OrgId, WorkId};
 use crate::domain::index::records::{
     Absorbed, Assent, At, Binding, Claim, Declarer, Dispute, HandedOn, Holding, LayerLink, Marks, NEVER, Org,
-    PartLink, Transfer, Work,
+    OthersAt, PartLink, Transfer, Work,
 };
+use crate::domain::index::texts::Text;
 use crate::domain::index::{Index, Ix};
 use crate::domain::key::{Key, packed};
 
@@ -175,9 +176,7 @@ impl Index {
             registrant: principal,
             holdings: None,
             bindings: None,
-            grants: None,
-            denials: None,
-            ties: None,
+            others: OthersAt::default(),
         };
         let work = self.works.push(act.work, record);
         for holding in &act.holders {
@@ -235,18 +234,19 @@ impl Index {
 
     fn bind(&mut self, step: Step<'_>, work: Ix<Work>, id: BindingId, key: &Key) -> Folded {
         let by = self.principal(step)?;
-        let text = packed::of(key);
-        let contests = self.contests(step, work, &text);
+        let packed = packed::of(key);
+        let (text, parts) = self.bindings.keep_text(&packed);
+        let contests = self.contests(step, work, parts);
         let binding = Binding {
             work,
             before: self.works.at(work).bindings,
-            key: self.bindings.keep_text(&text),
+            key: text,
             by,
             asserted: step.entry_at(),
             confirmed: At::NEVER,
             story: None,
         };
-        let ix = self.bindings.push(id, binding, &text, &self.works);
+        let ix = self.bindings.push(id, binding, &self.works);
         self.works.change(work).bindings = Some(ix);
         if contests {
             self.bindings.contest(ix, &self.works, step.entry.at_ms);
@@ -261,9 +261,9 @@ impl Index {
     }
 
     /// Whether another binding of the key, to another work, stands confirmed.
-    fn contests(&self, step: Step<'_>, work: Ix<Work>, key: &[u8]) -> bool {
+    fn contests(&self, step: Step<'_>, work: Ix<Work>, key: Text<'_>) -> bool {
         let seen = self.latest();
-        self.bindings.of_key(key).into_iter().any(|ix| {
+        self.bindings.of_text(key).into_iter().any(|ix| {
             let other = self.binding(ix);
             let story = self.bindings.story(&other);
             other.confirmed < step.entry_at()
