@@ -323,7 +323,7 @@ impl<'a> AsOf<'a> {
         let work = self.index.works.at(work);
         // Only the registrant could have declared it with the work, and that counts while nothing changed it since.
         let first = (work.registered, work.marks.has(mark).then_some(Declarer::Holder(work.registrant)));
-        let happened = || self.index.listings(list).map(|it| (it.at, it.declared)).chain([first]);
+        let happened = || self.index.listings(list).map(|it| (it.at, it.declared.by())).chain([first]);
         let seen = || happened().filter(|(at, _)| self.seen(*at));
         let changed = seen().find(|(_, declared)| declared.is_none()).map_or(work.registered, |(at, _)| at);
         let declared = || {

@@ -69,6 +69,12 @@ pub(super) struct BindingsMark {
     texts: TextsMark,
 }
 
+/// Where the key of a binding is.
+#[inline]
+fn text_of(arena: &Terse<BindingKind, BindingRow>, ix: Ix<Binding>) -> TextAt {
+    arena.long(ix).map_or_else(|| arena.short(ix).key(arena.base(ix)), |binding| binding.key)
+}
+
 impl Bindings {
     /// What happened to a binding besides being asserted and confirmed.
     pub fn story(&self, binding: &Binding) -> Story {
@@ -82,13 +88,13 @@ impl Bindings {
 
     /// The key of a binding.
     pub fn key(&self, ix: Ix<Binding>) -> Key {
-        packed::read(&self.texts.whole(self.arena.short(ix).key()))
+        packed::read(&self.texts.whole(text_of(&self.arena, ix)))
     }
 
     /// The packed key of a binding, in parts.
     #[inline]
     fn text(&self, ix: Ix<Binding>) -> Text<'_> {
-        self.texts.get(self.arena.short(ix).key())
+        self.texts.get(text_of(&self.arena, ix))
     }
 
     /// The bindings of a packed key, oldest first.
@@ -170,7 +176,7 @@ impl Bindings {
     }
 
     /// Adds a binding.
-    pub(super) fn push(&mut self, id: BindingId, binding: Binding, works: &Works) -> Ix<Binding> {
+    pub(super) fn push(&mut self, id: BindingId, binding: &Binding, works: &Works) -> Ix<Binding> {
         let ix = self.arena.push(id, binding, works);
         let same_key = self.tie(ix);
         if same_key.is_some() {
@@ -182,7 +188,7 @@ impl Bindings {
     /// Makes this the last binding of its key, and tells which was the last so far.
     fn tie(&mut self, ix: Ix<Binding>) -> Option<Ix<Binding>> {
         let Self { arena, texts, by_key, hasher, .. } = self;
-        let text = |place: u32| texts.get(arena.short(Ix::new(place)).key());
+        let text = |place: u32| texts.get(text_of(arena, Ix::new(place)));
         let key = text(ix.place());
         let hash = hasher.hash_one(key);
         let last = by_key.replace(hash, |place| text(place) == key, ix.place());
@@ -201,7 +207,7 @@ impl Bindings {
     /// The key and the work of the binding at a place.
     #[inline]
     pub(super) fn tied(&self, ix: Ix<Binding>) -> (TextAt, Ix<Work>) {
-        (self.arena.short(ix).key(), self.arena.work(ix))
+        (text_of(&self.arena, ix), self.arena.work(ix))
     }
 
     pub(super) fn confirm(&mut self, ix: Ix<Binding>, works: &Works, at: At) {
@@ -246,7 +252,7 @@ impl Bindings {
     fn untie(&mut self, ix: Ix<Binding>) {
         let same_key = self.story_at(ix).same_key;
         let Self { arena, texts, by_key, hasher, .. } = self;
-        let hash_of = |place: u32| hasher.hash_one(texts.get(arena.short(Ix::new(place)).key()));
+        let hash_of = |place: u32| hasher.hash_one(texts.get(text_of(arena, Ix::new(place))));
         let hash = hash_of(ix.place());
         match same_key {
             Some(before) => {

@@ -139,14 +139,14 @@ impl Index {
     /// The list of holders of a work changed, or was declared complete.
     pub(super) fn list_holders(&mut self, work: Ix<Work>, at: At, declared: Option<Declarer>) {
         let before = self.ties_of(work).and_then(|ties| ties.roster);
-        let listing = self.listings.push(Listing { before, at, declared });
+        let listing = self.listings.push(Listing { before, at, declared: declared.into() });
         self.change_ties(work).roster = Some(listing);
     }
 
     /// The list of layers of a work changed, or was declared complete.
     pub(super) fn list_layers(&mut self, work: Ix<Work>, at: At, declared: Option<Declarer>) {
         let before = self.ties_of(work).and_then(|ties| ties.layering);
-        let listing = self.listings.push(Listing { before, at, declared });
+        let listing = self.listings.push(Listing { before, at, declared: declared.into() });
         self.change_ties(work).layering = Some(listing);
     }
 }

@@ -36,7 +36,7 @@ impl Group {
 #[derive(Default)]
 pub(super) struct Places {
     tags: Vec<u8>,
-    places: Vec<u32>,
+    held: Vec<u32>,
     len: usize,
 }
 
@@ -50,6 +50,7 @@ const fn tag(hash: u64) -> u8 {
 
 /// Where what has this hash is first looked for.
 #[inline]
+#[expect(clippy::cast_possible_truncation, reason = "it is less than there are slots")]
 const fn home(hash: u64, slots: usize) -> usize {
     // All bits of the hash have their part in where it lies.
     let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -73,7 +74,7 @@ impl Places {
     pub(super) fn touch(&self, hash: u64) -> u32 {
         let home = home(hash, self.tags.len());
         let tag = self.tags.get(home).copied().unwrap_or_default();
-        self.places.get(home).copied().unwrap_or_default() ^ u32::from(tag)
+        self.held.get(home).copied().unwrap_or_default() ^ u32::from(tag)
     }
 
     /// The slots of a hash up to the first empty one that bear its tag.
@@ -97,7 +98,7 @@ impl Places {
             let (mut bits, is_all) = group.before_empty(tag(hash));
             while bits != 0 {
                 let slot = home + bits.trailing_zeros() as usize / 8;
-                if self.places.get(slot).is_some_and(|place| is_it(*place)) {
+                if self.held.get(slot).is_some_and(|place| is_it(*place)) {
                     return Some(slot);
                 }
                 bits &= bits - 1;
@@ -106,13 +107,13 @@ impl Places {
                 return None;
             }
         }
-        self.slots(hash).find(|slot| self.places.get(*slot).is_some_and(|place| is_it(*place)))
+        self.slots(hash).find(|slot| self.held.get(*slot).is_some_and(|place| is_it(*place)))
     }
 
     /// The place under this hash that is sought.
     #[inline]
     pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
-        self.places.get(self.slot_of(hash, is_it)?).copied()
+        self.held.get(self.slot_of(hash, is_it)?).copied()
     }
 
     /// A place that may be under this hash: none if there is none.
@@ -122,19 +123,19 @@ impl Places {
         if let Some(group) = self.group(home) {
             let (bits, is_all) = group.before_empty(tag(hash));
             if bits != 0 {
-                return self.places.get(home + bits.trailing_zeros() as usize / 8).copied();
+                return self.held.get(home + bits.trailing_zeros() as usize / 8).copied();
             }
             if is_all {
                 return None;
             }
         }
-        self.places.get(self.slots(hash).next()?).copied()
+        self.held.get(self.slots(hash).next()?).copied()
     }
 
     /// Puts a place in the stead of the one under this hash that is sought, and gives that back.
     pub(super) fn replace(&mut self, hash: u64, is_it: impl Fn(u32) -> bool, place: u32) -> Option<u32> {
         let slot = self.slot_of(hash, is_it)?;
-        self.places.get_mut(slot).map(|held| std::mem::replace(held, place))
+        self.held.get_mut(slot).map(|held| std::mem::replace(held, place))
     }
 
     /// Adds a place that is not there yet.
@@ -155,9 +156,9 @@ impl Places {
     }
 
     fn grow(&mut self, slots: usize, hash_of: impl Fn(u32) -> u64) {
-        let new = Self { tags: vec![EMPTY; slots], places: vec![0; slots], len: 0 };
+        let new = Self { tags: vec![EMPTY; slots], held: vec![0; slots], len: 0 };
         let old = std::mem::replace(self, new);
-        for (tag, place) in old.tags.into_iter().zip(old.places) {
+        for (tag, place) in old.tags.into_iter().zip(old.held) {
             if tag != EMPTY {
                 self.put(hash_of(place), place);
             }
@@ -168,16 +169,15 @@ impl Places {
     fn put(&mut self, hash: u64, place: u32) {
         let home = home(hash, self.tags.len());
         let near = self.group(home).map(|group| group.is(EMPTY)).filter(|empty| *empty != 0);
-        let slot = match near {
-            Some(empty) => home + empty.trailing_zeros() as usize / 8,
-            None => {
-                let (before, after) = self.tags.split_at_checked(home).unwrap_or_default();
-                let Some(away) = after.iter().chain(before).position(|tag| *tag == EMPTY) else { return };
-                self.slot(home, away)
-            }
+        let slot = if let Some(empty) = near {
+            home + empty.trailing_zeros() as usize / 8
+        } else {
+            let (before, after) = self.tags.split_at_checked(home).unwrap_or_default();
+            let Some(away) = after.iter().chain(before).position(|tag| *tag == EMPTY) else { return };
+            self.slot(home, away)
         };
-        if let (Some(held), Some(at)) = (self.tags.get_mut(slot), self.places.get_mut(slot)) {
-            (*held, *at) = (tag(hash), place);
+        if let (Some(own), Some(held)) = (self.tags.get_mut(slot), self.held.get_mut(slot)) {
+            (*own, *held) = (tag(hash), place);
             self.len += 1;
         }
     }
@@ -190,7 +190,7 @@ impl Places {
             let slot = self.slot(first, away);
             let Some(tag) = self.tags.get_mut(slot).filter(|tag| **tag != EMPTY) else { break };
             *tag = EMPTY;
-            after.extend(self.places.get(slot));
+            after.extend(self.held.get(slot));
         }
         self.len -= after.len();
         for place in after.into_iter().skip(1) {

@@ -6,12 +6,14 @@
 //! down; what few of them have is kept beside them; and what many have in common is kept once.
 
 mod consent;
+mod listing;
 mod others;
 mod short;
 
 use serde::{Deserialize, Serialize};
 
 pub use consent::{Denial, Grant, Licence, Refusal, Reservation, Revocation};
+pub use listing::{Declared, Declarer, Listing};
 pub use others::Others;
 pub(super) use others::{OthersAt, Which};
 pub use short::{BindingRow, DenialRow, GrantRow, HoldingRow};
@@ -188,26 +190,6 @@ impl Term {
     pub const fn contains(self, moment_ms: i64) -> bool {
         self.from_ms <= moment_ms && moment_ms < self.until_ms
     }
-}
-
-/// Who declared a list complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Declarer {
-    /// The registrar.
-    Registrar,
-    /// A holder.
-    Holder(Ix<Org>),
-}
-
-/// What happened to a list that counts once it is declared complete, after its work was registered.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Listing {
-    /// What happened to that list before it.
-    pub before: Option<Ix<Self>>,
-    /// The entry.
-    pub at: At,
-    /// Who declared the list complete; nobody if it changed.
-    pub declared: Option<Declarer>,
 }
 
 /// A work. What few works have is in [`Others`].

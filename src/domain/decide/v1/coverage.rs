@@ -70,7 +70,7 @@ pub(super) fn judged(
             if !asked.takes(1) {
                 return judged;
             }
-            let there = grants.iter().cloned().filter(|(ix, grant)| named.counts(asked, *ix, grant, *way));
+            let there = grants.iter().filter(|(ix, grant)| named.counts(asked, *ix, grant, *way)).cloned();
             let nearest = nearest(asked, leaf, by_location, *holding, there);
             // There are never more of them than grants, and one.
             if !judged.iter().skip(known).any(|(_, other)| *other == nearest) {

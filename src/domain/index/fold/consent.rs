@@ -70,7 +70,7 @@ impl Index {
             revoked: None,
             term: Term { from_ms: act.from.at(at_ms), until_ms: act.until.at() },
         };
-        let ix = self.grants.push(act.grant, grant, &self.works);
+        let ix = self.grants.push(act.grant, &grant, &self.works);
         self.change_others(work, |others| others.grants = Some(ix));
         for party in self.concerned(grantor, recorder, &act.developers) {
             self.granted.push(Some(party), ix);
@@ -112,7 +112,7 @@ impl Index {
                 until_ms: act.until.map_or(i64::MAX, Until::at),
             },
         };
-        let ix = self.denials.push(act.denial, denial, &self.works);
+        let ix = self.denials.push(act.denial, &denial, &self.works);
         self.change_others(work, |others| others.denials = Some(ix));
         for party in self.concerned(principal, recorder, act.developers.as_ref().unwrap_or(&Scope::Any)) {
             self.denied.push(party, ix);

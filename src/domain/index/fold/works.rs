@@ -4,8 +4,8 @@ use super::{FoldError, Folded, Step};
 use crate::domain::act::{Act, Binding as BindingAct, WorkRegistered};
 use crate::domain::ids::{BindingId, HoldingId, LinkId, OrgId, WorkId};
 use crate::domain::index::records::{
-    Absorbed, Assent, At, Binding, Claim, Declarer, Dispute, HandedOn, Holding, LayerLink, Marks, NEVER, Org,
-    OthersAt, PartLink, Transfer, Work,
+    Absorbed, Assent, At, Binding, Claim, Declared, Declarer, Dispute, HandedOn, Holding, LayerLink, Marks,
+    NEVER, Org, OthersAt, PartLink, Transfer, Work,
 };
 use crate::domain::index::texts::Text;
 use crate::domain::index::{Index, Ix};
@@ -205,7 +205,7 @@ impl Index {
             confirmed: At::NEVER,
             ended: At::NEVER,
         };
-        let ix = self.holdings.push(id, holding, &self.works);
+        let ix = self.holdings.push(id, &holding, &self.works);
         self.works.change(work).holdings = Some(ix);
         self.by_holder.push(first_holder, ix);
         Ok(())
@@ -246,7 +246,7 @@ impl Index {
             confirmed: At::NEVER,
             story: None,
         };
-        let ix = self.bindings.push(id, binding, &self.works);
+        let ix = self.bindings.push(id, &binding, &self.works);
         self.works.change(work).bindings = Some(ix);
         if contests {
             self.bindings.contest(ix, &self.works, step.entry.at_ms);
@@ -299,7 +299,7 @@ impl Index {
         self.change_ties(work).layers = Some(ix);
         // The links of a new work, and those of one entry, are one change.
         let last = self.ties_of(work).and_then(|ties| ties.layering);
-        let last = self.listings(last).find(|it| it.declared.is_none()).map(|it| it.at);
+        let last = self.listings(last).find(|it| it.declared == Declared::NOBODY).map(|it| it.at);
         if last.unwrap_or(self.works.at(work).registered) != linked {
             self.list_layers(work, linked, None);
         }
