@@ -13,18 +13,22 @@ pub(super) mod fold;
 mod lists;
 mod names;
 mod of_work;
+mod places;
 pub mod records;
 mod rotations;
 mod shared;
 mod standing;
+mod terse;
 mod texts;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use arena::{Arena, Mark, Rows};
+use arena::{Arena, Mark, ROOM, Rows};
 use bindings::BindingsMark;
 use lists::Lists;
+use records::OthersAt;
+use terse::{OfWork, Terse, TerseMark};
 
 pub use arena::Ix;
 pub use as_of::{AsOf, KeyMatch};
@@ -38,8 +42,9 @@ use super::ids::{
     ModelKind, OrgId, OrgKind, PersonKind, ReservationKind, TransferKind, WorkKind,
 };
 use records::{
-    At, Claim, Denial, Dispute, Grant, HandedOn, Holding, LayerLink, Licence, Mandate, Membership, Model,
-    Org, PartLink, Person, Record, Refusal, Reservation, Revocation, Ties, Transfer, Work,
+    Absorbed, At, Claim, Denial, DenialRow, Dispute, Grant, GrantRow, HandedOn, Holding, HoldingRow,
+    LayerLink, Licence, Listing, Mandate, Membership, Model, Org, Others, PartLink, Person, Record, Refusal,
+    Reservation, Revocation, Ties, Transfer, Work,
 };
 
 /// A list that is seldom long.
@@ -47,6 +52,9 @@ pub type Few<T> = SmallVec<[T; 4]>;
 
 /// A list that mostly has one member.
 pub type Mostly1<T> = SmallVec<[T; 1]>;
+
+/// Works.
+pub type Works = Arena<WorkKind, Work>;
 
 /// The kind under which records that change no verdict share one arena.
 #[derive(Debug)]
@@ -121,7 +129,7 @@ macro_rules! index {
 
             /// Whether what one more entry may add still has a place.
             fn has_room(&self) -> bool {
-                self.size < At::MOST - 1 $(&& self.$field.has_room())*
+                self.size < At::MOST - 1 && self.have_room() $(&& self.$field.has_room())*
             }
         }
     };
@@ -139,11 +147,17 @@ index! {
     /// Mandates.
     mandates: Arena<MandateKind, Mandate>, Mark;
     /// Works.
-    works: Arena<WorkKind, Work, true>, Mark;
-    /// What few works have.
+    works: Works, Mark;
+    /// What works have that have several things of those that few have.
+    others: Rows<Others>, Mark;
+    /// What ties works to others, or changed.
     ties: Rows<Ties>, Mark;
+    /// What happened to lists of holders and of layers.
+    listings: Rows<Listing>, Mark;
+    /// What was merged into which work.
+    absorbed: Rows<Absorbed>, Mark;
     /// Holdings.
-    holdings: Arena<HoldingKind, Holding>, Mark;
+    holdings: Terse<HoldingKind, HoldingRow>, TerseMark;
     /// To whom holdings went over.
     handed_on: Rows<HandedOn>, Mark;
     /// Bindings. There are so many that they are an image of their own: an index that is read without it knows no key, and none that
@@ -161,13 +175,13 @@ index! {
     /// Disputes.
     disputes: Arena<DisputeKind, Dispute>, Mark;
     /// Grants.
-    grants: Arena<GrantKind, Grant>, Mark;
+    grants: Terse<GrantKind, GrantRow>, TerseMark;
     /// What grants permit.
     licences: Shared<Licence>, Mark;
     /// Revocations of grants.
     revocations: Rows<Revocation>, Mark;
     /// Denials.
-    denials: Arena<DenialKind, Denial>, Mark;
+    denials: Terse<DenialKind, DenialRow>, TerseMark;
     /// What denials forbid.
     refusals: Shared<Refusal>, Mark;
     /// Reservations.
@@ -200,6 +214,12 @@ index! {
 }
 
 impl Index {
+    /// Whether what is told apart in fewer than four bytes has room.
+    fn have_room(&self) -> bool {
+        let others = [self.grants.len(), self.denials.len(), self.ties.len(), self.others.len()];
+        self.works.len() < OfWork::MOST - ROOM && others.iter().all(|many| *many < OthersAt::MOST - ROOM)
+    }
+
     /// An index of an empty log.
     pub fn new() -> Self {
         Self::default()

@@ -127,7 +127,7 @@ fn new_holders(index: &Index, at: u64, act: &Act) -> Vec<Change> {
         Act::TransferAccepted(act) => {
             let transfer = index.transfers.find(act.transfer).map(|ix| index.transfers.at(ix));
             let accepted = transfer.map(|transfer| {
-                let work = index.works.id(index.holdings.at(transfer.holding).work);
+                let work = index.works.id(index.holdings.work(transfer.holding));
                 holder(index.orgs.id(transfer.to).to_string(), work)
             });
             accepted.into_iter().collect()

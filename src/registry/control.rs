@@ -227,12 +227,12 @@ fn waiting(now: AsOf<'_>, org: OrgId, host: &str) -> Vec<BindingId> {
     let holdings = now.index.by_holder.get(org).iter().copied();
     let held = holdings.filter(|it| now.holding_stands(*it) && now.holder(*it) == Some(org));
     let works: std::collections::BTreeSet<_> =
-        held.map(|it| now.canonical(now.index.holdings.at(it).work)).collect();
+        held.map(|it| now.canonical(now.index.holdings.work(it))).collect();
     let works = works.into_iter().filter(|work| now.stands_behind(org, *work));
     let bindings = works.flat_map(|work| now.bindings(work));
     let fits = bindings.filter(|ix| {
-        let bindings = &now.index.bindings;
-        !now.seen(bindings.at(*ix).confirmed) && bindings.key(*ix).host().is_some_and(|it| it == host)
+        !now.seen(now.index.binding(*ix).confirmed)
+            && now.index.bindings.key(*ix).host().is_some_and(|it| it == host)
     });
     fits.map(|ix| now.index.bindings.id(ix)).collect()
 }

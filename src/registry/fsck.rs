@@ -228,7 +228,8 @@ async fn read(
     unverified.extend(verified.unverified);
     rows::examine(&ground.db, &stored, &asked.pace, findings).await?;
     let reading = Reading { ground, asked, done: total, of: twice, progress };
-    let ended = reading.acts(&stored, whole && acts_hold, findings).await?;
+    // It holds a whole index.
+    let ended = Box::pin(reading.acts(&stored, whole && acts_hold, findings)).await?;
     unverified.extend(reading.keys(&stored, &ended, findings).await?);
     if whole && !acts_hold {
         unverified.push("the catalogue: the act log itself does not hold".to_owned());

@@ -201,7 +201,7 @@ pub async fn grant(registry: &Registry, by: &Verified, id: GrantId) -> Result<Gr
     let moment_ms = registry.moment_ms();
     let found = registry.read(|now| {
         let ix = now.index.grants.find(id)?;
-        sees_grant(now, by, now.index.grants.at(ix)).then(|| grant_view(now, ix, moment_ms))
+        sees_grant(now, by, &now.index.grant(ix)).then(|| grant_view(now, ix, moment_ms))
     });
     found.await?.ok_or(Failure::NotFound)
 }
@@ -221,7 +221,7 @@ pub async fn grants(
             Some(work) => grants_of_work(now, by, work, before, rows),
             None if sees_all(by) => {
                 let all = now.index.grants.before_place(before);
-                all.filter(|(_, _, it)| now.seen(it.recorded)).map(|(ix, ..)| ix).take(rows).collect()
+                all.filter(|ix| now.seen(now.index.grant(*ix).recorded)).take(rows).collect()
             }
             None => grants_of_caller(now, by, before, rows),
         };
@@ -234,7 +234,7 @@ fn grants_of_work(now: AsOf<'_>, by: &Verified, work: WorkId, before: u32, rows:
     let Some(work) = now.work(work).map(|work| now.canonical(work)) else { return Vec::new() };
     let records = now.records_of(work);
     let mut places: Vec<_> = records.iter().flat_map(|record| now.index.grants_of(*record)).collect();
-    places.retain(|ix| ix.place() < before && sees_grant(now, by, now.index.grants.at(*ix)));
+    places.retain(|ix| ix.place() < before && sees_grant(now, by, &now.index.grant(*ix)));
     places.sort_unstable_by(|a, b| b.cmp(a));
     places.truncate(rows);
     places
@@ -254,7 +254,7 @@ fn grants_of_caller(now: AsOf<'_>, by: &Verified, before: u32, rows: usize) -> V
     places.extend(newest(open));
     places.sort_unstable_by(|a, b| b.cmp(a));
     places.dedup();
-    places.retain(|ix| now.seen(now.index.grants.at(*ix).recorded));
+    places.retain(|ix| now.seen(now.index.grant(*ix).recorded));
     places.truncate(rows);
     places
 }
@@ -276,9 +276,9 @@ fn sees_grant(now: AsOf<'_>, by: &Verified, grant: &Grant) -> bool {
 }
 
 fn grant_view(now: AsOf<'_>, ix: Ix<Grant>, moment_ms: i64) -> GrantView {
-    let grant = now.index.grants.at(ix);
-    let licence = now.index.licence(grant);
-    let mut revoked: Vec<_> = now.revocations(grant).collect();
+    let grant = now.index.grant(ix);
+    let licence = now.index.licence(&grant);
+    let mut revoked: Vec<_> = now.revocations(&grant).collect();
     revoked.reverse();
     let is_revoked = revoked.iter().any(|it| it.from_ms <= moment_ms);
     GrantView {
@@ -319,7 +319,7 @@ fn grant_view(now: AsOf<'_>, ix: Ix<Grant>, moment_ms: i64) -> GrantView {
 pub async fn denial(registry: &Registry, by: &Verified, id: DenialId) -> Result<DenialView, Failure> {
     let found = registry.read(|now| {
         let ix = now.index.denials.find(id)?;
-        sees_denial(now, by, now.index.denials.at(ix)).then(|| denial_view(now, ix))
+        sees_denial(now, by, &now.index.denial(ix)).then(|| denial_view(now, ix))
     });
     found.await?.ok_or(Failure::NotFound)
 }
@@ -341,12 +341,12 @@ pub async fn denials(
             Some(Some(work)) => denials_of_work(now, by, now.canonical(work), before, rows),
             None if sees_all(by) => {
                 let all = now.index.denials.before_place(before);
-                all.filter(|(_, _, it)| now.seen(it.recorded)).map(|(ix, ..)| ix).take(rows).collect()
+                all.filter(|ix| now.seen(now.index.denial(*ix).recorded)).take(rows).collect()
             }
             None => {
                 let own = caller(now, by).map_or(&[][..], |org| now.index.denied.get(org));
                 let mine = own.iter().rev().copied().filter(|ix| ix.place() < before);
-                mine.filter(|ix| now.seen(now.index.denials.at(*ix).recorded)).take(rows).collect()
+                mine.filter(|ix| now.seen(now.index.denial(*ix).recorded)).take(rows).collect()
             }
         };
         places.into_iter().map(|ix| (ix.place(), denial_view(now, ix))).collect::<Vec<_>>()
@@ -364,7 +364,7 @@ fn denials_of_work(
     let records = now.records_of(work);
     let all = records.iter().flat_map(|record| now.index.denials_of(*record));
     let mut places: Vec<_> = all.filter(|ix| ix.place() < before).collect();
-    places.retain(|ix| sees_denial(now, by, now.index.denials.at(*ix)));
+    places.retain(|ix| sees_denial(now, by, &now.index.denial(*ix)));
     places.sort_unstable_by(|a, b| b.cmp(a));
     places.truncate(rows);
     places
@@ -387,15 +387,15 @@ fn sees_denial(now: AsOf<'_>, by: &Verified, denial: &Denial) -> bool {
 }
 
 fn denial_view(now: AsOf<'_>, ix: Ix<Denial>) -> DenialView {
-    let denial = now.index.denials.at(ix);
-    let refusal = now.index.refusal(denial);
+    let denial = now.index.denial(ix);
+    let refusal = now.index.refusal(&denial);
     let lifted = denial.holdings.iter().map(|(_, at)| *at).filter(|at| now.seen(*at)).max();
     DenialView {
         denial: now.index.denials.id(ix),
         work: now.work_id(denial.work),
         principal: now.org_id(denial.principal),
         recorded_by: now.org_id(denial.recorder),
-        state: if now.denial_stands(denial) { "standing" } else { "withdrawn" },
+        state: if now.denial_stands(&denial) { "standing" } else { "withdrawn" },
         parts: refusal.parts,
         uses: refusal.uses.clone(),
         developers: refusal.developers.clone(),

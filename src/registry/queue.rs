@@ -195,8 +195,8 @@ fn scan(now: AsOf<'_>, look: &Look<'_>, from: Place) -> Queue {
     let (mut items, mut place) = (Vec::new(), from);
     for _ in 0..MAX_LOOKED_AT {
         let due = [
-            holdings.peek().map(|(_, _, it)| it.asserted.get()),
-            bindings.peek().map(|(_, _, it)| it.asserted.get()),
+            holdings.peek().map(|(ix, _)| now.index.holding(*ix).asserted.get()),
+            bindings.peek().map(|(ix, _)| now.index.binding(*ix).asserted.get()),
             claims.peek().map(|(_, _, it)| it.made),
             disputes.peek().map(|(_, _, it)| it.opened),
             records.peek().filter(|_| look.with_others).map(|(_, _, it)| it.recorded),
@@ -212,11 +212,11 @@ fn scan(now: AsOf<'_>, look: &Look<'_>, from: Place) -> Queue {
         let found = match first {
             Some(0) => {
                 place.0 += 1;
-                holdings.next().and_then(|(ix, id, _)| scope.holding(ix, id))
+                holdings.next().and_then(|(ix, id)| scope.holding(ix, id))
             }
             Some(1) => {
                 place.1 += 1;
-                bindings.next().and_then(|(ix, id, _)| scope.binding(ix, id))
+                bindings.next().and_then(|(ix, id)| scope.binding(ix, id))
             }
             Some(2) => {
                 place.2 += 1;
@@ -279,7 +279,7 @@ impl Scope<'_> {
     }
 
     fn holding(&self, ix: Ix<Holding>, id: HoldingId) -> Option<Item> {
-        let it = self.now.index.holdings.at(ix);
+        let it = self.now.index.holding(ix);
         let holder = self.now.holder(ix)?;
         let waits = self.now.holding_stands(ix) && !self.now.is_confirmed(ix) && self.is_of(&[holder]);
         self.item(waits, it.work, it.asserted, || Waiting::Holding {
@@ -289,13 +289,13 @@ impl Scope<'_> {
     }
 
     fn binding(&self, ix: Ix<Binding>, id: BindingId) -> Option<Item> {
-        let it = self.now.index.bindings.at(ix);
+        let it = self.now.index.binding(ix);
         let waits = self.now.binding_stands(ix) && !self.now.seen(it.confirmed) && self.is_of(&[it.by]);
         self.item(waits, it.work, it.asserted, || Waiting::Binding {
             binding: id,
             key: self.now.index.bindings.key(ix),
             by: self.named(it.by),
-            contests: self.now.index.bindings.story(it).contests_from_ms.is_some(),
+            contests: self.now.index.bindings.story(&it).contests_from_ms.is_some(),
         })
     }
 

@@ -97,7 +97,7 @@ impl Asking<'_> {
         let mut found = Vec::new();
         for at in std::iter::once(ix).chain(self.now.ancestors(ix)) {
             for (_, grant) in self.now.grants(at).filter(|(_, grant)| self.is_in_term(grant)) {
-                self.named(grant, only, &mut found);
+                self.named(&grant, only, &mut found);
                 if found.len() > 4 * most {
                     break;
                 }

@@ -209,7 +209,7 @@ fn holders(now: AsOf<'_>, work: Ix<Work>) -> Vec<HoldingView> {
             holding: now.index.holdings.id(ix),
             holder: nameless(holder),
             confirmed: now.is_confirmed(ix),
-            entry: now.index.holdings.at(ix).asserted.get(),
+            entry: now.index.holding(ix).asserted.get(),
         })
     });
     views.collect()
@@ -256,8 +256,8 @@ fn keys(now: AsOf<'_>, records: &[Ix<Work>], more: &mut bool) -> Vec<BindingView
     let all = records.iter().flat_map(|record| now.index.bindings_of(*record));
     let mut views: Vec<_> = all
         .filter_map(|ix| {
-            let binding = now.index.bindings.at(ix);
-            let story = now.index.bindings.story(binding);
+            let binding = now.index.binding(ix);
+            let story = now.index.bindings.story(&binding);
             let (confirmed, removed) = (now.seen(binding.confirmed), now.seen(story.removed));
             let state = match (confirmed, removed) {
                 (true, true) => "removed",

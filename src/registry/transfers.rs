@@ -39,7 +39,7 @@ pub async fn one(registry: &Registry, by: &Verified, id: TransferId) -> Result<T
         (sees && now.seen(transfer.offered)).then(|| TransferView {
             transfer: id,
             holding: now.index.holdings.id(transfer.holding),
-            work: now.work_id(now.index.holdings.at(transfer.holding).work),
+            work: now.work_id(now.index.holdings.work(transfer.holding)),
             from: now.org_id(transfer.from),
             to: now.org_id(transfer.to),
             state: if stands { "offered" } else { "ended" },

@@ -89,7 +89,7 @@ fn works(now: AsOf<'_>, org: OrgId, from: u32, limit: usize) -> (Vec<Ix<Work>>, 
             return (found, Some(place));
         }
         let holds = now.holding_stands(*holding) && now.holder(*holding) == Some(org);
-        let work = now.canonical(now.index.holdings.at(*holding).work);
+        let work = now.canonical(now.index.holdings.work(*holding));
         let first = now.holdings(work).into_iter().find(|it| now.holder(*it) == Some(org));
         if holds && first == Some(*holding) {
             found.push(work);

@@ -211,11 +211,11 @@ async fn the_old_key_is_void(world: &World, stage: &Stage, stolen: &CheckpointSi
 }
 
 both!(a_lost_key_is_left_behind_and_all_that_was_signed_stays_valid, async |world: World| {
-    goes_on(world, true).await;
+    Box::pin(goes_on(world, true)).await;
 });
 
 both!(nothing_that_a_stolen_key_signs_later_is_believed, async |world: World| {
-    goes_on(world, false).await;
+    Box::pin(goes_on(world, false)).await;
 });
 
 both!(what_was_published_and_is_lost_is_given_up_only_when_it_is_said, async |world: World| {

@@ -279,7 +279,7 @@ impl OfUse {
         asked: &Asked<'_>,
         subject: &Subject,
         member: &Member,
-        attaching: &Attaching<'_>,
+        attaching: &Attaching,
     ) -> Option<CoveredMember> {
         let work = asked.seen.work_id(member.work);
         let denied = denial::blocks(asked, self.leaf, member);

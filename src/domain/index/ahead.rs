@@ -6,8 +6,8 @@
 
 use std::hint::black_box;
 
-use super::records::{Binding, Denial, Grant, Holding, Ties, Work};
-use super::texts::TextAt;
+use super::records::{Binding, Holding, OthersAt, Work};
+use super::texts::{Text, TextAt};
 use super::{Index, Ix};
 use crate::domain::ids::WorkId;
 use crate::domain::key::{SubjectKey, packed};
@@ -31,12 +31,16 @@ pub enum Found {
 /// The look-up of one subject.
 struct LookUp {
     sought: Sought,
+    /// A packed key: the number of its beginning, and where the rest of it begins.
     key: Vec<u8>,
+    beginning: u32,
+    from: usize,
     hash: u64,
     binding: Option<Ix<Binding>>,
     text: Option<TextAt>,
     work: Option<Ix<Work>>,
-    has: Has,
+    holding: Option<Ix<Holding>>,
+    others: OthersAt,
 }
 
 /// What is looked for.
@@ -45,15 +49,8 @@ enum Sought {
     Nothing,
     Work(WorkId),
     Key,
-}
-
-/// The first things that a work has.
-#[derive(Clone, Copy, Default)]
-struct Has {
-    holding: Option<Ix<Holding>>,
-    grant: Option<Ix<Grant>>,
-    denial: Option<Ix<Denial>>,
-    ties: Option<Ix<Ties>>,
+    /// A key that begins like none that was ever bound.
+    Unknown,
 }
 
 /// Look-ups under way. It keeps its memory from one use to the next.
@@ -76,33 +73,38 @@ impl Ahead {
             count += 1;
         }
         self.look_ups.truncate(count);
+        // What is fetched here decides nothing before the next step: whoever had to wait for it would wait alone.
+        let mut touched = 0_u64;
+        for it in self.look_ups.iter().filter(|it| matches!(it.sought, Sought::Key)) {
+            touched ^= u64::from(index.bindings.touch_hash(it.hash));
+        }
         for it in &mut self.look_ups {
             match it.sought {
-                Sought::Nothing => {}
-                Sought::Work(_) => it.work = index.works.candidate(it.hash),
+                Sought::Nothing | Sought::Unknown => {}
+                Sought::Work(id) => it.work = index.works.find(id),
                 Sought::Key => it.binding = index.bindings.candidate(it.hash),
             }
         }
         for it in &mut self.look_ups {
-            let Some(binding) = it.binding.map(|ix| index.bindings.at(ix)) else { continue };
-            (it.text, it.work) = (Some(binding.key), Some(binding.work));
+            let Some(ix) = it.binding else { continue };
+            let (text, work) = index.bindings.tied(ix);
+            (it.text, it.work) = (Some(text), Some(work));
+            touched ^= u64::from(index.bindings.touch_row(ix));
         }
-        let mut touched = 0_u64;
         for it in &mut self.look_ups {
             if let Some(text) = it.text {
                 touched ^= u64::from(index.bindings.touch(text));
             }
-            touched ^= it.binding.map_or(0, |ix| ends_of_binding(index.bindings.at(ix)));
             let Some(work) = it.work.map(|ix| index.works.at(ix)) else { continue };
-            touched ^= work.registered.get() ^ u64::from(work.registrant.place());
-            it.has =
-                Has { holding: work.holdings, grant: work.grants, denial: work.denials, ties: work.ties };
+            touched ^= work.registered.get();
+            (it.holding, it.others) = (work.holdings, work.others);
         }
-        for LookUp { has, .. } in &self.look_ups {
-            touched ^= has.holding.map_or(0, |ix| ends_of_holding(index.holdings.at(ix)));
-            touched ^= has.grant.map_or(0, |ix| ends_of_grant(index.grants.at(ix)));
-            touched ^= has.denial.map_or(0, |ix| ends_of_denial(index.denials.at(ix)));
-            touched ^= has.ties.map_or(0, |ix| index.ties.at(ix).withdrawn.get());
+        for LookUp { holding, others, .. } in &self.look_ups {
+            touched ^= holding.map_or(0, |ix| u64::from(index.holdings.touch(ix)));
+            let others = index.others_at(*others);
+            touched ^= others.grants.map_or(0, |ix| u64::from(index.grants.touch(ix)));
+            touched ^= others.denials.map_or(0, |ix| u64::from(index.denials.touch(ix)));
+            touched ^= others.ties.map_or(0, |ix| index.ties.at(ix).withdrawn.get());
         }
         black_box(touched);
         found.extend(self.look_ups.iter().map(|it| it.found(index)));
@@ -114,25 +116,32 @@ impl Ahead {
             self.look_ups.push(LookUp {
                 sought: Sought::Nothing,
                 key: Vec::new(),
+                beginning: 0,
+                from: 0,
                 hash: 0,
                 binding: None,
                 text: None,
                 work: None,
-                has: Has::default(),
+                holding: None,
+                others: OthersAt::default(),
             });
         }
         let Some(it) = self.look_ups.get_mut(place) else { return };
-        (it.binding, it.text, it.work, it.has) = (None, None, None, Has::default());
+        (it.binding, it.text, it.work) = (None, None, None);
+        (it.holding, it.others) = (None, OthersAt::default());
         it.sought = match subject {
-            Some(SubjectKey::Work(key)) => {
-                it.hash = index.works.hash(key.id);
-                Sought::Work(key.id)
-            }
+            Some(SubjectKey::Work(key)) => Sought::Work(key.id),
             Some(SubjectKey::Key(key)) => {
                 it.key.clear();
                 packed::write(key, &mut it.key);
-                it.hash = index.bindings.hash(&it.key);
-                Sought::Key
+                match index.bindings.parts(&it.key) {
+                    Some(text) => {
+                        (it.beginning, it.from) = (text.beginning, it.key.len() - text.rest.len());
+                        it.hash = index.bindings.hash(text);
+                        Sought::Key
+                    }
+                    None => Sought::Unknown,
+                }
             }
             None => Sought::Nothing,
         };
@@ -140,44 +149,23 @@ impl Ahead {
 }
 
 impl LookUp {
-    /// What is there: ids and keys are compared whole.
+    /// The key, in parts.
+    fn text(&self) -> Text<'_> {
+        Text { beginning: self.beginning, rest: self.key.get(self.from..).unwrap_or_default() }
+    }
+
+    /// What is there: keys are compared whole.
     fn found(&self, index: &Index) -> Found {
         match self.sought {
             Sought::Nothing => Found::Unsought,
-            Sought::Work(id) => {
-                let is_it = |ix: &Ix<Work>| index.works.id(*ix) == id;
-                // Where there is no candidate, there is nothing with such a hash.
-                let Some(candidate) = self.work else { return Found::Nothing };
-                let work = Some(candidate).filter(is_it).or_else(|| index.works.find(id));
-                work.map_or(Found::Nothing, Found::Work)
-            }
+            Sought::Unknown => Found::Nothing,
+            Sought::Work(_) => self.work.map_or(Found::Nothing, Found::Work),
             Sought::Key => {
-                let is_it = |ix: &Ix<Binding>| index.bindings.is_of_key(*ix, &self.key);
-                let last = || index.bindings.last_of_key_by(self.hash, &self.key);
+                let is_it = |ix: &Ix<Binding>| index.bindings.is_of_text(*ix, self.text());
+                let last = || index.bindings.last_of_text(self.hash, self.text());
                 let Some(candidate) = self.binding else { return Found::Nothing };
                 Some(candidate).filter(is_it).or_else(last).map_or(Found::Nothing, Found::Binding)
             }
         }
     }
-}
-
-// A record may lie across two lines of memory: something of either end is looked at.
-
-fn ends_of_binding(it: &Binding) -> u64 {
-    it.asserted.get() ^ it.confirmed.get() ^ u64::from(it.has_story()) ^ u64::from(it.by.place())
-}
-
-fn ends_of_holding(it: &Holding) -> u64 {
-    let others = u64::from(it.first_holder.place()) ^ u64::from(it.handed_on.is_some());
-    it.asserted.get() ^ it.confirmed.get() ^ it.ended.get() ^ others
-}
-
-fn ends_of_grant(it: &Grant) -> u64 {
-    let term = it.term.from_ms.cast_unsigned() ^ it.term.until_ms.cast_unsigned();
-    it.recorded.get() ^ term ^ u64::from(it.licence.place()) ^ u64::from(it.grantor.place())
-}
-
-fn ends_of_denial(it: &Denial) -> u64 {
-    let term = it.term.from_ms.cast_unsigned() ^ it.term.until_ms.cast_unsigned();
-    it.recorded.get() ^ term ^ u64::from(it.refusal.place()) ^ it.holdings.len() as u64
 }

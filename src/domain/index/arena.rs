@@ -18,11 +18,13 @@ use crate::domain::ids::{Id, Kind};
 pub struct Ix<T>(NonZeroU32, PhantomData<fn() -> T>);
 
 impl<T> Ix<T> {
+    #[inline]
     pub(super) const fn new(place: u32) -> Self {
         Self(NonZeroU32::MIN.saturating_add(place), PhantomData)
     }
 
     /// The place as a number: 0 for the first thing ever pushed. It never changes.
+    #[inline]
     pub const fn place(self) -> u32 {
         self.0.get() - 1
     }
@@ -35,6 +37,7 @@ impl<T> Clone for Ix<T> {
 }
 impl<T> Copy for Ix<T> {}
 impl<T> PartialEq for Ix<T> {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.0 == other.0
     }
@@ -73,8 +76,11 @@ impl<'de, T> Deserialize<'de> for Ix<T> {
     }
 }
 
+/// More things than the acts of one entry can add.
+pub(super) const ROOM: usize = 1 << 20;
+
 /// How many things an arena can hold, less than what the acts of one entry can add.
-pub(super) const MOST: usize = u32::MAX as usize - (1 << 20);
+pub(super) const MOST: usize = u32::MAX as usize - ROOM;
 
 /// The place that a number of things amounts to.
 #[expect(
@@ -107,6 +113,7 @@ impl<T> Default for Rows<T> {
 impl<T: Clone> Rows<T> {
     /// The thing at a place that was given out here.
     #[expect(clippy::indexing_slicing, reason = "places are given out by `push` only, and things stay")]
+    #[inline]
     pub fn at(&self, ix: Ix<T>) -> &T {
         &self.items[ix.place() as usize]
     }
@@ -182,45 +189,37 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Rows<T> {
 }
 
 /// Things of one kind, by place and by id. Ids lie apart from the things, since who looks at a thing seldom asks for its
-/// id, and memory is fetched by the line. With `ALL`, ids are found by a table; see [`Names`].
-pub struct Arena<K, T, const ALL: bool = false> {
-    names: Names<K, ALL>,
+/// id, and memory is fetched by the line; see [`Names`].
+pub struct Arena<K, T> {
+    names: Names<K>,
     rows: Vec<T>,
     before: Vec<(u32, T)>,
 }
 
-impl<K, T, const ALL: bool> Default for Arena<K, T, ALL> {
+impl<K, T> Default for Arena<K, T> {
     fn default() -> Self {
         Self { names: Names::default(), rows: Vec::new(), before: Vec::new() }
     }
 }
 
-impl<K: Kind, T: Clone, const ALL: bool> Arena<K, T, ALL> {
+impl<K: Kind, T: Clone> Arena<K, T> {
     /// The place of the thing with this id.
     pub fn find(&self, id: Id<K>) -> Option<Ix<T>> {
         self.names.find(id).map(Ix::new)
     }
 
-    /// The hash of an id in the table.
-    pub(super) fn hash(&self, id: Id<K>) -> u64 {
-        self.names.hash(id)
-    }
-
-    /// The place of a thing that the table has under this hash.
-    pub(super) fn candidate(&self, hash: u64) -> Option<Ix<T>> {
-        self.names.candidate(hash).map(Ix::new)
-    }
-
     /// The thing at a place that this arena gave out.
     #[expect(clippy::indexing_slicing, reason = "places are given out by `push` only, and things stay")]
+    #[inline]
     pub fn at(&self, ix: Ix<T>) -> &T {
         &self.rows[ix.place() as usize]
     }
 
     /// The id of the thing at a place that this arena gave out.
-    #[expect(clippy::indexing_slicing, reason = "places are given out by `push` only, and things stay")]
+    #[expect(clippy::expect_used, reason = "places are given out by `push` only, and things stay")]
+    #[inline]
     pub fn id(&self, ix: Ix<T>) -> Id<K> {
-        self.names.all()[ix.place() as usize]
+        self.names.at(ix.place()).expect("each thing has its name")
     }
 
     /// All things, oldest first.
@@ -230,17 +229,16 @@ impl<K: Kind, T: Clone, const ALL: bool> Arena<K, T, ALL> {
 
     /// The things from a place on, in the order in which they were pushed.
     pub fn since_place(&self, place: u32) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
-        let rest = self.names.all().iter().zip(&self.rows).skip(place as usize);
         // The things first: there is no place after the last.
-        rest.zip(place..).map(|((id, item), place)| (Ix::new(place), *id, item))
+        let rest = self.rows.iter().skip(place as usize).zip(place..);
+        rest.map(|(item, place)| (Ix::new(place), self.id(Ix::new(place)), item))
     }
 
     /// The things before a place, the last one first.
     pub fn before_place(&self, place: u32) -> impl Iterator<Item = (Ix<T>, Id<K>, &T)> {
         let end = self.rows.len().min(place as usize);
-        let earlier = self.names.all().iter().zip(&self.rows).take(end);
-        let places = (0..place_of(end)).rev();
-        places.zip(earlier.rev()).map(|(place, (id, item))| (Ix::new(place), *id, item))
+        let earlier = self.rows.iter().take(end).zip(0..place_of(end));
+        earlier.rev().map(|(item, place)| (Ix::new(place), self.id(Ix::new(place)), item))
     }
 
     /// The things of a chain, oldest first: each knows the one before it.
@@ -302,17 +300,18 @@ impl<K: Kind, T: Clone, const ALL: bool> Arena<K, T, ALL> {
     }
 }
 
-impl<K: Kind, T: Serialize, const ALL: bool> Serialize for Arena<K, T, ALL> {
+impl<K: Kind, T: Serialize> Serialize for Arena<K, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.names.all().iter().map(|id| id.uuid().into_bytes()).zip(&self.rows))
+        let bytes = |place| self.names.at(place).map_or([0; 16], |id| id.uuid().into_bytes());
+        serializer.collect_seq((0..place_of(self.rows.len())).map(bytes).zip(&self.rows))
     }
 }
 
-impl<'de, K: Kind, T: Deserialize<'de>, const ALL: bool> Deserialize<'de> for Arena<K, T, ALL> {
+impl<'de, K: Kind, T: Deserialize<'de>> Deserialize<'de> for Arena<K, T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Rows<K, T, const ALL: bool>(PhantomData<fn() -> (K, T)>);
-        impl<'de, K: Kind, T: Deserialize<'de>, const ALL: bool> serde::de::Visitor<'de> for Rows<K, T, ALL> {
-            type Value = Arena<K, T, ALL>;
+        struct Rows<K, T>(PhantomData<fn() -> (K, T)>);
+        impl<'de, K: Kind, T: Deserialize<'de>> serde::de::Visitor<'de> for Rows<K, T> {
+            type Value = Arena<K, T>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("things with their ids")
             }
@@ -320,7 +319,6 @@ impl<'de, K: Kind, T: Deserialize<'de>, const ALL: bool> Deserialize<'de> for Ar
                 let mut arena = Arena::default();
                 // The length is that of a file whose digest was checked.
                 let count = seq.size_hint().unwrap_or_default();
-                arena.names.reserve(count);
                 arena.rows.reserve(count);
                 while let Some((id, item)) = seq.next_element::<([u8; 16], T)>()? {
                     arena.names.push(Id::new(uuid::Uuid::from_bytes(id)));

@@ -3,8 +3,8 @@
 //! Section 2 of `docs/rules.md` defines the words used here.
 
 use super::records::{
-    Completeness, Declarer, Denial, Grant, HandedOn, Holding, LayerLink, Mandate, Marks, Org, OrgRef,
-    PartLink, Reservation, Revocation, Standing, Work,
+    Declarer, Denial, Grant, HandedOn, Holding, LayerLink, Listing, Mandate, Marks, Org, OrgRef, PartLink,
+    Reservation, Revocation, Standing, Work,
 };
 use super::{Few, Index, Ix};
 use crate::domain::act::{Power, Role};
@@ -36,6 +36,7 @@ impl<'a> AsOf<'a> {
     }
 
     /// Whether the entry is among those seen.
+    #[inline]
     pub fn seen(self, entry: impl Into<u64>) -> bool {
         entry.into() < self.size
     }
@@ -167,7 +168,9 @@ impl<'a> AsOf<'a> {
         while let Some(record) = records.get(next).copied() {
             next += 1;
             let Some(ties) = self.index.ties_of(record) else { continue };
-            records.extend(ties.absorbed.iter().filter(|(at, _)| self.seen(*at)).map(|(_, work)| *work));
+            let absorbed = self.index.absorbed.chain(ties.absorbed, |it| it.before).into_iter();
+            let absorbed = absorbed.map(|ix| self.index.absorbed.at(ix));
+            records.extend(absorbed.filter(|it| self.seen(it.at)).map(|it| it.work));
         }
         records
     }
@@ -185,13 +188,13 @@ impl<'a> AsOf<'a> {
 
     /// Whether a holding was asserted and neither rejected nor relinquished.
     pub fn holding_stands(self, holding: Ix<Holding>) -> bool {
-        let holding = self.index.holdings.at(holding);
+        let holding = self.index.holding(holding);
         self.seen(holding.asserted) && !self.seen(holding.ended)
     }
 
     /// Whether a holding is confirmed.
     pub fn is_confirmed(self, holding: Ix<Holding>) -> bool {
-        self.seen(self.index.holdings.at(holding).confirmed)
+        self.seen(self.index.holding(holding).confirmed)
     }
 
     /// Who holds it now.
@@ -207,7 +210,7 @@ impl<'a> AsOf<'a> {
     /// Whether it held this at that entry, and its word then counts: it holds it still, or a registrar confirmed the holding
     /// before it handed it on. What was never confirmed gives no power that a transfer could carry further (R1, R4).
     pub fn held_well(self, holding: Ix<Holding>, entry: u64, org: Ix<Org>) -> bool {
-        let record = self.index.holdings.at(holding);
+        let record = self.index.holding(holding);
         if record.handed_on.is_none() {
             let asserted = record.asserted.get();
             return record.first_holder == org && asserted <= entry && self.seen(asserted);
@@ -215,27 +218,28 @@ impl<'a> AsOf<'a> {
         if self.holder_after(holding, entry) != Some(org) {
             return false;
         }
-        let later = self.handed_on(record).filter(|to| self.seen(to.at)).take_while(|to| to.at.get() > entry);
+        let later =
+            self.handed_on(&record).filter(|to| self.seen(to.at)).take_while(|to| to.at.get() > entry);
         later.last().is_none_or(|next| self.seen(record.confirmed) && record.confirmed < next.at)
     }
 
     fn holder_before(self, holding: Ix<Holding>, size: u64) -> Option<Ix<Org>> {
-        let record = self.index.holdings.at(holding);
+        let record = self.index.holding(holding);
         let first = (record.asserted.get() < size).then_some(record.first_holder);
         if record.handed_on.is_none() {
             return first;
         }
-        self.handed_on(record).find(|to| to.at.get() < size).map(|to| to.to).or(first)
+        self.handed_on(&record).find(|to| to.at.get() < size).map(|to| to.to).or(first)
     }
 
     /// Everybody who holds a holding or ever did, and who came to hold it later than what is seen.
     pub fn ever_held(self, holding: Ix<Holding>) -> impl Iterator<Item = Ix<Org>> {
-        let record = self.index.holdings.at(holding);
-        std::iter::once(record.first_holder).chain(self.handed_on(record).map(|to| to.to))
+        let record = self.index.holding(holding);
+        std::iter::once(record.first_holder).chain(self.handed_on(&record).map(|to| to.to))
     }
 
     /// To whom a holding went over, the last first, seen or not.
-    pub(super) fn handed_on(self, holding: &Holding) -> impl Iterator<Item = &'a HandedOn> {
+    pub(super) fn handed_on(self, holding: &Holding) -> impl Iterator<Item = &'a HandedOn> + use<'a> {
         let at = move |ix: Option<Ix<HandedOn>>| ix.map(|ix| self.index.handed_on.at(ix));
         std::iter::successors(at(holding.handed_on), move |to| at(to.before))
     }
@@ -263,7 +267,7 @@ impl<'a> AsOf<'a> {
             let listed = self.index.holdings_of(work);
             !listed.into_iter().any(|holding| self.is_listed(holding, work))
         };
-        let is_registrant = self.index.works.at(work).registrant == org;
+        let is_registrant = { self.index.works.at(work).registrant } == org;
         self.stands_behind(org, work) || is_registrant && !self.has_confirmed_holding(work) && lists_none()
     }
 
@@ -280,8 +284,8 @@ impl<'a> AsOf<'a> {
 
     /// Whether the registration of the work itself listed this holding, whatever became of it.
     fn is_listed(self, holding: Ix<Holding>, work: Ix<Work>) -> bool {
-        let holding = self.index.holdings.at(holding);
-        holding.work == work && holding.asserted == self.index.works.at(work).registered
+        let holding = self.index.holding(holding);
+        holding.work == work && holding.asserted == { self.index.works.at(work).registered }
     }
 
     // Completeness.
@@ -293,7 +297,7 @@ impl<'a> AsOf<'a> {
 
     /// The same, for who knows the standing holdings already.
     pub fn roster_complete_by(self, work: Ix<Work>, holdings: &[Ix<Holding>]) -> bool {
-        let list = self.index.ties_of(work).and_then(|ties| ties.roster.as_deref());
+        let list = self.index.ties_of(work).and_then(|ties| ties.roster);
         !holdings.is_empty() && self.is_declared(work, Marks::ROSTER, list, holdings)
     }
 
@@ -304,7 +308,7 @@ impl<'a> AsOf<'a> {
 
     /// The same, for who knows the standing holdings already.
     pub fn layers_complete_by(self, work: Ix<Work>, holdings: &[Ix<Holding>]) -> bool {
-        let list = self.index.ties_of(work).and_then(|ties| ties.layering.as_deref());
+        let list = self.index.ties_of(work).and_then(|ties| ties.layering);
         self.is_declared(work, Marks::LAYERING, list, holdings)
     }
 
@@ -313,25 +317,25 @@ impl<'a> AsOf<'a> {
         self,
         work: Ix<Work>,
         mark: Marks,
-        list: Option<&Completeness>,
+        list: Option<Ix<Listing>>,
         holdings: &[Ix<Holding>],
     ) -> bool {
         let work = self.index.works.at(work);
-        let Some(list) = list else {
-            // Only the registrant could have declared it, and nothing changed it since.
-            let is_declared =
-                |holding: &Ix<Holding>| self.held_well(*holding, work.registered.get(), work.registrant);
-            let declared = work.marks.has(mark) && self.seen(work.registered);
-            return declared && !holdings.is_empty() && holdings.iter().all(is_declared);
+        // Only the registrant could have declared it with the work, and that counts while nothing changed it since.
+        let first = (work.registered, work.marks.has(mark).then_some(Declarer::Holder(work.registrant)));
+        let happened = || self.index.listings(list).map(|it| (it.at, it.declared.by())).chain([first]);
+        let seen = || happened().filter(|(at, _)| self.seen(*at));
+        let changed = seen().find(|(_, declared)| declared.is_none()).map_or(work.registered, |(at, _)| at);
+        let declared = || {
+            let since = seen().take_while(move |(at, _)| *at >= changed);
+            since.filter_map(|(at, declared)| declared.map(|by| (at, by)))
         };
-        let changed = list.changed.iter().rev().find(|at| self.seen(**at)).copied().unwrap_or_default();
-        let declared = || list.declared.iter().filter(|(at, _)| self.seen(*at) && *at >= changed);
-        if declared().any(|(_, by)| *by == Declarer::Registrar) {
+        if declared().any(|(_, by)| by == Declarer::Registrar) {
             return true;
         }
         let is_declared = |holding: &Ix<Holding>| {
             declared().any(|(at, by)| match by {
-                Declarer::Holder(org) => self.held_well(*holding, at.get(), *org),
+                Declarer::Holder(org) => self.held_well(*holding, at.get(), org),
                 Declarer::Registrar => true,
             })
         };
@@ -430,30 +434,33 @@ impl<'a> AsOf<'a> {
     // Consent and refusal.
 
     /// The grants recorded on this very work.
-    pub fn grants(self, work: Ix<Work>) -> impl Iterator<Item = (Ix<Grant>, &'a Grant)> {
-        let grants = self.index.grants_of(work).into_iter().map(move |ix| (ix, self.index.grants.at(ix)));
+    pub fn grants(self, work: Ix<Work>) -> impl Iterator<Item = (Ix<Grant>, Grant)> + use<'a> {
+        let grants = self.index.grants_of(work).into_iter().map(move |ix| (ix, self.index.grant(ix)));
         grants.filter(move |(_, grant)| self.seen(grant.recorded))
     }
 
     /// The same, the last first.
-    pub fn grants_back(self, work: Ix<Work>) -> impl Iterator<Item = (Ix<Grant>, &'a Grant)> {
-        let at = move |ix: Option<Ix<Grant>>| ix.map(|ix| (ix, self.index.grants.at(ix)));
-        let all = std::iter::successors(at(self.index.works.at(work).grants), move |(_, it)| at(it.before));
+    pub fn grants_back(self, work: Ix<Work>) -> impl Iterator<Item = (Ix<Grant>, Grant)> + use<'a> {
+        let at = move |ix: Option<Ix<Grant>>| ix.map(|ix| (ix, self.index.grant(ix)));
+        let all = std::iter::successors(
+            at(self.index.others_of(self.index.works.at(work)).grants),
+            move |(_, it)| at(it.before),
+        );
         all.filter(move |(_, grant)| self.seen(grant.recorded))
     }
 
     /// The revocations of a grant, the last first.
-    pub fn revocations(self, grant: &Grant) -> impl Iterator<Item = &'a Revocation> {
+    pub fn revocations(self, grant: &Grant) -> impl Iterator<Item = &'a Revocation> + use<'a> {
         let at = move |ix: Option<Ix<Revocation>>| ix.map(|ix| self.index.revocations.at(ix));
         let all = std::iter::successors(at(grant.revoked), move |revocation| at(revocation.before));
         all.filter(move |revocation| self.seen(revocation.at))
     }
 
     /// The denials on a canonical work that rest on a holding which stands and from which they were not lifted.
-    pub fn denials(self, work: Ix<Work>) -> Few<&'a Denial> {
+    pub fn denials(self, work: Ix<Work>) -> Few<Denial> {
         let mut standing = Few::new();
         for record in self.records_of(work) {
-            let denials = self.index.denials_of(record).into_iter().map(|ix| self.index.denials.at(ix));
+            let denials = self.index.denials_of(record).into_iter().map(|ix| self.index.denial(ix));
             standing.extend(denials.filter(|denial| self.denial_stands(denial)));
         }
         standing
@@ -501,8 +508,8 @@ impl<'a> AsOf<'a> {
 
     fn add_matches(self, key: &Key, matches: &mut Few<KeyMatch>) {
         for ix in self.index.bindings.of_key(&packed::of(key)) {
-            let binding = self.index.bindings.at(ix);
-            let story = self.index.bindings.story(binding);
+            let binding = self.index.binding(ix);
+            let story = self.index.bindings.story(&binding);
             let dropped = self.seen(story.removed) && !self.seen(binding.confirmed);
             if self.seen(binding.asserted) && !self.seen(story.rejected) && !dropped {
                 matches.push(KeyMatch { binding: ix, by_location: key.is_location() });

@@ -44,18 +44,18 @@ impl Index {
     }
 
     fn of_holding(&self, id: HoldingId) -> Vec<WorkId> {
-        let work = self.holdings.find(id).map(|ix| self.holdings.at(ix).work);
+        let work = self.holdings.find(id).map(|ix| self.holdings.work(ix));
         work.map(|work| self.works.id(work)).into_iter().collect()
     }
 
     fn of_binding(&self, id: BindingId) -> Vec<WorkId> {
-        let work = self.bindings.find(id).map(|ix| self.bindings.at(ix).work);
+        let work = self.bindings.find(id).map(|ix| self.bindings.work(ix));
         work.map(|work| self.works.id(work)).into_iter().collect()
     }
 
     fn of_transfer(&self, id: TransferId) -> Vec<WorkId> {
         let holding = self.transfers.find(id).map(|ix| self.transfers.at(ix).holding);
-        holding.map(|holding| self.works.id(self.holdings.at(holding).work)).into_iter().collect()
+        holding.map(|holding| self.works.id(self.holdings.work(holding))).into_iter().collect()
     }
 
     fn of_link(&self, id: LinkId) -> Vec<WorkId> {
@@ -68,12 +68,12 @@ impl Index {
     }
 
     fn of_grant(&self, id: GrantId) -> Vec<WorkId> {
-        let work = self.grants.find(id).map(|ix| self.grants.at(ix).work);
+        let work = self.grants.find(id).map(|ix| self.grants.work(ix));
         work.map(|work| self.works.id(work)).into_iter().collect()
     }
 
     fn of_denial(&self, id: DenialId) -> Vec<WorkId> {
-        let work = self.denials.find(id).map(|ix| self.denials.at(ix).work);
+        let work = self.denials.find(id).map(|ix| self.denials.work(ix));
         work.map(|work| self.works.id(work)).into_iter().collect()
     }
 }

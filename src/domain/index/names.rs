@@ -1,36 +1,48 @@
 //! The names of things, by place and back.
 //!
 //! This registry makes names that ascend, so that most of them come in order, and their order is all that finds them: no table
-//! is needed, which would take as much memory again and wait for it at each thing. What comes out of order, from another
-//! node or from a clock that was set back, stands in a table. Where many old names are sought at once, all stand in it.
+//! is needed, which would take as much memory again. What comes out of order, from another node or from a clock that was set
+//! back, stands in a table.
+//!
+//! Names that were made one after the other begin alike. They lie in blocks, and in a block each is kept as its distance from the
+//! highest name before the block, in as many bytes as the widest of the block needs: seven or eight of sixteen where many come
+//! at once, and never more than all of them. No bit of a name is lost.
 
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use uuid::Uuid;
 
 use super::arena::place_of;
 use crate::domain::ids::{Id, Kind};
 
-/// How many names are looked through one by one.
+/// How many names a block has.
 const BLOCK: usize = 32;
+/// How many bytes the base of a block takes.
+const BASE: usize = 16;
+/// How many blocks are looked through by halves, once it is known that it is one of them.
+const SHELF: usize = 4;
 
-/// Names by place. With `ALL`, each of them stands in the table.
-pub(super) struct Names<K, const ALL: bool> {
-    ids: Vec<Id<K>>,
-    /// The highest name up to the end of each whole block.
-    highest: Vec<Id<K>>,
+/// Names by place.
+pub(super) struct Names<K> {
+    whole: Blocks,
+    /// The names after the whole blocks.
+    rest: Vec<Id<K>>,
+    /// The highest name of the whole blocks.
+    highest: Option<Id<K>>,
     /// The highest name of all.
     last: Option<Id<K>>,
-    /// The places of the names that are lower than one before them, or of all.
+    /// The places of the names that are lower than one before them.
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
 
-impl<K, const ALL: bool> Default for Names<K, ALL> {
+impl<K> Default for Names<K> {
     fn default() -> Self {
         Self {
-            ids: Vec::new(),
-            highest: Vec::new(),
+            whole: Blocks::default(),
+            rest: Vec::new(),
+            highest: None,
             last: None,
             table: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
@@ -39,18 +51,145 @@ impl<K, const ALL: bool> Default for Names<K, ALL> {
 }
 
 fn hash<K: Kind>(hasher: &DefaultHashBuilder, id: Id<K>) -> u64 {
-    hasher.hash_one(id.uuid().as_u128())
+    hasher.hash_one(number_of(id))
 }
 
-/// The hash of the name at a place.
-fn hash_at<K: Kind>(hasher: &DefaultHashBuilder, ids: &[Id<K>], place: u32) -> u64 {
-    ids.get(place as usize).map_or(0, |id| hash(hasher, *id))
+const fn id_of<K: Kind>(number: u128) -> Id<K> {
+    Id::new(Uuid::from_u128(number))
 }
 
-impl<K: Kind, const ALL: bool> Names<K, ALL> {
-    /// All of them, by place.
-    pub(super) fn all(&self) -> &[Id<K>] {
-        &self.ids
+const fn number_of<K: Kind>(id: Id<K>) -> u128 {
+    id.uuid().as_u128()
+}
+
+/// How many bytes a distance with a sign needs.
+const fn width_of(distance: i128) -> usize {
+    let bits = i128::BITS - (distance ^ (distance >> 127)).leading_zeros();
+    (bits as usize + 1).div_ceil(8)
+}
+
+/// The distance in the first so many bytes.
+#[inline]
+fn distance(bytes: &[u8], width: usize) -> i128 {
+    let whole = bytes.first_chunk().copied().unwrap_or_else(|| {
+        let mut whole = [0; 16];
+        whole.iter_mut().zip(bytes).for_each(|(byte, from)| *byte = *from);
+        whole
+    });
+    let unused = 8 * (16 - width.clamp(1, 16));
+    (i128::from_le_bytes(whole) << unused) >> unused
+}
+
+/// Whole blocks of names: the highest name of all before it, or the first name if there is none before; and from that the
+/// distances of its names, with a sign and of one width, the lowest byte first.
+#[derive(Default)]
+struct Blocks {
+    bytes: Vec<u8>,
+    /// Where each block begins, in steps of the size of a base.
+    from: Vec<u32>,
+    /// The base of the first block of each shelf.
+    shelves: Vec<[u8; BASE]>,
+}
+
+impl Blocks {
+    const fn len(&self) -> usize {
+        self.from.len()
+    }
+
+    /// A block: the width of its distances, and its bytes and those after it.
+    #[inline]
+    fn block(&self, block: usize) -> Option<(usize, &[u8])> {
+        let from = *self.from.get(block)? as usize * BASE;
+        let to = self.from.get(block + 1).map_or(self.bytes.len(), |next| *next as usize * BASE);
+        Some(((to - from - BASE) / BLOCK, self.bytes.get(from..)?))
+    }
+
+    #[inline]
+    fn base(&self, block: usize) -> u128 {
+        let bytes = self.block(block).and_then(|(_, bytes)| bytes.first_chunk().copied());
+        u128::from_le_bytes(bytes.unwrap_or_default())
+    }
+
+    #[inline]
+    fn at(&self, place: usize) -> Option<u128> {
+        let (width, bytes) = self.block(place / BLOCK)?;
+        let base = u128::from_le_bytes(*bytes.first_chunk()?);
+        let distance = distance(bytes.get(BASE + place % BLOCK * width..)?, width);
+        Some(base.wrapping_add(distance.cast_unsigned()))
+    }
+
+    /// How many blocks have a base that is lower.
+    fn lower(&self, number: u128) -> usize {
+        let shelf =
+            self.shelves.partition_point(|base| u128::from_le_bytes(*base) < number).saturating_sub(1);
+        let (mut from, mut to) = (shelf * SHELF, self.len().min((shelf + 1) * SHELF));
+        while from < to {
+            let middle = from.midpoint(to);
+            if self.base(middle) < number { from = middle + 1 } else { to = middle }
+        }
+        from
+    }
+
+    /// The place of a name in a block.
+    fn find(&self, block: usize, number: u128) -> Option<usize> {
+        let (width, bytes) = self.block(block)?;
+        let base = u128::from_le_bytes(*bytes.first_chunk()?);
+        let sought = number.wrapping_sub(base).cast_signed();
+        if width_of(sought) > width {
+            return None;
+        }
+        let sought = sought.to_le_bytes();
+        let (sought, lowest) = (sought.get(..width)?, sought.first());
+        let distances = bytes.get(BASE..BASE + BLOCK * width)?;
+        // The lowest bytes of names are seldom the same.
+        let is_it = |bytes: &[u8]| bytes.first() == lowest && bytes == sought;
+        distances.chunks_exact(width).position(is_it).map(|within| block * BLOCK + within)
+    }
+
+    fn push(&mut self, base: u128, names: impl Iterator<Item = u128> + Clone) {
+        let distances = names.map(|name| name.wrapping_sub(base).cast_signed());
+        let width = distances.clone().map(width_of).max().unwrap_or(1);
+        if self.len().is_multiple_of(SHELF) {
+            self.shelves.push(base.to_le_bytes());
+        }
+        self.from.push(place_of(self.bytes.len() / BASE));
+        self.bytes.extend_from_slice(&base.to_le_bytes());
+        for distance in distances {
+            self.bytes.extend_from_slice(distance.to_le_bytes().get(..width).unwrap_or_default());
+        }
+    }
+
+    /// Takes off the last block: its base, and its names.
+    fn pop(&mut self) -> Option<(u128, Vec<u128>)> {
+        let block = self.len().checked_sub(1)?;
+        let names = (block * BLOCK..(block + 1) * BLOCK).filter_map(|place| self.at(place)).collect();
+        let base = self.base(block);
+        self.bytes.truncate(self.from.pop()? as usize * BASE);
+        self.shelves.truncate(block.div_ceil(SHELF));
+        Some((base, names))
+    }
+}
+
+/// The name at a place.
+#[inline]
+fn at<K: Kind>(whole: &Blocks, rest: &[Id<K>], place: u32) -> Option<Id<K>> {
+    let place = place as usize;
+    match place.checked_sub(whole.len() * BLOCK) {
+        Some(within) => rest.get(within).copied(),
+        None => whole.at(place).map(id_of),
+    }
+}
+
+impl<K: Kind> Names<K> {
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.whole.len() * BLOCK + self.rest.len()
+    }
+
+    /// The name at a place that was given out here.
+    #[inline]
+    pub(super) fn at(&self, place: u32) -> Option<Id<K>> {
+        at(&self.whole, &self.rest, place)
     }
 
     /// The place of a name.
@@ -58,74 +197,73 @@ impl<K: Kind, const ALL: bool> Names<K, ALL> {
         if self.last.is_none_or(|last| last < id) {
             return None;
         }
-        if ALL {
-            return self.find_in_table(id);
-        }
-        // A name that came in order is the first in its block, or higher than all before it: the block is the first of which
-        // the highest is not lower.
-        let first = self.highest.partition_point(|highest| *highest < id) * BLOCK;
-        let block = self.ids.get(first..).unwrap_or_default();
-        let within = block.iter().take(BLOCK).position(|other| *other == id);
-        within.map(|within| place_of(first + within)).or_else(|| self.find_in_table(id))
+        // A name that came in order is higher than all before it: its block is the last of which the base is lower, or it came
+        // after the whole blocks.
+        let is_in_rest = self.highest.is_none_or(|highest| highest < id);
+        let found = if is_in_rest {
+            let within = self.rest.iter().position(|other| *other == id);
+            within.map(|within| self.whole.len() * BLOCK + within)
+        } else {
+            let number = number_of(id);
+            self.whole.find(self.whole.lower(number).saturating_sub(1), number)
+        };
+        found.map(place_of).or_else(|| self.find_in_table(id))
     }
 
     fn find_in_table(&self, id: Id<K>) -> Option<u32> {
         if self.table.is_empty() {
             return None;
         }
-        let is_it = |place: &u32| self.ids.get(*place as usize) == Some(&id);
+        let is_it = |place: &u32| self.at(*place) == Some(id);
         self.table.find(hash(&self.hasher, id), is_it).copied()
-    }
-
-    /// The hash of a name in the table.
-    pub(super) fn hash(&self, id: Id<K>) -> u64 {
-        hash(&self.hasher, id)
-    }
-
-    /// A place that the table has under this hash.
-    pub(super) fn candidate(&self, hash: u64) -> Option<u32> {
-        self.table.iter_hash(hash).next().copied()
-    }
-
-    /// Makes room for so many more.
-    pub(super) fn reserve(&mut self, more: usize) {
-        self.ids.reserve(more);
-        if ALL {
-            let Self { ids, table, hasher, .. } = self;
-            table.reserve(more, |place| hash_at(hasher, ids, *place));
-        }
     }
 
     /// Adds a name that is not there yet.
     pub(super) fn push(&mut self, id: Id<K>) -> u32 {
-        let place = place_of(self.ids.len());
+        let place = place_of(self.len());
         let is_in_order = self.last.is_none_or(|last| last < id);
-        self.ids.push(id);
+        self.rest.push(id);
         if is_in_order {
             self.last = Some(id);
+        } else {
+            let Self { whole, rest, table, hasher, .. } = self;
+            let hash_at = |place: &u32| at(whole, rest, *place).map_or(0, |id| hash(hasher, id));
+            table.insert_unique(hash(hasher, id), place, hash_at);
         }
-        if ALL || !is_in_order {
-            let Self { ids, table, hasher, .. } = self;
-            table.insert_unique(hash(hasher, id), place, |place| hash_at(hasher, ids, *place));
-        }
-        if self.ids.len().is_multiple_of(BLOCK) {
-            self.highest.extend(self.last);
+        if self.rest.len() == BLOCK {
+            self.close();
         }
         place
     }
 
+    /// Makes a whole block of the rest.
+    fn close(&mut self) {
+        let base = self.highest.or_else(|| self.rest.first().copied()).map_or(0, number_of);
+        self.whole.push(base, self.rest.iter().map(|id| number_of(*id)));
+        self.rest.clear();
+        self.highest = self.last;
+    }
+
+    /// Takes the last whole block apart again.
+    fn open(&mut self) {
+        let Some((base, names)) = self.whole.pop() else { return };
+        self.rest.splice(0..0, names.into_iter().map(id_of));
+        self.highest = (self.whole.len() > 0).then(|| id_of(base));
+    }
+
     /// Takes off all but the first `len`.
     pub(super) fn truncate(&mut self, len: usize) {
-        while self.ids.len() > len {
-            let Some(id) = self.ids.pop() else { break };
-            let place = place_of(self.ids.len());
+        for place in (len..self.len()).rev().map(place_of) {
+            let Some(id) = self.at(place) else { continue };
             if let Ok(slot) = self.table.find_entry(hash(&self.hasher, id), |other| *other == place) {
                 slot.remove();
             }
         }
-        self.highest.truncate(len / BLOCK);
-        let rest = self.ids.get(self.highest.len() * BLOCK..).unwrap_or_default();
-        self.last = self.highest.last().into_iter().chain(rest).max().copied();
+        while self.whole.len() * BLOCK > len {
+            self.open();
+        }
+        self.rest.truncate(len - self.whole.len() * BLOCK);
+        self.last = self.highest.iter().chain(&self.rest).max().copied();
     }
 }
 
@@ -135,16 +273,30 @@ mod tests {
     use crate::domain::ids::WorkKind;
     use proptest::collection::vec;
     use proptest::prelude::*;
-    use uuid::Uuid;
 
-    fn id(number: u64) -> Id<WorkKind> {
-        Id::new(Uuid::from_u128(u128::from(number)))
+    /// How far names lie apart.
+    #[derive(Clone, Copy, Debug)]
+    enum Apart {
+        /// As numbers do.
+        Little,
+        /// Some of them by any number of bits.
+        Widely,
+    }
+
+    fn id(number: u64, apart: Apart) -> Id<WorkKind> {
+        let number = u128::from(number);
+        let high = match apart {
+            Apart::Little => 0,
+            Apart::Widely => (number % 7 / 6) << (number * 5 % 128) & !0xf_ffff,
+        };
+        id_of(number | high)
     }
 
     /// Pushes, takes back and pushes again, and looks everything up.
-    fn find_all<const ALL: bool>(first: &[u64], keep: usize, second: &[u64]) {
-        let (mut names, mut known) = (Names::<WorkKind, ALL>::default(), Vec::new());
-        let add = |names: &mut Names<WorkKind, ALL>, known: &mut Vec<u64>, numbers: &[u64]| {
+    fn find_all(apart: Apart, first: &[u64], keep: usize, second: &[u64]) {
+        let (mut names, mut known) = (Names::<WorkKind>::default(), Vec::new());
+        let id = |number: u64| id(number, apart);
+        let add = |names: &mut Names<WorkKind>, known: &mut Vec<u64>, numbers: &[u64]| {
             for number in numbers {
                 let found = names.find(id(*number));
                 assert_eq!(found, known.iter().position(|other| other == number).map(place_of));
@@ -154,17 +306,27 @@ mod tests {
                 }
             }
         };
+        let have_all = |names: &Names<WorkKind>, known: &[u64]| {
+            assert_eq!(names.len(), known.len());
+            for (place, number) in (0..).zip(known) {
+                assert_eq!(names.at(place), Some(id(*number)));
+            }
+            assert_eq!(names.at(place_of(known.len())), None);
+        };
         add(&mut names, &mut known, first);
+        have_all(&names, &known);
         let keep = keep.min(known.len());
         names.truncate(keep);
         known.truncate(keep);
+        have_all(&names, &known);
         add(&mut names, &mut known, second);
+        have_all(&names, &known);
         for number in first.iter().chain(second) {
             let place = known.iter().position(|other| other == number).map(place_of);
             assert_eq!(names.find(id(*number)), place, "{number}");
             assert_eq!(names.find(id(number + 1_000_000)), None);
         }
-        if !ALL && known.is_sorted() {
+        if known.iter().map(|number| id(*number)).is_sorted() {
             assert!(names.table.is_empty(), "what comes in order needs no table");
         }
     }
@@ -172,18 +334,37 @@ mod tests {
     proptest! {
         #[test]
         fn a_name_is_found_where_it_was_pushed_in_whatever_order(
-            mut first in vec(0_u64..400, 0..200), sorted in 0..150_usize, keep in 0..200_usize, second in vec(0_u64..600, 0..200)
+            mut first in vec(0_u64..400, 0..200), sorted in 0..200_usize, keep in 0..200_usize, second in vec(0_u64..600, 0..200),
+            apart in prop_oneof![Just(Apart::Little), Just(Apart::Widely)],
         ) {
             let sorted = sorted.min(first.len());
-            first[..sorted].sort_unstable();
-            find_all::<false>(&first, keep, &second);
-            find_all::<true>(&first, keep, &second);
+            first[..sorted].sort_by_key(|number| id(*number, apart));
+            find_all(apart, &first, keep, &second);
+        }
+
+        #[test]
+        fn a_distance_is_read_back_from_as_many_bytes_as_it_needs(number: i128, shift in 0..128_u32) {
+            let number = number >> shift;
+            let width = width_of(number);
+            prop_assert_eq!(distance(&number.to_le_bytes()[..width], width), number);
+            prop_assert_eq!(distance(&[&number.to_le_bytes()[..width], &[0xa5; 16]].concat(), width), number);
+            prop_assert!(width == 1 || distance(&number.to_le_bytes(), width - 1) != number);
         }
     }
 
     #[test]
     fn names_that_ascend_need_no_table() {
         let numbers: Vec<u64> = (0..1_000).map(|number| number * 3).collect();
-        find_all::<false>(&numbers, 500, &numbers);
+        find_all(Apart::Little, &numbers, 500, &numbers);
+    }
+
+    #[test]
+    fn names_of_one_moment_take_half_as_many_bytes() {
+        let mut names = Names::<WorkKind>::default();
+        let moment = 0x0195_0000_0000_7000_8000_0000_0000_0000_u128;
+        for number in 0..3_200 {
+            names.push(id_of(moment + number * 0xffff_ffff_ffff));
+        }
+        assert_eq!(names.whole.bytes.len(), 100 * (BASE + 7 * BLOCK));
     }
 }

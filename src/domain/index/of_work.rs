@@ -1,35 +1,75 @@
 //! The lists of a work: chains in the index, each oldest first here.
 
 use super::records::{
-    Binding, Claim, Completeness, Denial, Dispute, Grant, Holding, LayerLink, Licence, Marks, PartLink,
-    Refusal, Ties, Work,
+    At, Binding, Claim, Declarer, Denial, Dispute, Grant, Holding, LayerLink, Licence, Listing, Others,
+    OthersAt, PartLink, Refusal, Ties, Which, Work,
 };
 use super::{Few, Index, Ix};
 
 impl Index {
     /// What few works have.
+    #[inline]
+    pub fn others_of(&self, work: &Work) -> Others {
+        self.others_at(work.others)
+    }
+
+    /// The same, of which it is known where they are.
+    #[inline]
+    pub(super) fn others_at(&self, at: OthersAt) -> Others {
+        match at.which() {
+            Which::These(others) => others,
+            Which::At(ix) => *self.others.at(ix),
+        }
+    }
+
+    /// What ties a work to others, or changed.
+    #[inline]
     pub fn ties_of(&self, work: Ix<Work>) -> Option<&Ties> {
-        self.works.at(work).ties.map(|ix| self.ties.at(ix))
+        self.others_of(self.works.at(work)).ties.map(|ix| self.ties.at(ix))
+    }
+
+    /// A share in a work.
+    #[inline]
+    pub fn holding(&self, ix: Ix<Holding>) -> Holding {
+        self.holdings.whole(ix, &self.works)
+    }
+
+    /// A key tied to a work.
+    #[inline]
+    pub fn binding(&self, ix: Ix<Binding>) -> Binding {
+        self.bindings.whole(ix, &self.works)
+    }
+
+    /// A grant.
+    #[inline]
+    pub fn grant(&self, ix: Ix<Grant>) -> Grant {
+        self.grants.whole(ix, &self.works)
+    }
+
+    /// A denial.
+    #[inline]
+    pub fn denial(&self, ix: Ix<Denial>) -> Denial {
+        self.denials.whole(ix, &self.works)
     }
 
     /// All holdings ever asserted for this very work.
     pub fn holdings_of(&self, work: Ix<Work>) -> Few<Ix<Holding>> {
-        self.holdings.chain(self.works.at(work).holdings, |it| it.before)
+        self.holdings.chain(self.works.at(work).holdings)
     }
 
     /// All bindings ever asserted for this very work.
     pub fn bindings_of(&self, work: Ix<Work>) -> Few<Ix<Binding>> {
-        self.bindings.chain(self.works.at(work).bindings, |it| it.before)
+        self.bindings.chain(self.works.at(work).bindings)
     }
 
     /// All grants ever recorded on this very work.
     pub fn grants_of(&self, work: Ix<Work>) -> Few<Ix<Grant>> {
-        self.grants.chain(self.works.at(work).grants, |it| it.before)
+        self.grants.chain(self.others_of(self.works.at(work)).grants)
     }
 
     /// All denials ever recorded on this very work.
     pub fn denials_of(&self, work: Ix<Work>) -> Few<Ix<Denial>> {
-        self.denials.chain(self.works.at(work).denials, |it| it.before)
+        self.denials.chain(self.others_of(self.works.at(work)).denials)
     }
 
     /// All links ever made from this very work to a layer.
@@ -67,30 +107,46 @@ impl Index {
         self.refusals.at(denial.refusal)
     }
 
+    /// Changes what few works have.
+    pub(super) fn change_others(&mut self, work: Ix<Work>, change: impl FnOnce(&mut Others)) {
+        let which = self.works.at(work).others.which();
+        if let Which::At(ix) = which {
+            return change(self.others.change(ix));
+        }
+        let mut others = self.others_of(self.works.at(work));
+        change(&mut others);
+        let at = OthersAt::of(others).unwrap_or_else(|| OthersAt::several(self.others.push(others)));
+        self.works.change(work).others = at;
+    }
+
     /// The ties of a work, to be changed.
     pub(super) fn change_ties(&mut self, work: Ix<Work>) -> &mut Ties {
-        let known = self.works.at(work).ties;
+        let known = self.others_of(self.works.at(work)).ties;
         let ties = known.unwrap_or_else(|| self.ties.push(Ties::default()));
         if known.is_none() {
-            self.works.change(work).ties = Some(ties);
+            self.change_others(work, |others| others.ties = Some(ties));
         }
         self.ties.change(ties)
     }
 
-    /// The list of holders of a work, to be changed.
-    pub(super) fn change_roster(&mut self, work: Ix<Work>) -> &mut Completeness {
-        let as_registered = self.as_registered(work, Marks::ROSTER);
-        self.change_ties(work).roster.get_or_insert_with(|| Box::new(as_registered))
+    /// What happened to a list of a work: the last first.
+    pub fn listings(&self, last: Option<Ix<Listing>>) -> impl Iterator<Item = &Listing> {
+        std::iter::successors(last.map(|ix| self.listings.at(ix)), |it| {
+            it.before.map(|ix| self.listings.at(ix))
+        })
     }
 
-    /// The list of layers of a work, to be changed.
-    pub(super) fn change_layering(&mut self, work: Ix<Work>) -> &mut Completeness {
-        let as_registered = self.as_registered(work, Marks::LAYERING);
-        self.change_ties(work).layering.get_or_insert_with(|| Box::new(as_registered))
+    /// The list of holders of a work changed, or was declared complete.
+    pub(super) fn list_holders(&mut self, work: Ix<Work>, at: At, declared: Option<Declarer>) {
+        let before = self.ties_of(work).and_then(|ties| ties.roster);
+        let listing = self.listings.push(Listing { before, at, declared: declared.into() });
+        self.change_ties(work).roster = Some(listing);
     }
 
-    fn as_registered(&self, work: Ix<Work>, declared: Marks) -> Completeness {
-        let work = self.works.at(work);
-        Completeness::of_new(work.registered, work.marks.has(declared).then_some(work.registrant))
+    /// The list of layers of a work changed, or was declared complete.
+    pub(super) fn list_layers(&mut self, work: Ix<Work>, at: At, declared: Option<Declarer>) {
+        let before = self.ties_of(work).and_then(|ties| ties.layering);
+        let listing = self.listings.push(Listing { before, at, declared: declared.into() });
+        self.change_ties(work).layering = Some(listing);
     }
 }

@@ -2,14 +2,21 @@
 //! [`NEVER`] mean that it has not happened.
 //!
 //! Of works, holdings, bindings, grants and denials there are very many, and most of them alike. Their records are
-//! small: a list of theirs is a chain, in which each member knows the one before it; what few of them have is kept
-//! beside them; and what many have in common is kept once.
+//! small: a list of theirs is a chain, in which each member knows the one before it; what is mostly so is not written
+//! down; what few of them have is kept beside them; and what many have in common is kept once.
 
 mod consent;
+mod listing;
+mod others;
+mod short;
 
 use serde::{Deserialize, Serialize};
 
 pub use consent::{Denial, Grant, Licence, Refusal, Reservation, Revocation};
+pub use listing::{Declared, Declarer, Listing};
+pub use others::Others;
+pub(super) use others::{OthersAt, Which};
+pub use short::{BindingRow, DenialRow, GrantRow, HoldingRow};
 
 use super::Ix;
 use super::texts::TextAt;
@@ -32,11 +39,24 @@ impl At {
 
     /// This entry.
     #[expect(clippy::cast_possible_truncation, reason = "what is too large is told apart first")]
+    #[inline]
     pub const fn new(entry: u64) -> Self {
         if entry < Self::MOST { Self(entry as u32) } else { Self::NEVER }
     }
 
+    /// The entry as four bytes.
+    pub(super) const fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    /// The entry that was these four bytes.
+    #[inline]
+    pub(super) const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
     /// The entry, or [`NEVER`].
+    #[inline]
     pub const fn get(self) -> u64 {
         if self.0 == u32::MAX { NEVER } else { self.0 as u64 }
     }
@@ -49,6 +69,7 @@ impl Default for At {
 }
 
 impl From<At> for u64 {
+    #[inline]
     fn from(at: At) -> Self {
         at.get()
     }
@@ -162,40 +183,18 @@ pub struct Term {
 }
 
 impl Term {
+    /// Without a beginning or an end.
+    pub const ALWAYS: Self = Self { from_ms: i64::MIN, until_ms: i64::MAX };
+
     /// Whether the moment lies inside.
     pub const fn contains(self, moment_ms: i64) -> bool {
         self.from_ms <= moment_ms && moment_ms < self.until_ms
     }
 }
 
-/// Who declared a list complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Declarer {
-    /// The registrar.
-    Registrar,
-    /// A holder.
-    Holder(Ix<Org>),
-}
-
-/// A list that counts once it is declared complete.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Completeness {
-    /// Entries that changed it, in order.
-    pub changed: Vec<At>,
-    /// Declarations, in order.
-    pub declared: Vec<(At, Declarer)>,
-}
-
-impl Completeness {
-    /// As it is when a work is registered, declared by the registrant or not.
-    pub fn of_new(registered: At, declared_by: Option<Ix<Org>>) -> Self {
-        let declared = declared_by.map(|by| (registered, Declarer::Holder(by)));
-        Self { changed: vec![registered], declared: declared.into_iter().collect() }
-    }
-}
-
-/// A work. What few works have is in [`Ties`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// A work. What few works have is in [`Others`].
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[repr(Rust, packed(2))]
 pub struct Work {
     /// What sort of thing.
     pub kind: WorkKind,
@@ -209,12 +208,8 @@ pub struct Work {
     pub holdings: Option<Ix<Holding>>,
     /// All bindings ever: the last.
     pub bindings: Option<Ix<Binding>>,
-    /// Grants on it: the last.
-    pub grants: Option<Ix<Grant>>,
-    /// Denials on it: the last.
-    pub denials: Option<Ix<Denial>>,
     /// What few works have.
-    pub ties: Option<Ix<Ties>>,
+    pub(super) others: OthersAt,
 }
 
 /// What is true of a work or not. No mark is ever taken off but by undoing.
@@ -250,8 +245,8 @@ pub struct Ties {
     pub withdrawn: At,
     /// What it was merged into, and by which entry.
     pub merged_into: Option<(At, Ix<Work>)>,
-    /// What was merged into it.
-    pub absorbed: Vec<(At, Ix<Work>)>,
+    /// What was merged into it: the last.
+    pub absorbed: Option<Ix<Absorbed>>,
     /// Links to what it incorporates: the last.
     pub layers: Option<Ix<LayerLink>>,
     /// Links to what it is part of: the last.
@@ -260,14 +255,25 @@ pub struct Ties {
     pub children: Option<Ix<PartLink>>,
     /// How many links to parts there ever were.
     pub children_ever: u32,
-    /// The list of holders, once it is not as it was registered.
-    pub roster: Option<Box<Completeness>>,
-    /// The list of layers, once it is not as it was registered.
-    pub layering: Option<Box<Completeness>>,
+    /// What happened to the list of holders: the last.
+    pub roster: Option<Ix<Listing>>,
+    /// What happened to the list of layers: the last.
+    pub layering: Option<Ix<Listing>>,
     /// Claims on it: the last.
     pub claims: Option<Ix<Claim>>,
     /// Disputes on it: the last.
     pub disputes: Option<Ix<Dispute>>,
+}
+
+/// That a work was merged into another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Absorbed {
+    /// The one before it that was merged into that work.
+    pub before: Option<Ix<Self>>,
+    /// The entry.
+    pub at: At,
+    /// Which.
+    pub work: Ix<Work>,
 }
 
 /// A share in a work.

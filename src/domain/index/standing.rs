@@ -20,8 +20,8 @@ impl AsOf<'_> {
 
     /// Whether a binding is neither rejected nor removed.
     pub fn binding_stands(self, binding: Ix<Binding>) -> bool {
-        let binding = self.index.bindings.at(binding);
-        let story = self.index.bindings.story(binding);
+        let binding = self.index.binding(binding);
+        let story = self.index.bindings.story(&binding);
         self.seen(binding.asserted) && !self.seen(story.rejected) && !self.seen(story.removed)
     }
 
@@ -97,8 +97,8 @@ impl AsOf<'_> {
 
     /// The entry at which the present holder of a holding came to hold it; [`NEVER`] if nobody does.
     pub fn held_since(self, holding: Ix<Holding>) -> u64 {
-        let record = self.index.holdings.at(holding);
-        let later = self.handed_on(record).map(|to| to.at);
+        let record = self.index.holding(holding);
+        let later = self.handed_on(&record).map(|to| to.at);
         let first = std::iter::once(record.asserted);
         later.chain(first).find(|at| self.seen(*at)).map_or(NEVER, At::get)
     }

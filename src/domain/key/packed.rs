@@ -40,6 +40,24 @@ fn parts(key: &Key) -> [&[u8]; 4] {
     }
 }
 
+/// The bytes of a key in two parts: the beginning, which many keys have in common, and the rest. The beginning of an address is
+/// its site, that of the others what comes before the value.
+pub fn parts_of(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let beginning = match bytes.first() {
+        Some(1 | 2) => site_of(bytes),
+        Some(3) => Some(1),
+        _ => bytes.iter().position(|byte| *byte == END).map(|at| at + 1),
+    };
+    bytes.split_at_checked(beginning.unwrap_or(bytes.len())).unwrap_or((bytes, &[]))
+}
+
+/// Where the path of an address begins, if it has one.
+fn site_of(bytes: &[u8]) -> Option<usize> {
+    let host = bytes.windows(3).position(|part| part == b"://")? + 3;
+    let path = bytes.get(host..)?.iter().position(|byte| *byte == b'/')?;
+    Some(host + path)
+}
+
 /// The key of these bytes.
 pub fn read(bytes: &[u8]) -> Key {
     let (tag, rest) = bytes.split_first().unwrap_or((&0, &[]));
@@ -79,6 +97,10 @@ mod tests {
         ];
         for (at, key) in keys.iter().enumerate() {
             assert_eq!(read(&of(key)), *key);
+            let packed = of(key);
+            let (beginning, rest) = parts_of(&packed);
+            assert!(!beginning.is_empty() && !rest.is_empty(), "{key:?}");
+            assert_eq!([beginning, rest].concat(), packed.to_vec());
             assert!(keys.iter().skip(at + 1).all(|other| of(other) != of(key)), "{key:?}");
         }
         // Not in normal form, and still not the identifier `b` of `a`.

@@ -67,7 +67,7 @@ fn revoke(check: &mut Check<'_>, act: &GrantRevoked) {
     let principal = check.principal();
     let index = check.index;
     let Some(ix) = check.known("/grant", index.grants.find(act.grant), act.grant) else { return };
-    let grant = index.grants.at(ix);
+    let grant = &index.grant(ix);
     check.read_by(grant.grantor);
     check.read_by(grant.recorder);
     check.read_by_named(&index.licence(grant).developers);
@@ -134,10 +134,10 @@ fn withdraw(check: &mut Check<'_>, act: &DenialWithdrawn) {
     let principal = check.principal();
     let index = check.index;
     let Some(ix) = check.known("/denial", index.denials.find(act.denial), act.denial) else { return };
-    let denial = index.denials.at(ix);
+    let denial = index.denial(ix);
     check.read_by(denial.principal);
     check.read_by(denial.recorder);
-    check.read_by_named(&index.refusal(denial).developers);
+    check.read_by_named(&index.refusal(&denial).developers);
     check.read_by_holders(check.seen.canonical(denial.work));
     if check.is_agent() {
         if check.party() != Some(denial.recorder) || principal != Some(denial.principal) {

@@ -96,7 +96,7 @@ fn relinquish(check: &mut Check<'_>, act: &HoldingRelinquished) {
 /// The principal holds the holding; its agent has the power to transfer.
 pub(super) fn held_by_principal(check: &mut Check<'_>, holding: Option<Ix<Holding>>) {
     let principal = check.principal();
-    let works: Vec<_> = holding.map(|ix| check.index.holdings.at(ix).work).into_iter().collect();
+    let works: Vec<_> = holding.map(|ix| check.index.holdings.work(ix)).into_iter().collect();
     check.agent_has(Power::Transfer, Over::Works(&works), false);
     if let (Some(holding), Some(principal)) = (holding, principal)
         && check.seen.holder(holding) != Some(principal)
@@ -138,7 +138,7 @@ fn judge_bindings(check: &mut Check<'_>, bindings: &[BindingId], confirms: bool)
     for (place, id) in bindings.iter().enumerate() {
         let pointer = format!("/bindings/{place}");
         let Some(ix) = check.known(&pointer, check.index.bindings.find(*id), id) else { continue };
-        let binding = check.index.bindings.at(ix);
+        let binding = check.index.binding(ix);
         check.read_by_holders(check.seen.canonical(binding.work));
         check.read_by(binding.by);
         if !check.seen.binding_stands(ix) {
@@ -166,7 +166,7 @@ fn prove(check: &mut Check<'_>, act: &ControlProved) {
     for (place, id) in act.bindings.iter().enumerate() {
         let pointer = format!("/bindings/{place}");
         let Some(ix) = check.index.bindings.find(*id) else { continue };
-        let binding = check.index.bindings.at(ix);
+        let binding = check.index.binding(ix);
         let key = check.index.bindings.key(ix);
         let is_address = matches!(key, Key::Url { .. } | Key::UrlPrefix { .. });
         if !is_address || key.host().as_ref() != Some(&act.host) {

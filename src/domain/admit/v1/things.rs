@@ -121,7 +121,7 @@ impl Check<'_> {
     /// A holding that stands; the holders of its work may read the entry.
     pub(super) fn standing_holding(&mut self, pointer: &str, id: HoldingId) -> Option<Ix<Holding>> {
         let holding = self.known(pointer, self.index.holdings.find(id), id)?;
-        self.read_by_holders(self.seen.canonical(self.index.holdings.at(holding).work));
+        self.read_by_holders(self.seen.canonical(self.index.holdings.work(holding)));
         if self.seen.holding_stands(holding) {
             return Some(holding);
         }

@@ -42,7 +42,7 @@ fn standing<'a>(check: &mut Check<'a>, id: TransferId) -> Option<&'a Transfer> {
     let transfer = index.transfers.at(ix);
     check.read_by(transfer.from);
     check.read_by(transfer.to);
-    check.read_by_holders(check.seen.canonical(index.holdings.at(transfer.holding).work));
+    check.read_by_holders(check.seen.canonical(index.holdings.work(transfer.holding)));
     if transfer.ended != NEVER {
         check.ended("/transfer", id);
         return None;
@@ -53,7 +53,7 @@ fn standing<'a>(check: &mut Check<'a>, id: TransferId) -> Option<&'a Transfer> {
 fn accept(check: &mut Check<'_>, act: &TransferAccepted) {
     let principal = check.principal();
     let Some(transfer) = standing(check, act.transfer) else { return };
-    let work = check.index.holdings.at(transfer.holding).work;
+    let work = check.index.holdings.work(transfer.holding);
     check.agent_has(Power::Transfer, Over::Works(&[work]), false);
     if principal.is_some_and(|principal| principal != transfer.to) {
         check.unauthorized("/transfer", "only the one that it was offered to may");

@@ -86,12 +86,12 @@ fn bind(check: &mut Check<'_>, act: &BindingAsserted) {
 fn unbind(check: &mut Check<'_>, act: &BindingRemoved) {
     let binding = check.known("/binding", check.index.bindings.find(act.binding), act.binding);
     // The binding of a work that was merged is one of what it was merged into.
-    let work = binding.map(|binding| check.seen.canonical(check.index.bindings.at(binding).work));
+    let work = binding.map(|binding| check.seen.canonical(check.index.bindings.work(binding)));
     if let Some(work) = work {
         check.read_by_holders(work);
     }
     // A key that was confirmed keeps matching when it is taken off, and refuses for good.
-    let is_confirmed = binding.is_some_and(|ix| check.seen.seen(check.index.bindings.at(ix).confirmed));
+    let is_confirmed = binding.is_some_and(|ix| check.seen.seen(check.index.binding(ix).confirmed));
     let tie = if is_confirmed { Tie::Speaker } else { Tie::HolderOrSpeaker };
     check.holder_or_agent("/binding", work, tie, Power::Register);
     let Some(binding) = binding else { return };
@@ -101,7 +101,7 @@ fn unbind(check: &mut Check<'_>, act: &BindingRemoved) {
     }
     // R11: an unconfirmed key only refuses, and stops doing so when it is taken off. If any holder could do that,
     // whoever lists itself as one could lift a refusal that rests on another.
-    let is_asserter = check.principal() == Some(check.index.bindings.at(binding).by);
+    let is_asserter = check.principal() == Some(check.index.binding(binding).by);
     if !is_confirmed && !is_asserter {
         let who =
             "until it is confirmed, only who asserted the key may take it off; the registrar may reject it";

@@ -100,8 +100,8 @@ fn bindings(asked: &Asked<'_>, work: Ix<Work>) -> Vec<Contest> {
     let contested = |record: &Ix<Work>| seen.index.works.at(*record).marks.has(Marks::CONTESTED);
     let records = seen.records_of(work).into_iter().filter(contested);
     for ix in records.flat_map(|record| seen.index.bindings_of(record)) {
-        let own = seen.index.bindings.at(ix);
-        let story = seen.index.bindings.story(own);
+        let own = seen.index.binding(ix);
+        let story = seen.index.bindings.story(&own);
         let confirmed = seen.seen(own.confirmed);
         let dropped = seen.seen(story.removed) && !confirmed;
         let contesting = story.contests_from_ms.is_some() && !confirmed;
@@ -128,11 +128,11 @@ fn bindings(asked: &Asked<'_>, work: Ix<Work>) -> Vec<Contest> {
 }
 
 /// The bindings of one key that were asserted beside a confirmed one, and when.
-fn beside<'a>(asked: &Asked<'a>, ix: Ix<Binding>) -> Vec<(&'a Binding, Story, i64)> {
+fn beside(asked: &Asked<'_>, ix: Ix<Binding>) -> Vec<(Binding, Story, i64)> {
     let bindings = &asked.seen.index.bindings;
-    let all = bindings.beside(ix).into_iter().map(|ix| bindings.at(ix));
+    let all = bindings.beside(ix).into_iter().map(|ix| asked.seen.index.binding(ix));
     let contesting = all.filter(|other| asked.seen.seen(other.asserted)).filter_map(|other| {
-        let story = bindings.story(other);
+        let story = bindings.story(&other);
         Some((other, story, story.contests_from_ms?))
     });
     contesting.collect()

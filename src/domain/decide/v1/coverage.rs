@@ -19,7 +19,7 @@ pub(super) fn of(
     leaf: Use,
     by_location: bool,
     member: &Member,
-    attaching: &Attaching<'_>,
+    attaching: &Attaching,
 ) -> Coverage {
     Coverage::of(judged(asked, leaf, by_location, member, attaching).into_iter())
 }
@@ -33,7 +33,7 @@ pub(super) struct Coverage {
 
 impl Coverage {
     /// What it amounts to that these grants come nearest.
-    pub(super) fn of<'a>(judged: impl Iterator<Item = (Ix<Holding>, Nearest<'a>)>) -> Self {
+    pub(super) fn of(judged: impl Iterator<Item = (Ix<Holding>, Nearest)>) -> Self {
         let mut all = Self::default();
         for (holding, nearest) in judged {
             match nearest {
@@ -56,13 +56,13 @@ impl Coverage {
 }
 
 /// What comes nearest to covering each holding in any way by which the member was reached: each once.
-pub(super) fn judged<'g>(
+pub(super) fn judged(
     asked: &Asked<'_>,
     leaf: Use,
     by_location: bool,
     member: &Member,
-    attaching: &Attaching<'g>,
-) -> Few<(Ix<Holding>, Nearest<'g>)> {
+    attaching: &Attaching,
+) -> Few<(Ix<Holding>, Nearest)> {
     let (mut judged, mut named) = (Few::new(), Named::default());
     for (holding, grants) in attaching {
         let known = judged.len();
@@ -70,7 +70,7 @@ pub(super) fn judged<'g>(
             if !asked.takes(1) {
                 return judged;
             }
-            let there = grants.iter().copied().filter(|(ix, grant)| named.counts(asked, *ix, grant, *way));
+            let there = grants.iter().filter(|(ix, grant)| named.counts(asked, *ix, grant, *way)).cloned();
             let nearest = nearest(asked, leaf, by_location, *holding, there);
             // There are never more of them than grants, and one.
             if !judged.iter().skip(known).any(|(_, other)| *other == nearest) {
@@ -82,8 +82,8 @@ pub(super) fn judged<'g>(
 }
 
 /// The ways in which these grants may count differently: all, if any of them is limited to layers; else any one.
-fn ways_apart<'m>(asked: &Asked<'_>, member: &'m Member, grants: &[(Ix<Grant>, &Grant)]) -> &'m [Way] {
-    let is_limited = |(_, grant): &(_, &Grant)| asked.seen.index.licence(grant).as_layer_of != Scope::Any;
+fn ways_apart<'m>(asked: &Asked<'_>, member: &'m Member, grants: &[(Ix<Grant>, Grant)]) -> &'m [Way] {
+    let is_limited = |(_, grant): &(_, Grant)| asked.seen.index.licence(grant).as_layer_of != Scope::Any;
     let ways = member.ways.as_slice();
     if grants.iter().any(is_limited) { ways } else { ways.get(..1).unwrap_or_default() }
 }
@@ -113,8 +113,8 @@ impl Named {
 
 /// The proof that this grant covers this holding.
 pub(super) fn make_leaf(seen: AsOf<'_>, holding: Ix<Holding>, ix: Ix<Grant>) -> Option<Leaf> {
-    let grant = seen.index.grants.at(ix);
-    let licence = seen.index.licence(grant);
+    let grant = seen.index.grant(ix);
+    let licence = seen.index.licence(&grant);
     Some(Leaf {
         holding: seen.index.holdings.id(holding),
         holder: seen.org_id(seen.holder(holding)?),
@@ -131,16 +131,16 @@ type Rank = (bool, usize, usize, std::cmp::Reverse<At>);
 
 /// The grant that comes nearest.
 #[derive(Clone, Copy)]
-pub(super) enum Nearest<'a> {
-    /// It covers.
-    Covers(Ix<Grant>, &'a Grant),
+pub(super) enum Nearest {
+    /// It covers; and its entry.
+    Covers(Ix<Grant>, At),
     /// It misses in this, first; and its entry.
     Misses(ReasonCode, At),
     /// There is none.
     None,
 }
 
-impl PartialEq for Nearest<'_> {
+impl PartialEq for Nearest {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Covers(grant, _), Self::Covers(other, _)) => grant == other,
@@ -152,25 +152,25 @@ impl PartialEq for Nearest<'_> {
 }
 
 /// The earliest grant that covers; else the first miss of the one that misses least.
-pub(super) fn nearest<'a>(
+pub(super) fn nearest(
     asked: &Asked<'_>,
     leaf: Use,
     by_location: bool,
     holding: Ix<Holding>,
-    candidates: impl Iterator<Item = (Ix<Grant>, &'a Grant)>,
-) -> Nearest<'a> {
-    let mut covering: Option<(Ix<Grant>, &Grant)> = None;
+    candidates: impl Iterator<Item = (Ix<Grant>, Grant)>,
+) -> Nearest {
+    let mut covering: Option<(Ix<Grant>, At)> = None;
     let mut best: Option<(Rank, ReasonCode)> = None;
     for (ix, grant) in candidates {
         if !asked.takes(1) {
             break;
         }
-        let misses = misses(asked, leaf, by_location, holding, grant);
+        let misses = misses(asked, leaf, by_location, holding, &grant);
         let Some((order, first)) =
             misses.iter().enumerate().find_map(|(order, miss)| miss.map(|code| (order, code)))
         else {
-            if covering.is_none_or(|(_, earlier)| grant.recorded < earlier.recorded) {
-                covering = Some((ix, grant));
+            if covering.is_none_or(|(_, earlier)| grant.recorded < earlier) {
+                covering = Some((ix, grant.recorded));
             }
             continue;
         };
@@ -182,7 +182,7 @@ pub(super) fn nearest<'a>(
         }
     }
     match (covering, best) {
-        (Some((ix, grant)), _) => Nearest::Covers(ix, grant),
+        (Some((ix, entry)), _) => Nearest::Covers(ix, entry),
         (None, Some(((_, _, _, entry), code))) => Nearest::Misses(code, entry.0),
         (None, None) => Nearest::None,
     }
@@ -256,7 +256,7 @@ pub(super) fn own<'a, 'q>(
     asked: &'q Asked<'a>,
     work: Ix<Work>,
     holding: Ix<Holding>,
-) -> impl Iterator<Item = (Ix<Grant>, &'a Grant)> + use<'a, 'q> {
+) -> impl Iterator<Item = (Ix<Grant>, Grant)> + use<'a, 'q> {
     let seen = asked.seen;
     seen.grants_back(work)
         .take_while(|_| asked.takes(1))
@@ -264,13 +264,13 @@ pub(super) fn own<'a, 'q>(
 }
 
 /// Each holding of a member, with the grants that speak for it: on the member itself, and on its ancestors with their parts.
-pub(super) type Attaching<'a> = Few<(Ix<Holding>, Few<(Ix<Grant>, &'a Grant)>)>;
+pub(super) type Attaching = Few<(Ix<Holding>, Few<(Ix<Grant>, Grant)>)>;
 
 /// Which grants speak for the holdings of a member. Those of who never held a holding do not speak for it, and are not looked at
 /// for it.
-pub(super) fn attaching<'a>(asked: &Asked<'a>, member: &Member) -> Attaching<'a> {
+pub(super) fn attaching(asked: &Asked<'_>, member: &Member) -> Attaching {
     let seen = asked.seen;
-    let mut attaching: Attaching<'a> = member.holdings.iter().map(|ix| (*ix, Few::new())).collect();
+    let mut attaching: Attaching = member.holdings.iter().map(|ix| (*ix, Few::new())).collect();
     let held = Held::of(asked, &member.holdings);
     for (ix, grant) in seen.grants_back(member.work) {
         if !asked.takes(1) {
@@ -279,7 +279,7 @@ pub(super) fn attaching<'a>(asked: &Asked<'a>, member: &Member) -> Attaching<'a>
         for (_, place) in held.by(grant.grantor) {
             let Some((holding, grants)) = attaching.get_mut(*place) else { continue };
             if asked.takes(1) && seen.held_well(*holding, grant.recorded.get(), grant.grantor) {
-                grants.push((ix, grant));
+                grants.push((ix, grant.clone()));
             }
         }
     }
@@ -296,10 +296,10 @@ pub(super) fn attaching<'a>(asked: &Asked<'a>, member: &Member) -> Attaching<'a>
                 return attaching;
             }
             let held = held.by(grant.grantor);
-            if seen.index.licence(grant).covers == Covers::Work || held.is_empty() {
+            if seen.index.licence(&grant).covers == Covers::Work || held.is_empty() {
                 continue;
             }
-            let moments: Few<u64> = routes.moments(asked, grant, ancestor).collect();
+            let moments: Few<u64> = routes.moments(asked, &grant, ancestor).collect();
             if moments.is_empty() || !has_mandate(grant.mandate) {
                 continue;
             }
@@ -307,7 +307,7 @@ pub(super) fn attaching<'a>(asked: &Asked<'a>, member: &Member) -> Attaching<'a>
                 let Some((holding, grants)) = attaching.get_mut(*place) else { continue };
                 let held_then = |moment: &u64| seen.held_well(*holding, *moment, grant.grantor);
                 if asked.takes(moments.len()) && moments.iter().any(held_then) {
-                    grants.push((ix, grant));
+                    grants.push((ix, grant.clone()));
                 }
             }
         }

@@ -20,22 +20,17 @@ pub(super) fn blocks(asked: &Asked<'_>, leaf: Use, member: &Member) -> Vec<Block
 }
 
 /// The denials that stop this use of a canonical work now.
-pub(super) fn applying<'a>(
-    asked: &Asked<'a>,
-    leaf: Use,
-    work: Ix<Work>,
-    ancestors: &[Ix<Work>],
-) -> Few<&'a Denial> {
+pub(super) fn applying(asked: &Asked<'_>, leaf: Use, work: Ix<Work>, ancestors: &[Ix<Work>]) -> Few<Denial> {
     let seen = asked.seen;
     let mut applying = Few::new();
     for at in std::iter::once(work).chain(ancestors.iter().copied()) {
         let denials = seen.records_of(at).into_iter().flat_map(|record| seen.index.denials_of(record));
-        for denial in denials.map(|ix| seen.index.denials.at(ix)) {
+        for denial in denials.map(|ix| seen.index.denial(ix)) {
             if !asked.takes(1) {
                 return applying;
             }
-            let reaches = at == work || seen.index.refusal(denial).parts;
-            if reaches && seen.denial_stands(denial) && applies(asked, leaf, denial) {
+            let reaches = at == work || seen.index.refusal(&denial).parts;
+            if reaches && seen.denial_stands(&denial) && applies(asked, leaf, &denial) {
                 applying.push(denial);
             }
         }

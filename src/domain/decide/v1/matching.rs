@@ -50,10 +50,10 @@ pub(super) fn matches(asked: &Asked<'_>) -> Few<Matched> {
 
 /// The work that a key is tied to, and how.
 fn tie(asked: &Asked<'_>, found: KeyMatch) -> Option<(Ix<Work>, Tie)> {
-    let binding = asked.seen.index.bindings.at(found.binding);
+    let binding = asked.seen.index.binding(found.binding);
     let confirmed = asked.seen.seen(binding.confirmed);
     // Beside a confirmed binding of the same key it is a claim, not a match (R5).
-    let story = asked.seen.index.bindings.story(binding);
+    let story = asked.seen.index.bindings.story(&binding);
     if story.contests_from_ms.is_some() && !confirmed {
         return None;
     }

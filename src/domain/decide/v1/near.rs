@@ -32,8 +32,8 @@ fn near_works(asked: &Asked<'_>) -> Vec<Ix<Work>> {
     for key in &asked.question.subject {
         let SubjectKey::Key(Key::Iscc { header, body }) = key else { continue };
         for ix in seen.index.by_iscc.get(iscc_class(header, body)) {
-            let binding = seen.index.bindings.at(*ix);
-            let story = seen.index.bindings.story(binding);
+            let binding = seen.index.binding(*ix);
+            let story = seen.index.bindings.story(&binding);
             let stands =
                 seen.seen(binding.confirmed) && !seen.seen(story.rejected) && !seen.seen(story.removed);
             let Key::Iscc { body: other, .. } = seen.index.bindings.key(*ix) else { continue };

@@ -15,7 +15,7 @@ use crate::domain::decision::{
     UseDecision,
 };
 use crate::domain::index::ahead::Found;
-use crate::domain::index::records::{At, Grant, Holding, Marks, Org, Ties, Work};
+use crate::domain::index::records::{At, Grant, Holding, Marks, Org, Others, Ties, Work};
 use crate::domain::index::{AsOf, Few, Ix, Mostly1};
 use crate::domain::key::{Key, SubjectKey};
 use crate::domain::uses::Use;
@@ -116,7 +116,7 @@ fn matched(asked: &Asked<'_>, found: Found) -> Option<Option<Ix<Work>>> {
         Found::Nothing => Some(None),
         Found::Work(work) => seen.seen(seen.index.works.at(work).registered).then_some(Some(work)),
         Found::Binding(ix) => {
-            let binding = seen.index.bindings.at(ix);
+            let binding = seen.index.binding(ix);
             let is_good = !binding.has_story() && seen.seen(binding.asserted) && seen.seen(binding.confirmed);
             is_good.then_some(Some(binding.work))
         }
@@ -152,7 +152,7 @@ fn layers(asked: &Asked<'_>, work: Ix<Work>, ties: &Ties) -> Option<Few<(Ix<Work
 fn are_plain(ties: &Ties) -> bool {
     ties.withdrawn == At::NEVER
         && ties.merged_into.is_none()
-        && ties.absorbed.is_empty()
+        && ties.absorbed.is_none()
         && ties.parents.is_none()
         && ties.claims.is_none()
         && ties.disputes.is_none()
@@ -167,13 +167,14 @@ fn judge(asked: &Asked<'_>, leaf: Use, member: Ix<Work>, way: Way, judged: &mut 
     }
     let place = if way == Way::Root { Place::Matched } else { Place::Layer };
     let cause = |code, ask, entry| Cause { code, place, work: Some(member), ask, entry };
-    let mut next = work.denials;
-    while let Some(denial) = next.map(|ix| seen.index.denials.at(ix)) {
+    let others = seen.index.others_of(work);
+    let mut next = others.denials;
+    while let Some(denial) = next.map(|ix| seen.index.denial(ix)) {
         next = denial.before;
         if !asked.takes(1) {
             return None;
         }
-        if seen.denial_stands(denial) && denial::applies(asked, leaf, denial) {
+        if seen.denial_stands(&denial) && denial::applies(asked, leaf, &denial) {
             judged.causes.push(cause(ReasonCode::Denied, Some(denial.principal), Some(denial.recorded)));
         }
     }
@@ -182,7 +183,7 @@ fn judge(asked: &Asked<'_>, leaf: Use, member: Ix<Work>, way: Way, judged: &mut 
         let there = candidates.filter(|(_, grant)| coverage::counts_there(asked, grant, way));
         coverage::nearest(asked, leaf, false, holding, there)
     };
-    if let Some(holding) = sole_holding(seen, work) {
+    if let Some(holding) = sole_holding(seen, work, others) {
         judged.holdings += 1;
         match nearest(holding) {
             Nearest::Covers(grant, _) => judged.grounds.push(Ground { member, holding, grant }),
@@ -195,7 +196,7 @@ fn judge(asked: &Asked<'_>, leaf: Use, member: Ix<Work>, way: Way, judged: &mut 
     }
     let holdings = seen.index.holdings_of(member);
     let all_plain =
-        !holdings.is_empty() && holdings.iter().all(|it| is_plain(seen, seen.index.holdings.at(*it)));
+        !holdings.is_empty() && holdings.iter().all(|it| is_plain(seen, &seen.index.holding(*it)));
     if !all_plain
         || !seen.roster_complete_by(member, &holdings)
         || !seen.layers_complete_by(member, &holdings)
@@ -227,12 +228,14 @@ fn is_plain(seen: AsOf<'_>, holding: &Holding) -> bool {
 
 /// The only holding that a work ever had, if it is a plain one of the registrant, who declared both lists complete: most
 /// of a catalogue.
-fn sole_holding(seen: AsOf<'_>, work: &Work) -> Option<Ix<Holding>> {
-    let is_declared = work.ties.is_none() && work.marks.has(Marks::ROSTER) && work.marks.has(Marks::LAYERING);
+fn sole_holding(seen: AsOf<'_>, work: &Work, others: Others) -> Option<Ix<Holding>> {
+    let is_declared =
+        others.ties.is_none() && work.marks.has(Marks::ROSTER) && work.marks.has(Marks::LAYERING);
     let ix = work.holdings.filter(|_| is_declared)?;
-    let holding = seen.index.holdings.at(ix);
-    let is_registrants = holding.first_holder == work.registrant && holding.asserted <= work.registered;
-    (holding.before.is_none() && is_registrants && is_plain(seen, holding)).then_some(ix)
+    let holding = seen.index.holding(ix);
+    let Work { registrant, registered, .. } = *work;
+    let is_registrants = holding.first_holder == registrant && holding.asserted <= registered;
+    (holding.before.is_none() && is_registrants && is_plain(seen, &holding)).then_some(ix)
 }
 
 impl Prompt {

@@ -26,7 +26,7 @@ pub(super) fn blocks(
     }
     let unconfirmed = holdings.iter().filter(|holding| !seen.is_confirmed(**holding));
     let unconfirmed: Vec<u64> =
-        unconfirmed.map(|holding| seen.index.holdings.at(*holding).asserted.get()).collect();
+        unconfirmed.map(|holding| seen.index.holding(*holding).asserted.get()).collect();
     if !unconfirmed.is_empty() {
         block(ReasonCode::HolderUnconfirmed, unconfirmed);
     }

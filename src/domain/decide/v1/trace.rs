@@ -122,16 +122,16 @@ fn holders(
     asked: &Asked<'_>,
     leaf: Use,
     by_location: bool,
-    (member, attaching): (&Member, &Attaching<'_>),
+    (member, attaching): (&Member, &Attaching),
     steps: &mut Vec<Step>,
 ) {
     for (ix, nearest) in coverage::judged(asked, leaf, by_location, member, attaching) {
         let holding = asked.seen.index.holdings.id(ix);
         let missed = |code| Found::Missed { r#use: leaf, holding, code };
         let (rule, found, entries) = match nearest {
-            Nearest::Covers(grant, record) => {
+            Nearest::Covers(grant, entry) => {
                 let grant = asked.seen.index.grants.id(grant);
-                (8, Found::Covered { r#use: leaf, holding, grant }, vec![record.recorded.get()])
+                (8, Found::Covered { r#use: leaf, holding, grant }, vec![entry.get()])
             }
             Nearest::Misses(code, entry) => (rule_of(code), missed(code), vec![entry.get()]),
             Nearest::None => (2, missed(ReasonCode::NoGrant), Vec::new()),

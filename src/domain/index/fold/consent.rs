@@ -18,9 +18,9 @@ impl Index {
             Act::GrantRevoked(act) => {
                 let grant = self.grants.find(act.grant).ok_or_else(|| step.unknown(act.grant))?;
                 let (at, from_ms) = (step.entry_at(), act.from.at(step.entry.at_ms));
-                let before = self.grants.at(grant).revoked;
+                let before = self.grant(grant).revoked;
                 let revocation = self.revocations.push(Revocation { before, at, from_ms });
-                self.grants.change(grant).revoked = Some(revocation);
+                self.grants.change(grant, &self.works, |it| it.revoked = Some(revocation));
                 Ok(())
             }
             Act::DenialRecorded(act) => self.record_denial(step, act),
@@ -28,12 +28,14 @@ impl Index {
                 let denial = self.denials.find(act.denial).ok_or_else(|| step.unknown(act.denial))?;
                 let principal = self.principal(step)?;
                 let holders: Vec<_> =
-                    self.denials.at(denial).holdings.iter().map(|(h, _)| self.latest().holder(*h)).collect();
-                for ((_, lifted), holder) in self.denials.change(denial).holdings.iter_mut().zip(holders) {
-                    if holder == Some(principal) && *lifted == At::NEVER {
-                        *lifted = step.entry_at();
+                    self.denial(denial).holdings.iter().map(|(h, _)| self.latest().holder(*h)).collect();
+                self.denials.change(denial, &self.works, |it| {
+                    for ((_, lifted), holder) in it.holdings.iter_mut().zip(holders) {
+                        if holder == Some(principal) && *lifted == At::NEVER {
+                            *lifted = step.entry_at();
+                        }
                     }
-                }
+                });
                 Ok(())
             }
             Act::ReservationRecorded(act) => self.record_reservation(step, act),
@@ -59,7 +61,7 @@ impl Index {
         let at_ms = step.entry.at_ms;
         let grant = Grant {
             work,
-            before: self.works.at(work).grants,
+            before: self.others_of(self.works.at(work)).grants,
             grantor,
             recorder,
             mandate,
@@ -68,8 +70,8 @@ impl Index {
             revoked: None,
             term: Term { from_ms: act.from.at(at_ms), until_ms: act.until.at() },
         };
-        let ix = self.grants.push(act.grant, grant);
-        self.works.change(work).grants = Some(ix);
+        let ix = self.grants.push(act.grant, &grant, &self.works);
+        self.change_others(work, |others| others.grants = Some(ix));
         for party in self.concerned(grantor, recorder, &act.developers) {
             self.granted.push(Some(party), ix);
         }
@@ -99,7 +101,7 @@ impl Index {
         let held = holdings.filter(|holding| seen.holder(*holding) == Some(principal));
         let denial = Denial {
             work,
-            before: self.works.at(work).denials,
+            before: self.others_of(self.works.at(work)).denials,
             principal,
             recorder,
             recorded: step.entry_at(),
@@ -110,8 +112,8 @@ impl Index {
                 until_ms: act.until.map_or(i64::MAX, Until::at),
             },
         };
-        let ix = self.denials.push(act.denial, denial);
-        self.works.change(work).denials = Some(ix);
+        let ix = self.denials.push(act.denial, &denial, &self.works);
+        self.change_others(work, |others| others.denials = Some(ix));
         for party in self.concerned(principal, recorder, act.developers.as_ref().unwrap_or(&Scope::Any)) {
             self.denied.push(party, ix);
         }

@@ -4,9 +4,10 @@ use super::{FoldError, Folded, Step};
 use crate::domain::act::{Act, Binding as BindingAct, WorkRegistered};
 use crate::domain::ids::{BindingId, HoldingId, LinkId, OrgId, WorkId};
 use crate::domain::index::records::{
-    Assent, At, Binding, Claim, Completeness, Declarer, Dispute, HandedOn, Holding, LayerLink, Marks, NEVER,
-    Org, PartLink, Transfer, Work,
+    Absorbed, Assent, At, Binding, Claim, Declared, Declarer, Dispute, HandedOn, Holding, LayerLink, Marks,
+    NEVER, Org, OthersAt, PartLink, Transfer, Work,
 };
+use crate::domain::index::texts::Text;
 use crate::domain::index::{Index, Ix};
 use crate::domain::key::{Key, packed};
 
@@ -28,9 +29,11 @@ impl Index {
                 let (duplicate, into) = (self.work(step, act.duplicate)?, self.work(step, act.into)?);
                 let at = step.entry_at();
                 self.change_ties(duplicate).merged_into = Some((at, into));
-                self.change_ties(into).absorbed.push((at, duplicate));
-                self.change_roster(into).changed.push(at);
-                self.change_layering(into).changed.push(at);
+                let before = self.ties_of(into).and_then(|ties| ties.absorbed);
+                let absorbed = self.absorbed.push(Absorbed { before, at, work: duplicate });
+                self.change_ties(into).absorbed = Some(absorbed);
+                self.list_holders(into, at, None);
+                self.list_layers(into, at, None);
                 self.refresh_assents(step, into);
                 Ok(())
             }
@@ -43,8 +46,8 @@ impl Index {
                 Ok(())
             }
             Act::LinkRemoved(act) => self.remove_link(step, act.link),
-            Act::RosterDeclared(act) => self.declare(step, act.work, Self::change_roster),
-            Act::LayersDeclared(act) => self.declare(step, act.work, Self::change_layering),
+            Act::RosterDeclared(act) => self.declare(step, act.work, Self::list_holders),
+            Act::LayersDeclared(act) => self.declare(step, act.work, Self::list_layers),
             Act::ClaimMade(_) | Act::ClaimWithdrawn(_) | Act::DisputeOpened(_) | Act::DisputeSettled(_) => {
                 self.apply_contest(step)
             }
@@ -54,7 +57,7 @@ impl Index {
             }
             Act::BindingRemoved(act) => {
                 let binding = self.bindings.find(act.binding).ok_or_else(|| step.unknown(act.binding))?;
-                self.bindings.remove(binding, step.entry_at());
+                self.bindings.remove(binding, &self.works, step.entry_at());
                 Ok(())
             }
             _ => self.apply_holding(step),
@@ -66,7 +69,7 @@ impl Index {
             Act::HoldingAsserted(act) => {
                 let work = self.work(step, act.work)?;
                 self.hold(step, work, act.holding, act.holder)?;
-                self.change_roster(work).changed.push(step.entry_at());
+                self.list_holders(work, step.entry_at(), None);
             }
             Act::HoldingRelinquished(act) => self.end_holding(step, act.holding)?,
             Act::AssertionsConfirmed(act) => {
@@ -83,7 +86,7 @@ impl Index {
                 }
                 for id in &act.bindings {
                     let binding = self.bindings.find(*id).ok_or_else(|| step.unknown(*id))?;
-                    self.bindings.reject(binding, step.entry_at());
+                    self.bindings.reject(binding, &self.works, step.entry_at());
                 }
             }
             Act::ControlProved(act) => {
@@ -92,7 +95,7 @@ impl Index {
                 }
             }
             Act::TransferOffered(act) => {
-                let holding = self.holding(step, act.holding)?;
+                let holding = self.sought_holding(step, act.holding)?;
                 let (from, to) = (self.principal(step)?, self.org(step, act.to)?);
                 self.transfers
                     .push(act.transfer, Transfer { holding, from, to, offered: step.at, ended: NEVER });
@@ -101,11 +104,11 @@ impl Index {
                 let ix = self.transfers.find(act.transfer).ok_or_else(|| step.unknown(act.transfer))?;
                 self.transfers.change(ix).ended = step.at;
                 let Transfer { holding, to, .. } = *self.transfers.at(ix);
-                let before = self.holdings.at(holding).handed_on;
+                let before = self.holding(holding).handed_on;
                 let handed_on = self.handed_on.push(HandedOn { before, at: step.entry_at(), to });
-                self.holdings.change(holding).handed_on = Some(handed_on);
+                self.holdings.change(holding, &self.works, |it| it.handed_on = Some(handed_on));
                 self.by_holder.push(to, holding);
-                self.refresh_assents(step, self.holdings.at(holding).work);
+                self.refresh_assents(step, self.holdings.work(holding));
             }
             Act::TransferWithdrawn(act) => {
                 let ix = self.transfers.find(act.transfer).ok_or_else(|| step.unknown(act.transfer))?;
@@ -120,11 +123,10 @@ impl Index {
                         self.confirm_holding(step, holding.holding)?;
                     }
                 }
-                let roster = self.change_roster(work);
                 if !act.holders.is_empty() {
-                    roster.changed.push(step.entry_at());
+                    self.list_holders(work, step.entry_at(), None);
                 }
-                roster.declared.push((step.entry_at(), declarer));
+                self.list_holders(work, step.entry_at(), Some(declarer));
             }
             _ => {}
         }
@@ -174,9 +176,7 @@ impl Index {
             registrant: principal,
             holdings: None,
             bindings: None,
-            grants: None,
-            denials: None,
-            ties: None,
+            others: OthersAt::default(),
         };
         let work = self.works.push(act.work, record);
         for holding in &act.holders {
@@ -205,50 +205,51 @@ impl Index {
             confirmed: At::NEVER,
             ended: At::NEVER,
         };
-        let ix = self.holdings.push(id, holding);
+        let ix = self.holdings.push(id, &holding, &self.works);
         self.works.change(work).holdings = Some(ix);
         self.by_holder.push(first_holder, ix);
         Ok(())
     }
 
     fn end_holding(&mut self, step: Step<'_>, id: HoldingId) -> Folded {
-        let holding = self.holding(step, id)?;
-        self.holdings.change(holding).ended = step.entry_at();
-        let work = self.latest().canonical(self.holdings.at(holding).work);
-        self.change_roster(work).changed.push(step.entry_at());
+        let holding = self.sought_holding(step, id)?;
+        self.holdings.change(holding, &self.works, |it| it.ended = step.entry_at());
+        let work = self.latest().canonical(self.holdings.work(holding));
+        self.list_holders(work, step.entry_at(), None);
         Ok(())
     }
 
     fn confirm_holding(&mut self, step: Step<'_>, id: HoldingId) -> Folded {
-        let holding = self.holding(step, id)?;
-        self.holdings.change(holding).confirmed = step.entry_at();
-        self.refresh_assents(step, self.holdings.at(holding).work);
+        let holding = self.sought_holding(step, id)?;
+        self.holdings.change(holding, &self.works, |it| it.confirmed = step.entry_at());
+        self.refresh_assents(step, self.holdings.work(holding));
         Ok(())
     }
 
     fn confirm_binding(&mut self, step: Step<'_>, id: BindingId) -> Folded {
         let binding = self.bindings.find(id).ok_or_else(|| step.unknown(id))?;
-        self.bindings.change(binding).confirmed = step.entry_at();
+        self.bindings.confirm(binding, &self.works, step.entry_at());
         Ok(())
     }
 
     fn bind(&mut self, step: Step<'_>, work: Ix<Work>, id: BindingId, key: &Key) -> Folded {
         let by = self.principal(step)?;
-        let text = packed::of(key);
-        let contests = self.contests(step, work, &text);
+        let packed = packed::of(key);
+        let (text, parts) = self.bindings.keep_text(&packed);
+        let contests = self.contests(step, work, parts);
         let binding = Binding {
             work,
             before: self.works.at(work).bindings,
-            key: self.bindings.keep_text(&text),
+            key: text,
             by,
             asserted: step.entry_at(),
             confirmed: At::NEVER,
             story: None,
         };
-        let ix = self.bindings.push(id, binding, &text);
+        let ix = self.bindings.push(id, &binding, &self.works);
         self.works.change(work).bindings = Some(ix);
         if contests {
-            self.bindings.contest(ix, step.entry.at_ms);
+            self.bindings.contest(ix, &self.works, step.entry.at_ms);
         }
         self.mark_contested(ix);
         match key {
@@ -260,11 +261,11 @@ impl Index {
     }
 
     /// Whether another binding of the key, to another work, stands confirmed.
-    fn contests(&self, step: Step<'_>, work: Ix<Work>, key: &[u8]) -> bool {
+    fn contests(&self, step: Step<'_>, work: Ix<Work>, key: Text<'_>) -> bool {
         let seen = self.latest();
-        self.bindings.of_key(key).into_iter().any(|ix| {
-            let other = self.bindings.at(ix);
-            let story = self.bindings.story(other);
+        self.bindings.of_text(key).into_iter().any(|ix| {
+            let other = self.binding(ix);
+            let story = self.bindings.story(&other);
             other.confirmed < step.entry_at()
                 && !seen.seen(story.rejected)
                 && !seen.seen(story.removed)
@@ -277,12 +278,12 @@ impl Index {
         if self.bindings.is_alone(ix) {
             return;
         }
-        let bindings = self.bindings.beside(ix).into_iter().map(|ix| self.bindings.at(ix));
-        let contests = |binding: &Binding| self.bindings.story(binding).contests_from_ms.is_some();
-        if !bindings.clone().any(contests) {
+        let bindings = self.bindings.beside(ix).into_iter().map(|ix| self.binding(ix));
+        let bindings: Vec<Binding> = bindings.collect();
+        if !bindings.iter().any(|binding| self.bindings.story(binding).contests_from_ms.is_some()) {
             return;
         }
-        for work in bindings.map(|binding| binding.work).collect::<Vec<_>>() {
+        for work in bindings.into_iter().map(|binding| binding.work) {
             let marks = self.works.at(work).marks;
             if !marks.has(Marks::CONTESTED) {
                 self.works.change(work).marks = marks.with(Marks::CONTESTED, true);
@@ -297,10 +298,10 @@ impl Index {
         let ix = self.layers.push(id, LayerLink { work, layer, before, linked, removed: At::NEVER });
         self.change_ties(work).layers = Some(ix);
         // The links of a new work, and those of one entry, are one change.
-        let ties = self.ties_of(work).and_then(|ties| ties.layering.as_ref());
-        let last = ties.map_or(Some(self.works.at(work).registered), |list| list.changed.last().copied());
-        if last != Some(linked) {
-            self.change_layering(work).changed.push(linked);
+        let last = self.ties_of(work).and_then(|ties| ties.layering);
+        let last = self.listings(last).find(|it| it.declared == Declared::NOBODY).map(|it| it.at);
+        if last.unwrap_or(self.works.at(work).registered) != linked {
+            self.list_layers(work, linked, None);
         }
         Ok(())
     }
@@ -325,7 +326,7 @@ impl Index {
         if let Some(ix) = self.layers.find(id) {
             self.layers.change(ix).removed = step.entry_at();
             let work = self.latest().canonical(self.layers.at(ix).work);
-            self.change_layering(work).changed.push(step.entry_at());
+            self.list_layers(work, step.entry_at(), None);
             return Ok(());
         }
         let ix = self.parts.find(id).ok_or_else(|| step.unknown(id))?;
@@ -337,11 +338,11 @@ impl Index {
         &mut self,
         step: Step<'_>,
         id: WorkId,
-        list: fn(&mut Self, Ix<Work>) -> &mut Completeness,
+        list: fn(&mut Self, Ix<Work>, At, Option<Declarer>),
     ) -> Folded {
         let work = self.work(step, id)?;
         let declarer = self.declarer(step)?;
-        list(self, work).declared.push((step.entry_at(), declarer));
+        list(self, work, step.entry_at(), Some(declarer));
         Ok(())
     }
 
@@ -395,7 +396,7 @@ impl Index {
         self.works.find(id).ok_or_else(|| step.unknown(id))
     }
 
-    fn holding(&self, step: Step<'_>, id: HoldingId) -> Result<Ix<Holding>, FoldError> {
+    fn sought_holding(&self, step: Step<'_>, id: HoldingId) -> Result<Ix<Holding>, FoldError> {
         self.holdings.find(id).ok_or_else(|| step.unknown(id))
     }
 }
