@@ -244,16 +244,17 @@ impl<K: Kind> Names<K> {
         self.highest = self.last;
     }
 
-    /// Takes the last whole block apart again.
+    /// Takes the last whole block apart again, without what came after it.
     fn open(&mut self) {
         let Some((base, names)) = self.whole.pop() else { return };
-        self.rest.splice(0..0, names.into_iter().map(id_of));
+        self.rest = names.into_iter().map(id_of).collect();
         self.highest = (self.whole.len() > 0).then(|| id_of(base));
     }
 
     /// Takes off all but the first `len`.
     pub(super) fn truncate(&mut self, len: usize) {
-        for place in (len..self.len()).rev().map(place_of) {
+        let in_table = if self.table.is_empty() { len..len } else { len..self.len() };
+        for place in in_table.rev().map(place_of) {
             let Some(id) = self.at(place) else { continue };
             if let Ok(slot) = self.table.find_entry(hash(&self.hasher, id), |other| *other == place) {
                 slot.remove();
