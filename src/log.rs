@@ -21,4 +21,5 @@ pub mod evidence;
 pub mod merkle;
 pub mod proof;
 pub mod receipt;
+mod sha256;
 pub mod tile;

@@ -5,9 +5,8 @@ use std::str::FromStr;
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::block_api::compress256;
-use sha2::{Digest, Sha256};
 
+use super::sha256::headed;
 use crate::domain::base64;
 
 /// Bytes in a hash.
@@ -110,52 +109,12 @@ impl<'de> Deserialize<'de> for Hash {
 
 /// The hash of a leaf: SHA-256 of `0x00` and the entry's bytes.
 pub fn leaf_hash(entry: &[u8]) -> Hash {
-    if let Ok(digest) = entry.try_into() {
-        return leaf_hash_of_digest(digest);
-    }
-    let mut hasher = Sha256::new();
-    hasher.update([0x00]);
-    hasher.update(entry);
-    Hash(hasher.finalize().into())
+    headed(&[0x00], entry)
 }
 
-/// As [`leaf_hash`], of an entry that is a digest itself: with what ends a message it is one block.
-fn leaf_hash_of_digest(digest: &[u8; HASH_BYTES]) -> Hash {
-    let mut message = [0; BLOCK];
-    message[1..33].copy_from_slice(digest);
-    message[33] = END;
-    message[56..].copy_from_slice(&u64::to_be_bytes(8 * 33));
-    compressed(&message)
-}
-
-/// The hash of an inner node: SHA-256 of `0x01`, the left and the right child. With what ends a message that is two blocks.
+/// The hash of an inner node: SHA-256 of `0x01`, the left and the right child.
 pub fn node_hash(left: Hash, right: Hash) -> Hash {
-    let mut message = [0; 2 * BLOCK];
-    message[0] = 0x01;
-    message[1..33].copy_from_slice(&left.0);
-    message[33..65].copy_from_slice(&right.0);
-    message[65] = END;
-    message[120..].copy_from_slice(&u64::to_be_bytes(8 * 65));
-    compressed(&message)
-}
-
-/// Bytes in a block of SHA-256.
-const BLOCK: usize = 64;
-/// What follows a message; zeros and its length in bits fill up the last block (FIPS 180-4, section 5.1.1).
-const END: u8 = 0x80;
-/// The state before the first block (FIPS 180-4, section 5.3.3).
-const BEFORE: [u32; 8] =
-    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
-
-/// SHA-256 of whole blocks, without the buffer in which messages of any length are gathered.
-fn compressed(message: &[u8]) -> Hash {
-    let mut state = BEFORE;
-    compress256(&mut state, message.as_chunks().0);
-    let mut hash = [0; HASH_BYTES];
-    for (bytes, word) in hash.as_chunks_mut().0.iter_mut().zip(state) {
-        *bytes = word.to_be_bytes();
-    }
-    Hash(hash)
+    headed(&[0x01], [left.0, right.0].as_flattened())
 }
 
 /// The root of the tree over `leaves` (leaf hashes, in order).
