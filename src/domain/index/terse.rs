@@ -43,6 +43,12 @@ const BLOCK: usize = 32;
 pub struct FromWork(u32);
 
 impl FromWork {
+    /// Its bytes.
+    #[inline]
+    pub(super) const fn bits(self) -> u32 {
+        self.0
+    }
+
     /// The last work.
     pub(super) fn last(works: &Works) -> Self {
         Self(place_of(works.len()).saturating_sub(1))
@@ -133,8 +139,8 @@ pub trait Short: Copy {
     /// Where it stands at length, if it does.
     fn length(self) -> Option<Or>;
 
-    /// Something of it.
-    fn touch(self) -> u32;
+    /// Something of it, and of what it is told from.
+    fn touch(self, base: Self::Base) -> u32;
 
     /// The work of the thing that was told in short.
     fn work(self, base: Self::Base) -> Ix<Work>;
@@ -256,7 +262,8 @@ impl<K: Kind, S: Short> Terse<K, S> {
     #[inline]
     pub(super) fn touch(&self, ix: Ix<S::Whole>) -> u32 {
         let before = Ix::new(ix.place().saturating_sub(1));
-        self.short(ix).touch() ^ self.short(before).touch()
+        let base = self.base(ix);
+        self.short(ix).touch(base) ^ self.short(before).touch(base)
     }
 
     /// What the thing at a place is told from.

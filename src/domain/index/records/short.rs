@@ -44,8 +44,8 @@ impl Short for HoldingRow {
     }
 
     #[inline]
-    fn touch(self) -> u32 {
-        self.confirmed.bits()
+    fn touch(self, base: FromWork) -> u32 {
+        self.confirmed.bits() ^ base.bits()
     }
 
     #[inline]
@@ -119,8 +119,8 @@ impl Short for BindingRow {
     }
 
     #[inline]
-    fn touch(self) -> u32 {
-        self.confirmed.bits()
+    fn touch(self, base: Self::Base) -> u32 {
+        self.confirmed.bits() ^ base.0.bits()
     }
 
     #[inline]
@@ -192,8 +192,8 @@ impl Short for GrantRow {
     }
 
     #[inline]
-    fn touch(self) -> u32 {
-        self.licence.bits()
+    fn touch(self, base_ms: i64) -> u32 {
+        self.licence.bits() ^ u32::from(base_ms < 0)
     }
 
     #[inline]
@@ -268,7 +268,7 @@ impl Short for DenialRow {
     }
 
     #[inline]
-    fn touch(self) -> u32 {
+    fn touch(self, (): ()) -> u32 {
         self.refusal.bits()
     }
 
