@@ -246,6 +246,7 @@ impl<'a> Extend<&'a Hash> for Frontier {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use sha2::{Digest, Sha256};
 
     proptest! {
         #[test]

@@ -277,7 +277,7 @@ pub struct Absorbed {
 }
 
 /// A share in a work.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Holding {
     /// The work that it was asserted for.
     pub work: Ix<Work>,
@@ -307,7 +307,7 @@ pub struct HandedOn {
 }
 
 /// A key tied to a work. What few bindings have is in [`Story`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Binding {
     /// The work.
     pub work: Ix<Work>,

@@ -123,9 +123,9 @@ impl<T> From<Ix<T>> for Or {
 /// How a thing is told in short.
 pub trait Short: Copy {
     /// The thing.
-    type Whole: Clone;
+    type Whole: Clone + PartialEq;
     /// What the things of a block are told from.
-    type Base: Copy + Default;
+    type Base: Copy;
 
     /// The base of a block that begins with this thing.
     fn base(thing: &Self::Whole, works: &Works) -> Self::Base;
@@ -268,8 +268,12 @@ impl<K: Kind, S: Short> Terse<K, S> {
 
     /// What the thing at a place is told from.
     #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "every block begins with a base; without one, nothing may be told"
+    )]
     pub(super) fn base(&self, ix: Ix<S::Whole>) -> S::Base {
-        self.bases.get(ix.place() as usize / BLOCK).copied().unwrap_or_default()
+        self.bases[ix.place() as usize / BLOCK]
     }
 
     /// How the thing at a place is told.
@@ -290,11 +294,11 @@ impl<K: Kind, S: Short> Terse<K, S> {
         (self.work(before) == work).then_some(before)
     }
 
-    /// The row of a thing which is, or is to be, at this place.
+    /// The row of a thing which is, or is to be, at this place: in short only if it comes out the same.
     fn tell(&mut self, ix: Ix<S::Whole>, thing: &S::Whole, works: &Works) -> S {
         let work = S::work_of(thing);
-        let is_beside = S::before(thing) == self.beside(ix, work);
-        let row = S::of(thing, self.base(ix), works.at(work)).filter(|_| is_beside);
+        let (base, before, of) = (self.base(ix), self.beside(ix, work), works.at(work));
+        let row = S::of(thing, base, of).filter(|row| row.whole(base, before, of) == *thing);
         row.unwrap_or_else(|| {
             let at = self.long.push(Long(thing.clone()));
             S::at_length(thing, at.into())

@@ -17,7 +17,7 @@ use crate::domain::key::packed::{self, Packed};
 const STEP: usize = 2;
 
 /// Where a text begins, in steps.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct TextAt(u32);
 
 impl TextAt {

@@ -40,15 +40,19 @@ fn parts(key: &Key) -> [&[u8]; 4] {
     }
 }
 
+/// The longest beginning that is taken for one that others have too.
+const LONGEST: usize = 255;
+
 /// The bytes of a key in two parts: the beginning, which many keys have in common, and the rest. The beginning of an address is
-/// its site, that of the others what comes before the value.
+/// its site, that of the others what comes before the value; of anything else what sort of key it is.
 pub fn parts_of(bytes: &[u8]) -> (&[u8], &[u8]) {
     let beginning = match bytes.first() {
         Some(1 | 2) => site_of(bytes),
-        Some(3) => Some(1),
-        _ => bytes.iter().position(|byte| *byte == END).map(|at| at + 1),
+        Some(4 | 5) => bytes.iter().position(|byte| *byte == END).map(|at| at + 1),
+        _ => None,
     };
-    bytes.split_at_checked(beginning.unwrap_or(bytes.len())).unwrap_or((bytes, &[]))
+    let beginning = beginning.filter(|at| *at <= LONGEST).unwrap_or(1);
+    bytes.split_at_checked(beginning).unwrap_or((bytes, &[]))
 }
 
 /// Where the path of an address begins, if it has one.

@@ -14,7 +14,7 @@ use crate::domain::territory::Territory;
 use crate::domain::uses::{Use, UseOrFamily, UseSet};
 
 /// A grant.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Grant {
     /// The work that it was recorded on.
     pub work: Ix<Work>,
@@ -94,7 +94,7 @@ pub struct Revocation {
 }
 
 /// A denial.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Denial {
     /// The work that it was recorded on.
     pub work: Ix<Work>,

@@ -329,7 +329,7 @@ mod tests {
     }
 
     /// Whether a thing that is told in short is told whole again.
-    fn is_the_same<S: Short<Whole: Debug>>(thing: &S::Whole) {
+    fn is_the_same<S: Short<Whole: Debug, Base: Default>>(thing: &S::Whole) {
         let work = Work {
             kind: WorkKind::Text,
             marks: Marks::default(),
