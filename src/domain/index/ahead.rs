@@ -1,7 +1,7 @@
 //! Looking up many subjects at once.
 //!
-//! In a large index nearly each step of a look-up waits for memory: the table, the record, its key, the work, what the
-//! work has. Here each step is taken for all subjects before the next one, so that the waits fall together. Nothing is
+//! In a large index nearly each step of a look-up waits for memory: the table (or the block of names), the record, its key, the
+//! work, what the work has. Here each step is taken for all subjects before the next one, so that the waits fall together. Nothing is
 //! decided here; that the right lines are near is all that the later steps leave behind.
 
 use std::hint::black_box;
@@ -47,7 +47,8 @@ struct LookUp {
 #[derive(Clone, Copy)]
 enum Sought {
     Nothing,
-    Work(WorkId),
+    /// A work by its name, which is likely to lie on this shelf.
+    Work(WorkId, usize),
     Key,
     /// A key that begins like none that was ever bound.
     Unknown,
@@ -75,13 +76,17 @@ impl Ahead {
         self.look_ups.truncate(count);
         // What is fetched here decides nothing before the next step: whoever had to wait for it would wait alone.
         let mut touched = 0_u64;
-        for it in self.look_ups.iter().filter(|it| matches!(it.sought, Sought::Key)) {
-            touched ^= u64::from(index.bindings.touch_hash(it.hash));
+        for it in &self.look_ups {
+            touched ^= match it.sought {
+                Sought::Nothing | Sought::Unknown => 0,
+                Sought::Work(_, shelf) => u64::from(index.works.touch_shelf(shelf)),
+                Sought::Key => u64::from(index.bindings.touch_hash(it.hash)),
+            };
         }
         for it in &mut self.look_ups {
             match it.sought {
                 Sought::Nothing | Sought::Unknown => {}
-                Sought::Work(id) => it.work = index.works.find(id),
+                Sought::Work(id, shelf) => it.work = index.works.find_on(shelf, id),
                 Sought::Key => it.binding = index.bindings.candidate(it.hash),
             }
         }
@@ -130,7 +135,7 @@ impl Ahead {
         (it.binding, it.text, it.work) = (None, None, None);
         (it.holding, it.others) = (None, OthersAt::default());
         it.sought = match subject {
-            Some(SubjectKey::Work(key)) => Sought::Work(key.id),
+            Some(SubjectKey::Work(key)) => Sought::Work(key.id, index.works.shelf(key.id)),
             Some(SubjectKey::Key(key)) => {
                 it.key.clear();
                 packed::write(key, &mut it.key);
@@ -159,7 +164,7 @@ impl LookUp {
         match self.sought {
             Sought::Nothing => Found::Unsought,
             Sought::Unknown => Found::Nothing,
-            Sought::Work(_) => self.work.map_or(Found::Nothing, Found::Work),
+            Sought::Work(..) => self.work.map_or(Found::Nothing, Found::Work),
             Sought::Key => {
                 let is_it = |ix: &Ix<Binding>| index.bindings.is_of_text(*ix, self.text());
                 let last = || index.bindings.last_of_text(self.hash, self.text());

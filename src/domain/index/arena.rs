@@ -208,6 +208,24 @@ impl<K: Kind, T: Clone> Arena<K, T> {
         self.names.find(id).map(Ix::new)
     }
 
+    /// The shelf of a name, see [`Names::shelf`].
+    #[inline]
+    pub(super) fn shelf(&self, id: Id<K>) -> usize {
+        self.names.shelf(id)
+    }
+
+    /// Something of what lies on a shelf.
+    #[inline]
+    pub(super) fn touch_shelf(&self, shelf: usize) -> u8 {
+        self.names.touch(shelf)
+    }
+
+    /// The place of the thing with this id, of which the shelf is known.
+    #[inline]
+    pub(super) fn find_on(&self, shelf: usize, id: Id<K>) -> Option<Ix<T>> {
+        self.names.find_on(shelf, id).map(Ix::new)
+    }
+
     /// The thing at a place that this arena gave out.
     #[expect(clippy::indexing_slicing, reason = "places are given out by `push` only, and things stay")]
     #[inline]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::arena::{Ix, Mark, Rows, place_of};
 use super::places::Places;
 use super::records::{At, Binding, BindingRow, Story, Work};
-use super::terse::{Terse, TerseMark};
+use super::terse::{Short, Terse, TerseMark};
 use super::texts::{Text, TextAt, Texts, TextsMark};
 use super::{Few, Works};
 use crate::domain::ids::{BindingId, BindingKind};
@@ -202,6 +202,17 @@ impl Bindings {
     #[inline]
     pub(super) fn whole(&self, ix: Ix<Binding>, works: &Works) -> Binding {
         self.arena.whole(ix, works)
+    }
+
+    /// The work of a binding to which nothing happened but that it was asserted and confirmed, and by which entries.
+    #[inline]
+    pub(super) fn plain(&self, ix: Ix<Binding>, works: &Works) -> Option<(Ix<Work>, At, At)> {
+        if let Some(it) = self.arena.long(ix) {
+            return (!it.has_story()).then_some((it.work, it.asserted, it.confirmed));
+        }
+        let row = self.arena.short(ix);
+        let work = row.work(self.arena.base(ix));
+        Some((work, works.at(work).registered, row.confirmed()))
     }
 
     /// The key and the work of the binding at a place.

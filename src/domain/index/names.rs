@@ -5,7 +5,7 @@
 //! back, stands in a table.
 //!
 //! Names that were made one after the other begin alike. They lie in blocks, and in a block each is kept as its distance from the
-//! highest name before the block, in as many bytes as the widest of the block needs: seven or eight of sixteen where many come
+//! highest name before the block (in the first one, from its first name), in as many bytes as the widest of the block needs: seven or eight of sixteen where many come
 //! at once, and never more than all of them. No bit of a name is lost.
 
 use std::hash::BuildHasher;
@@ -118,10 +118,15 @@ impl Blocks {
         Some(base.wrapping_add(distance.cast_unsigned()))
     }
 
-    /// How many blocks have a base that is lower.
-    fn lower(&self, number: u128) -> usize {
-        let shelf =
-            self.shelves.partition_point(|base| u128::from_le_bytes(*base) < number).saturating_sub(1);
+    /// The last shelf of which the first base is lower, or the first shelf.
+    #[inline]
+    fn shelf(&self, number: u128) -> usize {
+        self.shelves.partition_point(|base| u128::from_le_bytes(*base) < number).saturating_sub(1)
+    }
+
+    /// How many blocks have a base that is lower, which is known to be so on this shelf.
+    #[inline]
+    fn lower(&self, shelf: usize, number: u128) -> usize {
         let (mut from, mut to) = (shelf * SHELF, self.len().min((shelf + 1) * SHELF));
         while from < to {
             let middle = from.midpoint(to);
@@ -192,8 +197,27 @@ impl<K: Kind> Names<K> {
         at(&self.whole, &self.rest, place)
     }
 
+    /// The shelf on which a name is likely to lie: none of what it takes to find it is far away.
+    #[inline]
+    pub(super) fn shelf(&self, id: Id<K>) -> usize {
+        self.whole.shelf(number_of(id))
+    }
+
+    /// Something of each block of a shelf, so that they are near.
+    #[inline]
+    pub(super) fn touch(&self, shelf: usize) -> u8 {
+        let of = |block: usize| self.whole.block(shelf * SHELF + block).and_then(|(_, bytes)| bytes.first());
+        (0..SHELF).fold(0, |touched, block| touched ^ of(block).copied().unwrap_or_default())
+    }
+
     /// The place of a name.
     pub(super) fn find(&self, id: Id<K>) -> Option<u32> {
+        self.find_on(self.shelf(id), id)
+    }
+
+    /// The same, of which the shelf is known.
+    #[inline]
+    pub(super) fn find_on(&self, shelf: usize, id: Id<K>) -> Option<u32> {
         if self.last.is_none_or(|last| last < id) {
             return None;
         }
@@ -205,7 +229,7 @@ impl<K: Kind> Names<K> {
             within.map(|within| self.whole.len() * BLOCK + within)
         } else {
             let number = number_of(id);
-            self.whole.find(self.whole.lower(number).saturating_sub(1), number)
+            self.whole.find(self.whole.lower(shelf, number).saturating_sub(1), number)
         };
         found.map(place_of).or_else(|| self.find_in_table(id))
     }

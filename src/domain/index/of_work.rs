@@ -40,6 +40,12 @@ impl Index {
         self.bindings.whole(ix, &self.works)
     }
 
+    /// The work of a binding to which nothing happened but that it was asserted and confirmed, and by which entries.
+    #[inline]
+    pub fn plain_binding(&self, ix: Ix<Binding>) -> Option<(Ix<Work>, At, At)> {
+        self.bindings.plain(ix, &self.works)
+    }
+
     /// A grant.
     #[inline]
     pub fn grant(&self, ix: Ix<Grant>) -> Grant {

@@ -2,7 +2,8 @@
 //!
 //! Of most things that a work has there is little to say: who registered the work holds it, binds its keys and permits
 //! its uses, and nothing happened since but that it was confirmed. What is mostly so is not written down, but read off
-//! the work and the thing before, and counted from what its block begins with; a thing of which it is not so stands beside, at length. What comes out is the same.
+//! the work and the thing before, and counted from what its block begins with; a thing of which it is not so stands beside, at
+//! length. What comes out is the same: that is asked of each thing when it is told.
 
 use serde::{Deserialize, Serialize};
 

@@ -70,7 +70,8 @@ pub(super) fn judged(
             if !asked.takes(1) {
                 return judged;
             }
-            let there = grants.iter().filter(|(ix, grant)| named.counts(asked, *ix, grant, *way)).cloned();
+            let grants = grants.iter().map(|ix| (*ix, asked.seen.index.grant(*ix)));
+            let there = grants.filter(|(ix, grant)| named.counts(asked, *ix, grant, *way));
             let nearest = nearest(asked, leaf, by_location, *holding, there);
             // There are never more of them than grants, and one.
             if !judged.iter().skip(known).any(|(_, other)| *other == nearest) {
@@ -82,8 +83,9 @@ pub(super) fn judged(
 }
 
 /// The ways in which these grants may count differently: all, if any of them is limited to layers; else any one.
-fn ways_apart<'m>(asked: &Asked<'_>, member: &'m Member, grants: &[(Ix<Grant>, Grant)]) -> &'m [Way] {
-    let is_limited = |(_, grant): &(_, Grant)| asked.seen.index.licence(grant).as_layer_of != Scope::Any;
+fn ways_apart<'m>(asked: &Asked<'_>, member: &'m Member, grants: &[Ix<Grant>]) -> &'m [Way] {
+    let index = asked.seen.index;
+    let is_limited = |ix: &Ix<Grant>| index.licence(&index.grant(*ix)).as_layer_of != Scope::Any;
     let ways = member.ways.as_slice();
     if grants.iter().any(is_limited) { ways } else { ways.get(..1).unwrap_or_default() }
 }
@@ -264,7 +266,7 @@ pub(super) fn own<'a, 'q>(
 }
 
 /// Each holding of a member, with the grants that speak for it: on the member itself, and on its ancestors with their parts.
-pub(super) type Attaching = Few<(Ix<Holding>, Few<(Ix<Grant>, Grant)>)>;
+pub(super) type Attaching = Few<(Ix<Holding>, Few<Ix<Grant>>)>;
 
 /// Which grants speak for the holdings of a member. Those of who never held a holding do not speak for it, and are not looked at
 /// for it.
@@ -279,7 +281,7 @@ pub(super) fn attaching(asked: &Asked<'_>, member: &Member) -> Attaching {
         for (_, place) in held.by(grant.grantor) {
             let Some((holding, grants)) = attaching.get_mut(*place) else { continue };
             if asked.takes(1) && seen.held_well(*holding, grant.recorded.get(), grant.grantor) {
-                grants.push((ix, grant.clone()));
+                grants.push(ix);
             }
         }
     }
@@ -307,7 +309,7 @@ pub(super) fn attaching(asked: &Asked<'_>, member: &Member) -> Attaching {
                 let Some((holding, grants)) = attaching.get_mut(*place) else { continue };
                 let held_then = |moment: &u64| seen.held_well(*holding, *moment, grant.grantor);
                 if asked.takes(moments.len()) && moments.iter().any(held_then) {
-                    grants.push((ix, grant.clone()));
+                    grants.push(ix);
                 }
             }
         }

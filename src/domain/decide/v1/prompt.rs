@@ -116,9 +116,8 @@ fn matched(asked: &Asked<'_>, found: Found) -> Option<Option<Ix<Work>>> {
         Found::Nothing => Some(None),
         Found::Work(work) => seen.seen(seen.index.works.at(work).registered).then_some(Some(work)),
         Found::Binding(ix) => {
-            let binding = seen.index.binding(ix);
-            let is_good = !binding.has_story() && seen.seen(binding.asserted) && seen.seen(binding.confirmed);
-            is_good.then_some(Some(binding.work))
+            let (work, asserted, confirmed) = seen.index.plain_binding(ix)?;
+            (seen.seen(asserted) && seen.seen(confirmed)).then_some(Some(work))
         }
     }
 }
@@ -185,12 +184,11 @@ fn judge(asked: &Asked<'_>, leaf: Use, member: Ix<Work>, way: Way, judged: &mut 
     };
     if let Some(holding) = sole_holding(seen, work, others) {
         judged.holdings += 1;
+        let holder = Some(work.registrant);
         match nearest(holding) {
             Nearest::Covers(grant, _) => judged.grounds.push(Ground { member, holding, grant }),
-            Nearest::Misses(code, entry) => {
-                judged.causes.push(cause(code, seen.holder(holding), Some(entry)));
-            }
-            Nearest::None => judged.causes.push(cause(ReasonCode::NoGrant, seen.holder(holding), None)),
+            Nearest::Misses(code, entry) => judged.causes.push(cause(code, holder, Some(entry))),
+            Nearest::None => judged.causes.push(cause(ReasonCode::NoGrant, holder, None)),
         }
         return Some(());
     }

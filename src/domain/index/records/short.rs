@@ -87,6 +87,12 @@ pub struct BindingRow {
 }
 
 impl BindingRow {
+    /// By which entry a binding that is told in short was confirmed.
+    #[inline]
+    pub(in crate::domain::index) fn confirmed(self) -> At {
+        self.confirmed.entry()
+    }
+
     /// The key of a binding that is told in short.
     #[inline]
     pub(in crate::domain::index) const fn key(self, base: (FromWork, TextAt)) -> TextAt {
