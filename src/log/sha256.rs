@@ -65,19 +65,20 @@ mod tests {
     use super::*;
     use sha2::{Digest, Sha256};
 
+    fn check<const N: usize>(bytes: &[u8]) {
+        let head: [u8; N] = std::array::from_fn(|at| bytes[at] ^ 0xff);
+        for length in (0..400).chain([511, 512, 513, 1_000]) {
+            let mut whole = Sha256::new();
+            whole.update(head);
+            whole.update(&bytes[..length]);
+            let whole: [u8; HASH_BYTES] = whole.finalize().into();
+            assert_eq!(headed(&head, &bytes[..length]).0, whole, "{N} and {length}");
+        }
+    }
+
     #[test]
     fn every_length_is_hashed_as_in_parts() {
         let bytes: Vec<u8> = (0..1_000_u32).map(|at| at.to_le_bytes()[0] ^ 0x5a).collect();
-        fn check<const N: usize>(bytes: &[u8]) {
-            let head: [u8; N] = std::array::from_fn(|at| bytes[at] ^ 0xff);
-            for length in (0..400).chain([511, 512, 513, 1_000]) {
-                let mut whole = Sha256::new();
-                whole.update(head);
-                whole.update(&bytes[..length]);
-                let whole: [u8; HASH_BYTES] = whole.finalize().into();
-                assert_eq!(headed(&head, &bytes[..length]).0, whole, "{N} and {length}");
-            }
-        }
         check::<0>(&bytes);
         check::<1>(&bytes);
         check::<16>(&bytes);
