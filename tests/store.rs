@@ -15,6 +15,7 @@ use kyodaku::log::checkpoint::CheckpointSigner;
 use kyodaku::store::heads::{self, Head};
 use kyodaku::store::{Db, Engine, StoreError, append, tiles};
 
+use crate::world::beside::meddle;
 use crate::world::{START_MS, World, both};
 
 const ORIGIN: &str = "registry.example/acts";
@@ -35,19 +36,6 @@ async fn append_all(db: &Db, new: &[String]) -> Result<Head, StoreError> {
     let next = append(&mut tx, &head, new, &signer(), START_MS).await?;
     tx.commit().await?;
     Ok(next)
-}
-
-/// Runs one statement as somebody with the database's password could, in a transaction of its own.
-async fn meddle(db: &Db, text: &'static str) -> Result<(), StoreError> {
-    match db {
-        Db::Sqlite { writer, .. } => {
-            sqlx::query(text).execute(&mut writer.lend().await.unwrap()).await.map(drop)?
-        }
-        Db::Postgres(lender) => {
-            sqlx::query(text).execute(&mut lender.lend().await.unwrap()).await.map(drop)?
-        }
-    }
-    Ok(())
 }
 
 both!(tables_are_made_once_and_found_again, async |world: World| {

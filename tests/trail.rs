@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use kyodaku::registry::trail::Event;
-use kyodaku::store::Db;
 use serde_json::{Value, json};
 
 use crate::world::actors::{Actor, Stage};
+use crate::world::beside::meddle;
 use crate::world::client::Client;
 use crate::world::people::PASSWORD;
 use crate::world::{World, both};
@@ -78,15 +78,7 @@ both!(what_auditors_and_the_registrar_read_is_on_the_trail_or_not_answered, asyn
     let reads: Vec<_> = all.iter().filter(|event| event["operation"] == "listWorks").collect();
     assert_eq!(reads.len(), 1, "{all:#?}");
     assert_eq!(reads[0]["person"], json!(auditor.person));
-    let drop_table = "DROP TABLE security_events";
-    match stage.registry.db() {
-        Db::Sqlite { writer, .. } => {
-            drop(sqlx::query(drop_table).execute(&mut writer.lend().await.unwrap()).await.unwrap())
-        }
-        Db::Postgres(lender) => {
-            drop(sqlx::query(drop_table).execute(&mut lender.lend().await.unwrap()).await.unwrap())
-        }
-    }
+    meddle(stage.registry.db(), "DROP TABLE security_events").await.unwrap();
     assert_eq!(auditor.get("/v1/works").await.status, 503);
     assert_eq!(stage.registrar.get("/v1/queue").await.status, 503);
     assert_eq!(stage.sign_in(HANAKO, PASSWORD).await.status, 503);

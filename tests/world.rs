@@ -12,6 +12,7 @@
 
 pub(crate) mod actors;
 pub(crate) mod authority;
+pub(crate) mod beside;
 pub(crate) mod client;
 pub(crate) mod contract;
 pub(crate) mod lines;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::world::actors::{Actor, Stage};
+use crate::world::beside::lent;
 use crate::world::client::Answer;
 use crate::world::works::registration;
 use crate::world::{World, both};
@@ -323,14 +324,8 @@ impl Places<'_> {
 /// What is kept beside the log for its last entry that has something.
 async fn last_payload(stage: &Stage) -> Value {
     let text = "SELECT body FROM payloads ORDER BY idx DESC LIMIT 1";
-    let body: String = match stage.registry.db() {
-        kyodaku::store::Db::Sqlite { readers, .. } => {
-            sqlx::query_scalar(text).fetch_one(&mut readers.lend().await.unwrap()).await.unwrap()
-        }
-        kyodaku::store::Db::Postgres(lender) => {
-            sqlx::query_scalar(text).fetch_one(&mut lender.lend().await.unwrap()).await.unwrap()
-        }
-    };
+    let body: String =
+        lent!(stage.registry.db(), conn => sqlx::query_scalar(text).fetch_one(&mut conn).await.unwrap());
     serde_json::from_str(&body).unwrap()
 }
 

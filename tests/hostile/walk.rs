@@ -6,12 +6,13 @@ use std::collections::HashMap;
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderValue, Method, Request};
-use kyodaku::store::{Db, Engine, archive};
+use kyodaku::store::{Engine, archive};
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
 
 use super::bodies::{self, Broken};
 use crate::world::actors::{Actor, Stage, fresh_key};
+use crate::world::beside::number;
 use crate::world::client::{Answer, Client};
 use crate::world::contract::{Contract, ExampleRequest, Operation, written};
 use crate::world::people::PASSWORD;
@@ -133,15 +134,7 @@ impl Scene {
         let mut rows = Vec::new();
         for table in archive::TABLES.iter().filter(|table| !BESIDE.contains(&table.name)) {
             let text = AssertSqlSafe(format!("SELECT COUNT(*) FROM {}", table.name));
-            let count: i64 = match self.stage.registry.db() {
-                Db::Sqlite { readers, .. } => {
-                    sqlx::query_scalar(text).fetch_one(&mut readers.lend().await.unwrap()).await.unwrap()
-                }
-                Db::Postgres(lender) => {
-                    sqlx::query_scalar(text).fetch_one(&mut lender.lend().await.unwrap()).await.unwrap()
-                }
-            };
-            rows.push((table.name, count));
+            rows.push((table.name, number(self.stage.registry.db(), text).await));
         }
         rows
     }

@@ -5,9 +5,10 @@ use kyodaku::store::accounts::{self, ApiKey, LiveKey, Person, TOUCH_INTERVAL_MS}
 use kyodaku::store::challenges::{self, Challenge};
 use kyodaku::store::proposals::ProposalState::{Approved, Rejected, Waiting, Withdrawn};
 use kyodaku::store::proposals::{self, Proposal};
-use kyodaku::store::{Db, StoreError};
+use kyodaku::store::{Db, Engine, StoreError};
 use tokio::task::JoinSet;
 
+use crate::world::beside::number;
 use crate::world::{START_MS, World, both};
 
 async fn add_person(db: &Db, person: &str) {
@@ -128,13 +129,7 @@ both!(a_race_for_keys_gives_two, async |world: World| {
 async fn somebody_waits(db: &Db) -> bool {
     const WAITING: &str = "SELECT count(*) FROM pg_stat_activity \
         WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    match db {
-        Db::Sqlite { .. } => true,
-        Db::Postgres(lender) => {
-            let mut lent = lender.lend().await.unwrap();
-            sqlx::query_scalar::<_, i64>(WAITING).fetch_one(&mut lent).await.unwrap() > 0
-        }
-    }
+    db.engine() == Engine::Sqlite || number(db, WAITING).await > 0
 }
 
 both!(a_proposal_is_decided_once_and_by_a_second_person, async |world: World| {

@@ -6,6 +6,7 @@ use std::task::Poll;
 use kyodaku::store::Db;
 use tokio::task::JoinSet;
 
+use crate::world::beside::{lent, number};
 use crate::world::{World, both};
 
 const WRITERS: u32 = 20;
@@ -27,14 +28,7 @@ async fn give_up_after<T>(future: impl Future<Output = T>, polls: u32) {
 async fn insert(db: &Db, name: &str) -> bool {
     // Autocommitted, as another program on the same pool might: the store itself writes in transactions only.
     const INSERT: &str = "INSERT INTO meta (name, value) VALUES ($1, 'written')";
-    match db {
-        Db::Sqlite { writer, .. } => {
-            sqlx::query(INSERT).bind(name).execute(&mut writer.lend().await.unwrap()).await.is_ok()
-        }
-        Db::Postgres(lender) => {
-            sqlx::query(INSERT).bind(name).execute(&mut lender.lend().await.unwrap()).await.is_ok()
-        }
-    }
+    lent!(db, conn => sqlx::query(INSERT).bind(name).execute(&mut conn).await.is_ok())
 }
 
 // Without the `after_release` hook of `Db::connect`, PostgreSQL loses acknowledged rows here: a connection whose
@@ -57,17 +51,7 @@ both!(a_dropped_begin_loses_no_row_of_others, async |world: World| {
     }
     tasks.join_all().await;
     // Another process: what it cannot see was never committed.
-    let rows: i64 = match &world.db().await {
-        Db::Sqlite { readers, .. } => {
-            sqlx::query_scalar("SELECT count(*) FROM meta")
-                .fetch_one(&mut readers.lend().await.unwrap())
-                .await
-        }
-        Db::Postgres(lender) => {
-            sqlx::query_scalar("SELECT count(*) FROM meta").fetch_one(&mut lender.lend().await.unwrap()).await
-        }
-    }
-    .unwrap();
+    let rows = number(&world.db().await, "SELECT count(*) FROM meta").await;
     assert_eq!(acknowledged.load(Ordering::SeqCst), WRITERS * WRITES);
     assert_eq!(rows, i64::from(WRITERS * WRITES));
 });

@@ -4,6 +4,7 @@ use futures_util::StreamExt;
 use kyodaku::store::{Db, Engine};
 use tokio::task::JoinSet;
 
+use crate::world::beside::{lent, meddle, number};
 use crate::world::{World, both};
 
 const INSERT: &str = "INSERT INTO meta (name, value) VALUES ('one', 'written')";
@@ -12,47 +13,27 @@ const BROKEN: &str = "INSERT INTO meta (name, value) VALUES (NULL, NULL)";
 const MANY: &str =
     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) SELECT i FROM n";
 
-/// Does something with a connection that may write.
-macro_rules! with {
-    ($db:expr, $conn:ident => $body:expr) => {
-        match $db {
-            Db::Sqlite { writer, .. } => {
-                let mut $conn = writer.lend().await.unwrap();
-                $body
-            }
-            Db::Postgres(lender) => {
-                let mut $conn = lender.lend().await.unwrap();
-                $body
-            }
-        }
-    };
-}
-
 /// What only this connection knows of itself.
 async fn mark(db: &Db) {
     let text = match db.engine() {
         Engine::Sqlite => "PRAGMA cache_size = 777",
         Engine::Postgres => "SET application_name = '777'",
     };
-    with!(db, conn => drop(sqlx::query(text).execute(&mut conn).await.unwrap()));
+    meddle(db, text).await.unwrap();
 }
 
 async fn is_marked(db: &Db) -> bool {
-    match db {
-        Db::Sqlite { writer, .. } => {
-            let mut conn = writer.lend().await.unwrap();
-            sqlx::query_scalar::<_, i64>("PRAGMA cache_size").fetch_one(&mut conn).await.unwrap() == 777
+    let text = match db.engine() {
+        Engine::Sqlite => "PRAGMA cache_size",
+        Engine::Postgres => {
+            "SELECT count(*) * 777 FROM (SELECT current_setting('application_name') AS name) WHERE name = '777'"
         }
-        Db::Postgres(lender) => {
-            let mut conn = lender.lend().await.unwrap();
-            let name = "SELECT current_setting('application_name')";
-            sqlx::query_scalar::<_, String>(name).fetch_one(&mut conn).await.unwrap() == "777"
-        }
-    }
+    };
+    number(db, text).await == 777
 }
 
 async fn count(db: &Db) -> i64 {
-    with!(db, conn => sqlx::query_scalar(COUNT).fetch_one(&mut conn).await.unwrap())
+    number(db, COUNT).await
 }
 
 both!(what_comes_back_in_order_is_lent_to_the_next_one, async |world: World| {
@@ -94,16 +75,16 @@ both!(a_transaction_that_nobody_ended_is_not_found_by_the_next_one, async |world
             assert_eq!(count(&db).await, 0, "left as {left}");
         }
         // What is written now is written for good.
-        with!(&db, conn => drop(sqlx::query(INSERT).execute(&mut conn).await.unwrap()));
+        meddle(&db, INSERT).await.unwrap();
         assert_eq!(count(&world.db().await).await, 1, "left as {left}");
-        with!(&db, conn => drop(sqlx::query("DELETE FROM meta WHERE name = 'one'").execute(&mut conn).await.unwrap()));
+        meddle(&db, "DELETE FROM meta WHERE name = 'one'").await.unwrap();
     }
 });
 
 both!(an_answer_that_nobody_took_is_not_given_to_the_next_one, async |world: World| {
     let db = world.db().await;
     for _ in 0..20 {
-        with!(&db, conn => {
+        lent!(&db, conn => {
             let mut rows = sqlx::query(MANY).fetch(&mut conn);
             assert!(rows.next().await.unwrap().is_ok());
         });
@@ -120,9 +101,9 @@ both!(many_get_their_turn_at_few_connections, async |world: World| {
             let tx = db.begin().await.unwrap();
             tokio::task::yield_now().await;
             if number % 3 == 0 {
-                drop(tx)
+                drop(tx);
             } else {
-                tx.commit().await.unwrap()
+                tx.commit().await.unwrap();
             }
             count(&db).await
         });

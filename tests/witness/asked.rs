@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use super::{NAME, cosigner, serve, serve_witness, witness};
 use crate::world::actors::Stage;
+use crate::world::beside::meddle;
 use crate::world::lines::lines;
 use crate::world::{World, both};
 
@@ -84,15 +85,7 @@ both!(a_witness_that_remembers_more_than_we_do_is_caught_up_with, async |world: 
     let asked = client(&url);
     stage.registry.ask_witness(&asked).await.unwrap();
     // Another node of this registry asked it, and kept the cosignature elsewhere.
-    let text = "DELETE FROM cosignatures";
-    match stage.registry.db() {
-        Db::Sqlite { writer, .. } => {
-            sqlx::query(text).execute(&mut writer.lend().await.unwrap()).await.map(drop).unwrap()
-        }
-        Db::Postgres(lender) => {
-            sqlx::query(text).execute(&mut lender.lend().await.unwrap()).await.map(drop).unwrap()
-        }
-    }
+    meddle(stage.registry.db(), "DELETE FROM cosignatures").await.unwrap();
     stage.holder("Hoshikuzu Press").await;
     assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 1);
     assert_eq!(stage.registry.ask_witness(&asked).await.unwrap(), 0);
@@ -325,15 +318,7 @@ both!(what_fails_here_is_not_laid_to_the_witness, async |world: World| {
         journal_of(&stage, &format!("gone{number:02}"), 1).await;
     }
     stage.clock().advance(PAST);
-    let text = "UPDATE logs SET size = 7 WHERE log = 'checks/gone01'";
-    match stage.registry.db() {
-        Db::Sqlite { writer, .. } => {
-            sqlx::query(text).execute(&mut writer.lend().await.unwrap()).await.map(drop).unwrap()
-        }
-        Db::Postgres(lender) => {
-            sqlx::query(text).execute(&mut lender.lend().await.unwrap()).await.map(drop).unwrap()
-        }
-    }
+    meddle(stage.registry.db(), "UPDATE logs SET size = 7 WHERE log = 'checks/gone01'").await.unwrap();
     let asked = failing(&world, &fails(|_| None)).await;
     let error = stage.registry.ask_witness(&asked).await.unwrap_err();
     assert!(matches!(error, NoCosignature::Registry(_)), "{error}");
