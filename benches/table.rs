@@ -136,7 +136,7 @@ fn bare(world: &World, questions: &[Question], ours: f64) {
 const OFFLINE: u64 = 100_000;
 
 /// How many works are made before they are folded.
-const CHUNK: u64 = 10_000;
+const CHUNK: u64 = 1_000;
 
 /// A registry of so many works, folded; and the figures of folding.
 fn folded(works: u64) -> World {

@@ -70,9 +70,9 @@ impl World {
         }
     }
 
-    /// Forgets what was folded.
+    /// Forgets what was folded, and the memory that it took, which is not the index's.
     pub(crate) fn forget(&mut self) {
-        self.made.clear();
+        self.made = Vec::new();
     }
 
     pub(crate) fn open() -> Self {

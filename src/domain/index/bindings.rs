@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::arena::{Ix, Mark, Rows, place_of};
 use super::places::Places;
 use super::records::{At, Binding, BindingRow, Story, Work};
-use super::terse::{Short, Terse, TerseMark};
+use super::terse::{Terse, TerseMark};
 use super::texts::{Text, TextAt, Texts, TextsMark};
 use super::{Few, Works};
 use crate::domain::ids::{BindingId, BindingKind};
@@ -72,7 +72,7 @@ pub(super) struct BindingsMark {
 /// Where the key of a binding is.
 #[inline]
 fn text_of(arena: &Terse<BindingKind, BindingRow>, ix: Ix<Binding>) -> TextAt {
-    arena.long(ix).map_or_else(|| arena.short(ix).key(arena.base(ix)), |binding| binding.key)
+    arena.short(ix).key()
 }
 
 impl Bindings {
@@ -210,9 +210,8 @@ impl Bindings {
         if let Some(it) = self.arena.long(ix) {
             return (!it.has_story()).then_some((it.work, it.asserted, it.confirmed));
         }
-        let row = self.arena.short(ix);
-        let work = row.work(self.arena.base(ix));
-        Some((work, works.at(work).registered, row.confirmed()))
+        let work = self.arena.work(ix);
+        Some((work, works.at(work).registered, self.arena.short(ix).confirmed()))
     }
 
     /// The key and the work of the binding at a place.

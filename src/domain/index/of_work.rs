@@ -34,6 +34,13 @@ impl Index {
         self.holdings.whole(ix, &self.works)
     }
 
+    /// By which entry a holding was confirmed that who registered the work has held since then, and that has none before it.
+    /// None also where that is told in another way.
+    #[inline]
+    pub fn plain_holding(&self, ix: Ix<Holding>) -> Option<At> {
+        self.holdings.first_in_short(ix).map(|row| row.confirmed())
+    }
+
     /// A key tied to a work.
     #[inline]
     pub fn binding(&self, ix: Ix<Binding>) -> Binding {

@@ -2,8 +2,8 @@
 //!
 //! Of most things that a work has there is little to say: who registered the work holds it, binds its keys and permits
 //! its uses, and nothing happened since but that it was confirmed. What is mostly so is not written down, but read off
-//! the work and the thing before, and counted from what its block begins with; a thing of which it is not so stands beside, at
-//! length. What comes out is the same: that is asked of each thing when it is told.
+//! the work and the thing before; a thing of which it is not so stands beside, at length. What comes out is the same: that is
+//! asked of each thing when it is told.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use crate::domain::ids::{Id, Kind};
 
 /// The work of a thing, and whether the thing stands at length.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct OfWork(u32);
+pub struct OfWork(u32);
 
 impl OfWork {
     const AT_LENGTH: u32 = 1 << 31;
@@ -36,51 +36,6 @@ impl OfWork {
     }
 }
 
-/// How many things have one base.
-const BLOCK: usize = 32;
-
-/// The work from which those of the things of a block are counted: the last one when the block began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FromWork(u32);
-
-impl FromWork {
-    /// Its bytes.
-    #[inline]
-    pub(super) const fn bits(self) -> u32 {
-        self.0
-    }
-
-    /// The last work.
-    pub(super) fn last(works: &Works) -> Self {
-        Self(place_of(works.len()).saturating_sub(1))
-    }
-}
-
-/// The work of a thing that comes with its work, or soon after: how far it is from that of its block. Or that the thing stands at
-/// length, and tells its work itself.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct NearWork(u16);
-
-impl NearWork {
-    pub(super) const AT_LENGTH: Self = Self(u16::MAX);
-
-    /// This work, if it is near.
-    pub(super) fn new(work: Ix<Work>, from: FromWork) -> Option<Self> {
-        let away = u16::try_from(work.place().checked_sub(from.0)?).ok()?;
-        Some(Self(away)).filter(|near| !near.is_at_length())
-    }
-
-    #[inline]
-    pub(super) const fn work(self, from: FromWork) -> Ix<Work> {
-        Ix::new(from.0.saturating_add(self.0 as u32))
-    }
-
-    #[inline]
-    pub(super) const fn is_at_length(self) -> bool {
-        self.0 == Self::AT_LENGTH.0
-    }
-}
-
 /// A thing at length.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Long<T>(T);
@@ -94,12 +49,6 @@ impl Or {
     #[inline]
     pub(super) fn entry(self) -> At {
         At::from_bits(self.0)
-    }
-
-    /// Its bytes.
-    #[inline]
-    pub(super) const fn bits(self) -> u32 {
-        self.0
     }
 
     /// The place of something that a thing in short has.
@@ -125,52 +74,40 @@ impl<T> From<Ix<T>> for Or {
 pub trait Short: Copy {
     /// The thing.
     type Whole: Clone + PartialEq;
-    /// What the things of a block are told from.
-    type Base: Copy;
-
-    /// The base of a block that begins with this thing.
-    fn base(thing: &Self::Whole, works: &Works) -> Self::Base;
 
     /// In short, if no more is to be said of this thing of the work.
-    fn of(thing: &Self::Whole, base: Self::Base, work: &Work) -> Option<Self>;
+    fn of(thing: &Self::Whole, of: OfWork, work: &Work) -> Option<Self>;
 
     /// In the stead of a thing that stands at length.
-    fn at_length(thing: &Self::Whole, or: Or) -> Self;
+    fn at_length(thing: &Self::Whole, of: OfWork, or: Or) -> Self;
 
-    /// Where it stands at length, if it does.
-    fn length(self) -> Option<Or>;
-
-    /// Something of it, and of what it is told from.
-    fn touch(self, base: Self::Base) -> u32;
-
-    /// The work of the thing that was told in short.
-    fn work(self, base: Self::Base) -> Ix<Work>;
+    /// The work, and where it stands at length, if it does.
+    fn parts(self) -> (OfWork, Or);
 
     /// The thing that was told in short.
-    fn whole(self, base: Self::Base, before: Option<Ix<Self::Whole>>, work: &Work) -> Self::Whole;
+    fn whole(self, before: Option<Ix<Self::Whole>>, work_ix: Ix<Work>, work: &Work) -> Self::Whole;
 
     /// The one before a thing of the same work.
     fn before(thing: &Self::Whole) -> Option<Ix<Self::Whole>>;
 
     /// The work of a thing.
-    fn work_of(thing: &Self::Whole) -> Ix<Work>;
+    fn work(thing: &Self::Whole) -> Ix<Work>;
 }
 
 /// Things of one kind, by place and by id. Each is of a work, and knows the one before it of that work.
 #[derive(Serialize, Deserialize)]
 #[serde(bound(
-    serialize = "K: Kind, S: Serialize, S::Base: Serialize, S::Whole: Serialize",
-    deserialize = "K: Kind, S: Deserialize<'de>, S::Base: Deserialize<'de>, S::Whole: Deserialize<'de>"
+    serialize = "K: Kind, S: Serialize, S::Whole: Serialize",
+    deserialize = "K: Kind, S: Deserialize<'de>, S::Whole: Deserialize<'de>"
 ))]
 pub struct Terse<K, S: Short> {
     arena: Arena<K, S>,
-    bases: Vec<S::Base>,
     long: Rows<Long<S::Whole>>,
 }
 
 impl<K, S: Short> Default for Terse<K, S> {
     fn default() -> Self {
-        Self { arena: Arena::default(), bases: Vec::new(), long: Rows::default() }
+        Self { arena: Arena::default(), long: Rows::default() }
     }
 }
 
@@ -221,16 +158,14 @@ impl<K: Kind, S: Short> Terse<K, S> {
     /// The work of the thing at a place.
     #[inline]
     pub fn work(&self, ix: Ix<S::Whole>) -> Ix<Work> {
-        let row = self.short(ix);
-        row.length().map_or_else(|| row.work(self.base(ix)), |or| S::work_of(self.at_length(or)))
+        self.short(ix).parts().0.work()
     }
 
     /// The one before the thing at a place, of the same work.
     #[inline]
     pub fn before(&self, ix: Ix<S::Whole>) -> Option<Ix<S::Whole>> {
-        let row = self.short(ix);
-        row.length()
-            .map_or_else(|| self.beside(ix, row.work(self.base(ix))), |or| S::before(self.at_length(or)))
+        let (of, or) = self.short(ix).parts();
+        if of.is_at_length() { S::before(self.at_length(or)) } else { self.beside(ix, of.work()) }
     }
 
     /// All before a thing of its work, and the thing itself: oldest first.
@@ -245,36 +180,33 @@ impl<K: Kind, S: Short> Terse<K, S> {
     #[inline]
     pub(super) fn whole(&self, ix: Ix<S::Whole>, works: &Works) -> S::Whole {
         let row = self.short(ix);
-        if let Some(or) = row.length() {
+        let (of, or) = row.parts();
+        if of.is_at_length() {
             return self.at_length(or).clone();
         }
-        let base = self.base(ix);
-        let work = row.work(base);
-        row.whole(base, self.beside(ix, work), works.at(work))
+        row.whole(self.beside(ix, of.work()), of.work(), works.at(of.work()))
+    }
+
+    /// How the thing at a place is told, if that is in short and it is the first one of its work.
+    #[inline]
+    pub(super) fn first_in_short(&self, ix: Ix<S::Whole>) -> Option<&S> {
+        let row = self.short(ix);
+        let (of, _) = row.parts();
+        (!of.is_at_length() && self.beside(ix, of.work()).is_none()).then_some(row)
     }
 
     /// The thing at a place, if it stands at length.
     #[inline]
     pub(super) fn long(&self, ix: Ix<S::Whole>) -> Option<&S::Whole> {
-        self.short(ix).length().map(|or| self.at_length(or))
+        let (of, or) = self.short(ix).parts();
+        of.is_at_length().then(|| self.at_length(or))
     }
 
     /// Something of both lines in which a thing and the one before it may lie, so that they are near.
     #[inline]
     pub(super) fn touch(&self, ix: Ix<S::Whole>) -> u32 {
         let before = Ix::new(ix.place().saturating_sub(1));
-        let base = self.base(ix);
-        self.short(ix).touch(base) ^ self.short(before).touch(base)
-    }
-
-    /// What the thing at a place is told from.
-    #[inline]
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "every block begins with a base; without one, nothing may be told"
-    )]
-    pub(super) fn base(&self, ix: Ix<S::Whole>) -> S::Base {
-        self.bases[ix.place() as usize / BLOCK]
+        self.short(ix).parts().1.0 ^ self.short(before).parts().0.0
     }
 
     /// How the thing at a place is told.
@@ -297,21 +229,18 @@ impl<K: Kind, S: Short> Terse<K, S> {
 
     /// The row of a thing which is, or is to be, at this place: in short only if it comes out the same.
     fn tell(&mut self, ix: Ix<S::Whole>, thing: &S::Whole, works: &Works) -> S {
-        let work = S::work_of(thing);
-        let (base, before, of) = (self.base(ix), self.beside(ix, work), works.at(work));
-        let row = S::of(thing, base, of).filter(|row| row.whole(base, before, of) == *thing);
-        row.unwrap_or_else(|| {
+        let place = S::work(thing);
+        let (before, work) = (self.beside(ix, place), works.at(place));
+        let row = S::of(thing, OfWork::new(place, false), work);
+        row.filter(|row| row.whole(before, place, work) == *thing).unwrap_or_else(|| {
             let at = self.long.push(Long(thing.clone()));
-            S::at_length(thing, at.into())
+            S::at_length(thing, OfWork::new(place, true), at.into())
         })
     }
 
     /// Adds a thing.
     pub(super) fn push(&mut self, id: Id<K>, thing: &S::Whole, works: &Works) -> Ix<S::Whole> {
         let ix = Ix::new(place_of(self.len()));
-        if self.len().is_multiple_of(BLOCK) {
-            self.bases.push(S::base(thing, works));
-        }
         let row = self.tell(ix, thing, works);
         self.arena.push(id, row);
         ix
@@ -319,7 +248,8 @@ impl<K: Kind, S: Short> Terse<K, S> {
 
     /// Changes the thing at a place.
     pub(super) fn change(&mut self, ix: Ix<S::Whole>, works: &Works, change: impl FnOnce(&mut S::Whole)) {
-        if let Some(or) = self.short(ix).length() {
+        let (of, or) = self.short(ix).parts();
+        if of.is_at_length() {
             return change(&mut self.long.change(or.place()).0);
         }
         let mut thing = self.whole(ix, works);
@@ -338,7 +268,6 @@ impl<K: Kind, S: Short> Terse<K, S> {
 
     pub(super) fn undo_to(&mut self, mark: TerseMark) {
         self.arena.undo_to(mark.arena);
-        self.bases.truncate(mark.arena.pushed.div_ceil(BLOCK));
         self.long.undo_to(mark.long);
     }
 
@@ -388,9 +317,9 @@ mod tests {
         ]
     }
 
-    /// Registers works, up to this one.
-    fn register(works: &mut Works, last: u32) {
-        for number in place_of(works.len())..=last {
+    fn works() -> Works {
+        let mut works = Works::default();
+        for number in 0..9 {
             let work = Work {
                 kind: WorkKind::Text,
                 marks: Marks::default(),
@@ -402,21 +331,14 @@ mod tests {
             };
             works.push(Id::new(Uuid::from_u128(u128::from(number))), work);
         }
+        works
     }
 
     /// Takes the steps, in a table and in a plain list; a third of them go to the next work.
-    fn take(
-        steps: &[Step],
-        at: &mut u32,
-        works: &mut Works,
-        holdings: &mut Holdings,
-        known: &mut Vec<Holding>,
-    ) {
+    fn take(steps: &[Step], at: &mut u32, works: &Works, holdings: &mut Holdings, known: &mut Vec<Holding>) {
         for step in steps {
             *at += 1;
-            let (number, entry) = (*at / 3, At::new(1_000 + u64::from(*at)));
-            register(works, number);
-            let works = &*works;
+            let (number, entry) = ((*at / 3).min(8), At::new(1_000 + u64::from(*at)));
             let mut change = |which: &usize, change: &dyn Fn(&mut Holding)| {
                 if let Some(holding) = known.get_mut(*which) {
                     change(holding);
@@ -455,7 +377,7 @@ mod tests {
             assert_eq!(format!("{:?}", holdings.whole(ix, works)), format!("{holding:?}"));
             assert_eq!((holdings.before(ix), holdings.work(ix)), (holding.before, holding.work));
         }
-        for work in 0..place_of(works.len()) {
+        for work in 0..9 {
             let all =
                 (0..).zip(known).filter(|(_, it)| it.work == Ix::new(work)).map(|(place, _)| Ix::new(place));
             let all: Vec<_> = all.collect();
@@ -468,20 +390,20 @@ mod tests {
         fn what_is_told_in_short_is_what_was_said(
             first in vec(step(), 0..40), second in vec(step(), 0..40), third in vec(step(), 0..40), keeps: bool
         ) {
-            let mut works = Works::default();
+            let works = works();
             let (mut holdings, mut known, mut at) = (Holdings::default(), Vec::new(), 0);
-            take(&first, &mut at, &mut works, &mut holdings, &mut known);
+            take(&first, &mut at, &works, &mut holdings, &mut known);
             if keeps {
                 holdings.keep();
             }
             hold(&holdings, &works, &known);
             let (mark, before) = (holdings.mark(), known.clone());
-            take(&second, &mut at, &mut works, &mut holdings, &mut known);
+            take(&second, &mut at, &works, &mut holdings, &mut known);
             hold(&holdings, &works, &known);
             holdings.undo_to(mark);
             hold(&holdings, &works, &before);
             known = before;
-            take(&third, &mut at, &mut works, &mut holdings, &mut known);
+            take(&third, &mut at, &works, &mut holdings, &mut known);
             hold(&holdings, &works, &known);
             let image = postcard::to_stdvec(&holdings).unwrap();
             hold(&postcard::from_bytes(&image).unwrap(), &works, &known);
@@ -490,17 +412,17 @@ mod tests {
 
     #[test]
     fn what_is_as_most_are_stands_in_short() {
-        let mut works = Works::default();
+        let works = works();
         let (mut holdings, mut known, mut at) = (Holdings::default(), Vec::new(), 0);
         let plain = Step::Push { back: 0, is_first: true, is_registrants: true };
         take(
             &[plain.clone(), plain.clone(), Step::Confirm(0), plain],
             &mut at,
-            &mut works,
+            &works,
             &mut holdings,
             &mut known,
         );
         assert_eq!((holdings.len(), holdings.long.len()), (3, 0));
-        assert_eq!(size_of::<HoldingRow>(), 6);
+        assert_eq!(size_of::<HoldingRow>(), 8);
     }
 }

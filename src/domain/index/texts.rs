@@ -18,20 +18,7 @@ const STEP: usize = 2;
 
 /// Where a text begins, in steps.
 #[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
-pub struct TextAt(u32);
-
-impl TextAt {
-    /// How far it is from another one, if that is not far.
-    pub(in crate::domain::index) fn away(self, from: Self) -> Option<u16> {
-        u16::try_from(self.0.checked_sub(from.0)?).ok()
-    }
-
-    /// The place that far from this one.
-    #[inline]
-    pub(in crate::domain::index) const fn after(self, away: u16) -> Self {
-        Self(self.0.saturating_add(away as u32))
-    }
-}
+pub(in crate::domain::index) struct TextAt(u32);
 
 /// A text by its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -230,6 +230,9 @@ fn sole_holding(seen: AsOf<'_>, work: &Work, others: Others) -> Option<Ix<Holdin
     let is_declared =
         others.ties.is_none() && work.marks.has(Marks::ROSTER) && work.marks.has(Marks::LAYERING);
     let ix = work.holdings.filter(|_| is_declared)?;
+    if let Some(confirmed) = seen.index.plain_holding(ix) {
+        return seen.seen(confirmed).then_some(ix);
+    }
     let holding = seen.index.holding(ix);
     let Work { registrant, registered, .. } = *work;
     let is_registrants = holding.first_holder == registrant && holding.asserted <= registered;

@@ -4,59 +4,50 @@ use serde::{Deserialize, Serialize};
 use smallvec::smallvec;
 
 use super::{At, Binding, Denial, Grant, Holding, Term, Work};
-use crate::domain::index::terse::{FromWork, NearWork, OfWork, Or, Short};
+use crate::domain::index::Ix;
+use crate::domain::index::terse::{OfWork, Or, Short};
 use crate::domain::index::texts::TextAt;
-use crate::domain::index::{Ix, Works};
 
 /// A holding with which its work was registered, of who registered it, who holds it still.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[repr(Rust, packed(2))]
 pub struct HoldingRow {
-    of: NearWork,
+    of: OfWork,
     confirmed: Or,
+}
+
+impl HoldingRow {
+    /// By which entry a holding that is told in short was confirmed.
+    #[inline]
+    pub(in crate::domain::index) fn confirmed(self) -> At {
+        self.confirmed.entry()
+    }
 }
 
 impl Short for HoldingRow {
     type Whole = Holding;
-    type Base = FromWork;
 
-    fn base(_: &Holding, works: &Works) -> FromWork {
-        FromWork::last(works)
-    }
-
-    fn of(it: &Holding, base: FromWork, work: &Work) -> Option<Self> {
+    fn of(it: &Holding, of: OfWork, work: &Work) -> Option<Self> {
         let Work { registrant, registered, .. } = *work;
         let is_so = it.first_holder == registrant
             && it.asserted == registered
             && it.handed_on.is_none()
             && it.ended == At::NEVER;
-        let of = NearWork::new(it.work, base).filter(|_| is_so)?;
-        Some(Self { of, confirmed: it.confirmed.into() })
+        is_so.then(|| Self { of, confirmed: it.confirmed.into() })
     }
 
-    fn at_length(_: &Holding, confirmed: Or) -> Self {
-        Self { of: NearWork::AT_LENGTH, confirmed }
-    }
-
-    #[inline]
-    fn length(self) -> Option<Or> {
-        self.of.is_at_length().then_some(self.confirmed)
+    fn at_length(_: &Holding, of: OfWork, confirmed: Or) -> Self {
+        Self { of, confirmed }
     }
 
     #[inline]
-    fn touch(self, base: FromWork) -> u32 {
-        self.confirmed.bits() ^ base.bits()
+    fn parts(self) -> (OfWork, Or) {
+        (self.of, self.confirmed)
     }
 
     #[inline]
-    fn work(self, base: FromWork) -> Ix<Work> {
-        self.of.work(base)
-    }
-
-    #[inline]
-    fn whole(self, base: FromWork, before: Option<Ix<Holding>>, work: &Work) -> Holding {
+    fn whole(self, before: Option<Ix<Holding>>, ix: Ix<Work>, work: &Work) -> Holding {
         Holding {
-            work: self.of.work(base),
+            work: ix,
             before,
             first_holder: work.registrant,
             handed_on: None,
@@ -72,7 +63,7 @@ impl Short for HoldingRow {
     }
 
     #[inline]
-    fn work_of(it: &Holding) -> Ix<Work> {
+    fn work(it: &Holding) -> Ix<Work> {
         it.work
     }
 }
@@ -80,9 +71,8 @@ impl Short for HoldingRow {
 /// A binding with which its work was registered, by who registered it, and to whose key nothing happened.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct BindingRow {
-    of: NearWork,
-    /// How far its key is from that of its block.
-    key: u16,
+    of: OfWork,
+    key: TextAt,
     confirmed: Or,
 }
 
@@ -93,53 +83,37 @@ impl BindingRow {
         self.confirmed.entry()
     }
 
-    /// The key of a binding that is told in short.
+    /// The key, also of what stands at length.
     #[inline]
-    pub(in crate::domain::index) const fn key(self, base: (FromWork, TextAt)) -> TextAt {
-        base.1.after(self.key)
+    pub(in crate::domain::index) const fn key(&self) -> TextAt {
+        self.key
     }
 }
 
 impl Short for BindingRow {
     type Whole = Binding;
-    type Base = (FromWork, TextAt);
 
-    fn base(it: &Binding, works: &Works) -> Self::Base {
-        (FromWork::last(works), it.key)
-    }
-
-    fn of(it: &Binding, base: Self::Base, work: &Work) -> Option<Self> {
+    fn of(it: &Binding, of: OfWork, work: &Work) -> Option<Self> {
         let Work { registrant, registered, .. } = *work;
         let is_so = it.by == registrant && it.asserted == registered && it.story.is_none();
-        let of = NearWork::new(it.work, base.0).filter(|_| is_so)?;
-        Some(Self { of, key: it.key.away(base.1)?, confirmed: it.confirmed.into() })
+        is_so.then(|| Self { of, key: it.key, confirmed: it.confirmed.into() })
     }
 
-    fn at_length(_: &Binding, confirmed: Or) -> Self {
-        Self { of: NearWork::AT_LENGTH, key: 0, confirmed }
-    }
-
-    #[inline]
-    fn length(self) -> Option<Or> {
-        self.of.is_at_length().then_some(self.confirmed)
+    fn at_length(it: &Binding, of: OfWork, confirmed: Or) -> Self {
+        Self { of, key: it.key, confirmed }
     }
 
     #[inline]
-    fn touch(self, base: Self::Base) -> u32 {
-        self.confirmed.bits() ^ base.0.bits()
+    fn parts(self) -> (OfWork, Or) {
+        (self.of, self.confirmed)
     }
 
     #[inline]
-    fn work(self, base: Self::Base) -> Ix<Work> {
-        self.of.work(base.0)
-    }
-
-    #[inline]
-    fn whole(self, base: Self::Base, before: Option<Ix<Binding>>, work: &Work) -> Binding {
+    fn whole(self, before: Option<Ix<Binding>>, ix: Ix<Work>, work: &Work) -> Binding {
         Binding {
-            work: self.of.work(base.0),
+            work: ix,
             before,
-            key: self.key(base),
+            key: self.key,
             by: work.registrant,
             asserted: work.registered,
             confirmed: self.confirmed.entry(),
@@ -153,7 +127,7 @@ impl Short for BindingRow {
     }
 
     #[inline]
-    fn work_of(it: &Binding) -> Ix<Work> {
+    fn work(it: &Binding) -> Ix<Work> {
         it.work
     }
 }
@@ -164,53 +138,36 @@ pub struct GrantRow {
     of: OfWork,
     recorded: At,
     licence: Or,
-    /// The beginning of its term, in milliseconds after that of the first of its block.
-    after_ms: u32,
+    /// The beginning of its term, in milliseconds.
+    from_ms: [u8; 8],
 }
 
 impl Short for GrantRow {
     type Whole = Grant;
-    type Base = i64;
 
-    fn base(it: &Grant, _: &Works) -> i64 {
-        it.term.from_ms
-    }
-
-    fn of(it: &Grant, base_ms: i64, work: &Work) -> Option<Self> {
+    fn of(it: &Grant, of: OfWork, work: &Work) -> Option<Self> {
         let Work { registrant, .. } = *work;
         let is_so = it.grantor == registrant
             && it.recorder == it.grantor
             && it.mandate.is_none()
             && it.revoked.is_none()
             && it.term.until_ms == i64::MAX;
-        let after_ms = u32::try_from(it.term.from_ms.checked_sub(base_ms)?).ok().filter(|_| is_so)?;
-        let of = OfWork::new(it.work, false);
-        Some(Self { of, recorded: it.recorded, licence: it.licence.into(), after_ms })
+        is_so.then(|| Self::at_length(it, of, it.licence.into()))
     }
 
-    fn at_length(it: &Grant, licence: Or) -> Self {
-        Self { of: OfWork::new(it.work, true), recorded: it.recorded, licence, after_ms: 0 }
-    }
-
-    #[inline]
-    fn length(self) -> Option<Or> {
-        self.of.is_at_length().then_some(self.licence)
+    fn at_length(it: &Grant, of: OfWork, licence: Or) -> Self {
+        Self { of, recorded: it.recorded, licence, from_ms: it.term.from_ms.to_le_bytes() }
     }
 
     #[inline]
-    fn touch(self, base_ms: i64) -> u32 {
-        self.licence.bits() ^ u32::from(base_ms < 0)
+    fn parts(self) -> (OfWork, Or) {
+        (self.of, self.licence)
     }
 
     #[inline]
-    fn work(self, _: i64) -> Ix<Work> {
-        self.of.work()
-    }
-
-    #[inline]
-    fn whole(self, base_ms: i64, before: Option<Ix<Grant>>, work: &Work) -> Grant {
+    fn whole(self, before: Option<Ix<Grant>>, ix: Ix<Work>, work: &Work) -> Grant {
         Grant {
-            work: self.of.work(),
+            work: ix,
             before,
             grantor: work.registrant,
             recorder: work.registrant,
@@ -218,7 +175,7 @@ impl Short for GrantRow {
             recorded: self.recorded,
             licence: self.licence.place(),
             revoked: None,
-            term: Term { from_ms: base_ms.saturating_add(i64::from(self.after_ms)), until_ms: i64::MAX },
+            term: Term { from_ms: i64::from_le_bytes(self.from_ms), until_ms: i64::MAX },
         }
     }
 
@@ -228,7 +185,7 @@ impl Short for GrantRow {
     }
 
     #[inline]
-    fn work_of(it: &Grant) -> Ix<Work> {
+    fn work(it: &Grant) -> Ix<Work> {
         it.work
     }
 }
@@ -242,51 +199,32 @@ pub struct DenialRow {
     holding: Option<Ix<Holding>>,
 }
 
-impl DenialRow {
-    fn new(it: &Denial, at_length: bool, refusal: Or) -> Self {
-        let holding = it.holdings.first().map(|(holding, _)| *holding);
-        Self { of: OfWork::new(it.work, at_length), recorded: it.recorded, refusal, holding }
-    }
-}
-
 impl Short for DenialRow {
     type Whole = Denial;
-    type Base = ();
 
-    fn base(_: &Denial, _: &Works) {}
-
-    fn of(it: &Denial, (): (), work: &Work) -> Option<Self> {
+    fn of(it: &Denial, of: OfWork, work: &Work) -> Option<Self> {
         let Work { registrant, .. } = *work;
         let is_so = it.principal == registrant
             && it.recorder == it.principal
             && matches!(it.holdings.as_slice(), [(_, At::NEVER)])
             && it.term == Term::ALWAYS;
-        is_so.then(|| Self::new(it, false, it.refusal.into()))
+        is_so.then(|| Self::at_length(it, of, it.refusal.into()))
     }
 
-    fn at_length(it: &Denial, refusal: Or) -> Self {
-        Self::new(it, true, refusal)
-    }
-
-    #[inline]
-    fn length(self) -> Option<Or> {
-        self.of.is_at_length().then_some(self.refusal)
+    fn at_length(it: &Denial, of: OfWork, refusal: Or) -> Self {
+        let holding = it.holdings.first().map(|(holding, _)| *holding);
+        Self { of, recorded: it.recorded, refusal, holding }
     }
 
     #[inline]
-    fn touch(self, (): ()) -> u32 {
-        self.refusal.bits()
+    fn parts(self) -> (OfWork, Or) {
+        (self.of, self.refusal)
     }
 
     #[inline]
-    fn work(self, (): ()) -> Ix<Work> {
-        self.of.work()
-    }
-
-    #[inline]
-    fn whole(self, (): (), before: Option<Ix<Denial>>, work: &Work) -> Denial {
+    fn whole(self, before: Option<Ix<Denial>>, ix: Ix<Work>, work: &Work) -> Denial {
         Denial {
-            work: self.of.work(),
+            work: ix,
             before,
             principal: work.registrant,
             recorder: work.registrant,
@@ -303,7 +241,7 @@ impl Short for DenialRow {
     }
 
     #[inline]
-    fn work_of(it: &Denial) -> Ix<Work> {
+    fn work(it: &Denial) -> Ix<Work> {
         it.work
     }
 }
@@ -329,13 +267,13 @@ mod tests {
     }
 
     fn term() -> impl Strategy<Value = Term> {
-        let from = prop_oneof![Just(i64::MIN), Just(0), any::<u32>().prop_map(i64::from), any::<i64>()];
+        let from = prop_oneof![Just(i64::MIN), Just(0), any::<i64>()];
         let until = prop_oneof![3 => Just(i64::MAX), 1 => any::<i64>()];
         (from, until).prop_map(|(from_ms, until_ms)| Term { from_ms, until_ms })
     }
 
     /// Whether a thing that is told in short is told whole again.
-    fn is_the_same<S: Short<Whole: Debug, Base: Default>>(thing: &S::Whole) {
+    fn is_the_same<S: Short<Whole: Debug>>(thing: &S::Whole) {
         let work = Work {
             kind: WorkKind::Text,
             marks: Marks::default(),
@@ -345,13 +283,17 @@ mod tests {
             bindings: None,
             others: OthersAt::default(),
         };
-        let base = S::Base::default();
-        let long = S::at_length(thing, Ix::<Work>::new(7).into());
-        assert_eq!(long.length().map(|or| or.place::<Work>().place()), Some(7));
-        if let Some(row) = S::of(thing, base, &work) {
-            assert!(row.length().is_none());
-            assert_eq!(row.work(base), S::work_of(thing));
-            assert_eq!(format!("{:?}", row.whole(base, S::before(thing), &work)), format!("{thing:?}"));
+        let ix = S::work(thing);
+        for (at_length, place) in [(false, 0), (true, 7)] {
+            let of = OfWork::new(ix, at_length);
+            assert_eq!((of.work(), of.is_at_length()), (ix, at_length));
+            assert_eq!(
+                S::at_length(thing, of, Ix::<Work>::new(place).into()).parts().1.place::<Work>().place(),
+                place
+            );
+        }
+        if let Some(row) = S::of(thing, OfWork::new(ix, false), &work) {
+            assert_eq!(format!("{:?}", row.whole(S::before(thing), ix, &work)), format!("{thing:?}"));
         }
     }
 
@@ -387,21 +329,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_near_its_block_stands_at_length() {
-        let from = FromWork::default();
-        for (place, is_near) in [(0, true), (65_534, true), (65_535, false), (70_000, false)] {
-            let near = NearWork::new(Ix::new(place), from);
-            assert_eq!(near.map(|near| near.work(from).place()), is_near.then_some(place));
-        }
-        let text = |at: u32| -> TextAt { postcard::from_bytes(&postcard::to_stdvec(&at).unwrap()).unwrap() };
-        assert!(text(70_000).away(text(0)).is_none() && text(0).away(text(1)).is_none());
-        assert_eq!(text(70_000).away(text(60_000)), Some(10_000));
-    }
-
-    #[test]
     fn a_row_is_as_small_as_it_is_meant_to_be() {
         let sizes =
             [size_of::<HoldingRow>(), size_of::<BindingRow>(), size_of::<GrantRow>(), size_of::<DenialRow>()];
-        assert_eq!((sizes, size_of::<Work>()), ([6, 8, 16, 16], 22));
+        assert_eq!((sizes, size_of::<Work>()), ([8, 12, 20, 16], 22));
     }
 }
