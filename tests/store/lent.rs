@@ -26,7 +26,7 @@ async fn is_marked(db: &Db) -> bool {
     let text = match db.engine() {
         Engine::Sqlite => "PRAGMA cache_size",
         Engine::Postgres => {
-            "SELECT count(*) * 777 FROM (SELECT current_setting('application_name') AS name) WHERE name = '777'"
+            "SELECT 777 * count(*) FROM pg_settings WHERE name = 'application_name' AND setting = '777'"
         }
     };
     number(db, text).await == 777
