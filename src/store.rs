@@ -59,6 +59,6 @@ pub mod tiles;
 pub mod tokens;
 pub mod witnessed;
 
-pub use append::{append, append_checks};
+pub use append::{Batch, append};
 pub use db::{Db, Engine, Tx};
 pub use error::StoreError;

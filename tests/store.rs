@@ -1,6 +1,7 @@
 //! The store, on both databases.
 
 mod accounts;
+mod alone;
 mod archive;
 mod cancelled;
 mod catalogue;
@@ -22,6 +23,10 @@ const ORIGIN: &str = "registry.example/acts";
 
 fn signer() -> CheckpointSigner {
     CheckpointSigner::from_seed(ORIGIN, &[7; 32]).unwrap()
+}
+
+fn journal_signer() -> CheckpointSigner {
+    CheckpointSigner::from_seed("registry.example/checks/one", &[8; 32]).unwrap()
 }
 
 /// Entries `from..until` of a log in which entry `n` is the text `entry n`.

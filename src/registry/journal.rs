@@ -1,18 +1,21 @@
 //! The check journal: a log of the same kind as the act log, one a process, without gaps.
 //!
-//! Checks queue to one task. It takes what waits as a *window*, opens a transaction, locks the journal's head, reads
-//! the act log's head in that transaction and catches up to it, decides every item of the window at that one size,
-//! appends one entry a check (and one for every [`CHUNK`](crate::domain::journal::CHUNK) matched works), signs once, commits, and only then answers.
-//! So no answer misses an act that was acknowledged before its question came, and none leaves before it is durable.
+//! Checks queue to one task. It takes what waits as a *window*, decides every item of it at one size of the act log,
+//! appends one entry a check (and one for every [`CHUNK`](crate::domain::journal::CHUNK) matched works), signs once, and
+//! only when that is durable it answers. So no answer misses an act that was acknowledged before its question came, and
+//! none leaves before it is written down.
 //!
-//! A check of many items is decided ahead of its window, beside others, so that neither they nor whoever writes wait for
-//! it. That is its answer only if the transaction then finds the act log as it was; otherwise it is decided again there, as
-//! mostly happens while acts are recorded all the time.
+//! Mostly that is one question to the database: it appends if the journal's head is the one that this process wrote last,
+//! and the act log's the one from which was decided. Where either has moved, a transaction locks the journal's head, reads
+//! the act log's, catches up to it, and all is decided there. So it is where an answer no longer holds by the time that it is
+//! written; what was written then is an answer that nobody got.
+//!
+//! A check of many items is decided ahead of its window, beside others, so that these don't wait for it. That is its answer
+//! only if the act log is as it was; otherwise it is decided again, as mostly happens while acts are recorded all the time.
 
 mod ahead;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -35,7 +38,7 @@ use crate::log::proof::ItemTree;
 use crate::store::checks::StoredCheck;
 use crate::store::heads::{self, Head, checks_log};
 use crate::store::log_keys::{self, KeyEnd};
-use crate::store::{Db, StoreError, Tx, append_checks};
+use crate::store::{Batch, Db, StoreError, Tx};
 
 /// The most checks that wait; more are told to come back.
 pub const QUEUE: usize = 1_024;
@@ -90,17 +93,6 @@ pub(super) struct Committer {
     pub(super) clock: Clock,
     pub(super) node: String,
     pub(super) recheck_max_ms: i64,
-    /// How many entries the journal had after the last window that this process wrote.
-    pub(super) last_size: LastSize,
-}
-
-/// A number of entries; none is known at first.
-pub(super) struct LastSize(AtomicU64);
-
-impl Default for LastSize {
-    fn default() -> Self {
-        Self(AtomicU64::new(u64::MAX))
-    }
 }
 
 impl Journal {
@@ -151,6 +143,8 @@ impl Journal {
 impl Committer {
     async fn run(self, mut queue: mpsc::UnboundedReceiver<Job>) {
         let mut held: Option<Job> = None;
+        // The journal's head, as this process wrote it last.
+        let mut last: Option<Head> = None;
         loop {
             let first = match held.take() {
                 Some(job) => job,
@@ -173,16 +167,17 @@ impl Committer {
             // Whoever has gone away before the work began is owed none.
             jobs.retain(|job| !job.answer.is_closed());
             if !jobs.is_empty() {
-                self.answer(jobs).await;
+                self.answer(&mut last, jobs).await;
             }
         }
     }
 
-    async fn answer(&self, jobs: Vec<Job>) {
+    async fn answer(&self, last: &mut Option<Head>, jobs: Vec<Job>) {
         let (checks, replies): (Vec<_>, Vec<_>) =
             jobs.into_iter().map(|job| (job.waiting, job.answer)).unzip();
-        match self.window(checks).await {
-            Ok(answers) => {
+        match self.window(last.take(), checks).await {
+            Ok((journal, answers)) => {
+                *last = Some(journal);
                 for (reply, answer) in replies.into_iter().zip(answers) {
                     // Nobody may be waiting any more; the journal has it all the same.
                     drop(reply.send(answer));
@@ -201,31 +196,69 @@ impl Committer {
         }
     }
 
-    /// Answers the checks of a window at one size, and writes them down in one transaction. Either every answer that
-    /// it gives is durable, or it gives an error.
-    async fn window(&self, checks: Vec<Waiting>) -> Result<Vec<Result<Checked, CheckError>>, CheckError> {
+    /// Answers the checks of a window at one size, and writes them down; and the journal's head then. Either every answer
+    /// that it gives is durable, or it gives an error.
+    async fn window(
+        &self,
+        last: Option<Head>,
+        mut checks: Vec<Waiting>,
+    ) -> Result<(Head, Vec<Answered>), CheckError> {
+        if let Some(journal) = &last {
+            let window = self.decided(journal, &mut checks).await?;
+            if let Some(journal) = self.append_alone(journal, &window).await?
+                && window.holds_at(self.clock.now_ms())
+            {
+                return Ok((journal, window.answers));
+            }
+        }
         let mut tx = self.db.begin().await?;
-        let log = checks_log(&self.node);
         let (published, now_ms) = (self.shared.head(), self.clock.now_ms());
         let (signer, _) = self.signing(published.size)?;
+        let log = checks_log(&self.node);
         let found = heads::lock_or_create_beside(&mut tx, &log, heads::ACTS, &signer, now_ms);
         let (journal, acts) = found.await?;
-        let acts = self.not_before(&mut tx, &journal, acts).await?;
+        let acts = self.not_before(&mut tx, last.as_ref(), &journal, acts).await?;
         self.shared.catch_up_to(&self.db, published, acts).await?;
+        let window = self.decided(&journal, &mut checks).await?;
+        let entries = window.entries();
+        let next = window.batch(&journal, &entries).append_in(&mut tx).await?;
+        if let Some(verifier_key) = window.ended.clone().filter(|_| !entries.is_empty()) {
+            let (last_size, last_ms) = (journal.size(), window.at.moment_ms);
+            log_keys::put_end(&mut tx, &KeyEnd { log, verifier_key, last_size, last_ms }).await?;
+        }
+        tx.commit().await?;
+        Ok((next, window.answers))
+    }
+
+    /// Writes a window down by one question, unless the journal or the act log has moved; or another key signs from now
+    /// on, of which more is to be written than that.
+    async fn append_alone(&self, journal: &Head, window: &Window) -> Result<Option<Head>, CheckError> {
+        if window.ended.is_some() {
+            return Ok(None);
+        }
+        let entries = window.entries();
+        if entries.is_empty() {
+            return Ok(Some(journal.clone()));
+        }
+        let batch = window.batch(journal, &entries);
+        Ok(batch.append_alone(&self.db, heads::ACTS, window.at.head).await?)
+    }
+
+    /// A window as it is answered from the act log that is known, to be written down after this head of the journal.
+    async fn decided(&self, journal: &Head, checks: &mut Vec<Waiting>) -> Result<Window, CheckError> {
         let head = self.shared.head();
         // What begins in a year must not be permitted today.
         if head.size > 0 && !self.clock.is_believed_after(self.shared.head_ms()) {
             return Err(CheckError::Unavailable(clock::NOT_BELIEVED.to_owned()));
         }
-        let moment_ms = self.clock.now_ms().max(self.shared.head_ms());
-        let decided = self.decide(At { head, moment_ms }, checks).await?;
+        let at = At { head, moment_ms: self.clock.now_ms().max(self.shared.head_ms()) };
+        let decided = self.decide(at, checks).await?;
         let rule_version = self.shared.read().as_of(head.size).rule_version();
-
         let mut bytes = Vec::new();
         let mut answers = Vec::with_capacity(decided.len());
         for decided in decided {
             let index = journal.size() + bytes.len() as u64;
-            let written = Written { head, moment_ms, rule_version, index };
+            let written = Written { at, rule_version, index };
             answers.push(match decided {
                 Ok(decided) => Ok(self.write_down(decided, &written, &mut bytes)?),
                 Err(error) => Err(error),
@@ -234,62 +267,58 @@ impl Committer {
         // One signature a window, by the key that holds at the size from which it was answered. Nothing to write is no reason to
         // fail those who get an error of their own.
         let (signer, ended) = self.signing(head.size)?;
-        let noted: Vec<StoredCheck> = answers.iter().flatten().map(|checked| checked.noted(&log)).collect();
-        let at_ms = moment_ms.max(journal.at_ms);
-        append_checks(&mut tx, &journal, &bytes, &signer, at_ms, &noted).await?;
-        if let Some(verifier_key) = ended.filter(|_| !bytes.is_empty()) {
-            let (log, last_size, last_ms) = (log.clone(), journal.size(), moment_ms);
-            log_keys::put_end(&mut tx, &KeyEnd { log, verifier_key, last_size, last_ms }).await?;
-        }
-        tx.commit().await?;
-        self.last_size.0.store(journal.size() + bytes.len() as u64, Ordering::Relaxed);
-        Ok(answers)
+        let noted = answers.iter().flatten().map(|checked| checked.noted(&journal.log)).collect();
+        Ok(Window { at, answers, bytes, signer, ended, noted, at_ms: at.moment_ms.max(journal.at_ms) })
     }
 
     /// What was decided ahead and holds, and what is decided now.
     async fn decide(
         &self,
         at: At,
-        checks: Vec<Waiting>,
+        checks: &mut Vec<Waiting>,
     ) -> Result<Vec<Result<Decided, CheckError>>, CheckError> {
-        let checks = checks.into_iter().map(|Waiting { check, ahead }| {
-            let holds = ahead.and_then(|ahead| ahead.holds(at));
-            holds.ok_or(check)
-        });
-        let mut checks: Vec<Result<Decided, Check>> = checks.collect();
-        self.decide_few(at, &mut checks);
-        if checks.iter().all(Result::is_ok) {
-            return Ok(checks.into_iter().flatten().map(Ok).collect());
+        let ahead = |waiting: &mut Waiting| waiting.ahead.take().and_then(|ahead| ahead.holds(at));
+        let mut known: Vec<Option<Decided>> = checks.iter_mut().map(ahead).collect();
+        self.decide_few(at, checks, &mut known);
+        if known.iter().all(Option::is_some) {
+            return Ok(known.into_iter().flatten().map(Ok).collect());
         }
-        let shared = Arc::clone(&self.shared);
-        let decide = move || {
+        let (shared, asked) = (Arc::clone(&self.shared), std::mem::take(checks));
+        let deciding = tokio::task::spawn_blocking(move || {
             let started = stopwatch();
-            let decide = |check: Check| Decided::of(&shared, at, &check, started, ENOUGH);
-            checks.into_iter().map(|known| known.or_else(decide)).collect()
-        };
-        let decided = tokio::task::spawn_blocking(decide).await;
-        decided.map_err(|error| CheckError::Unavailable(error.to_string()))
+            let decide = |(Waiting { check, .. }, known): (&Waiting, Option<Decided>)| {
+                known.map_or_else(|| Decided::of(&shared, at, check, started, ENOUGH), Ok)
+            };
+            let decided = asked.iter().zip(known).map(decide).collect();
+            (asked, decided)
+        });
+        let decided = deciding.await.map_err(|error| CheckError::Unavailable(error.to_string()))?;
+        *checks = decided.0;
+        Ok(decided.1)
     }
 
     /// Decides few questions here: what takes little effort takes less time than to hand it over. The others are left.
-    fn decide_few(&self, at: At, checks: &mut [Result<Decided, Check>]) {
-        let left = checks.iter().filter_map(|check| check.as_ref().err());
-        if left.map(|check| check.items.len()).sum::<usize>() > FEW {
+    fn decide_few(&self, at: At, checks: &[Waiting], known: &mut [Option<Decided>]) {
+        let left = || checks.iter().zip(&*known).filter(|(_, known)| known.is_none());
+        if left().map(|(waiting, _)| waiting.check.items.len()).sum::<usize>() > FEW {
             return;
         }
         let started = stopwatch();
-        for check in checks {
-            let Err(asked) = check else { continue };
-            if let Ok(decided) = Decided::of(&self.shared, at, asked, started, LITTLE) {
-                *check = Ok(decided);
-            }
+        for (waiting, known) in checks.iter().zip(known).filter(|(_, known)| known.is_none()) {
+            *known = Decided::of(&self.shared, at, &waiting.check, started, LITTLE).ok();
         }
     }
 
     /// The act log's head, and one that is not before what the last entry of the journal was answered from. Whoever waited for
     /// another process of this name read the act log before that one ended: it is read once more, behind it.
-    async fn not_before(&self, tx: &mut Tx, journal: &Head, acts: TreeHead) -> Result<TreeHead, StoreError> {
-        if journal.size() == self.last_size.0.load(Ordering::Relaxed) {
+    async fn not_before(
+        &self,
+        tx: &mut Tx,
+        last: Option<&Head>,
+        journal: &Head,
+        acts: TreeHead,
+    ) -> Result<TreeHead, StoreError> {
+        if last.is_some_and(|last| last.tree() == journal.tree()) {
             return Ok(acts);
         }
         Ok(heads::read_tree_in(tx, heads::ACTS).await?.unwrap_or(acts))
@@ -309,19 +338,20 @@ impl Committer {
         bytes: &mut Vec<Vec<u8>>,
     ) -> Result<Checked, CheckError> {
         let id = CheckId::new(self.clock.new_uuid());
-        let recheck_by_ms = decided.valid_until_ms.min(written.moment_ms.saturating_add(self.recheck_max_ms));
+        let recheck_by_ms =
+            decided.valid_until_ms.min(written.at.moment_ms.saturating_add(self.recheck_max_ms));
         let entry = JournalEntry::Check {
             v: JOURNAL_VERSION,
             check: id,
-            at_ms: written.moment_ms,
+            at_ms: written.at.moment_ms,
             developer: decided.developer,
             asked_by: decided.asked_by,
             context: decided.context,
             items: decided.items.len() as u64,
             items_root: Sha256(decided.items_root.0),
             permitted: decided.permitted,
-            log_size: written.head.size,
-            log_root: Sha256(written.head.root.0),
+            log_size: written.at.head.size,
+            log_root: Sha256(written.at.head.root.0),
             rule_version: written.rule_version,
             recheck_by_ms: Some(recheck_by_ms),
             chunks: u32::try_from(decided.chunks.len()).unwrap_or(u32::MAX),
@@ -335,8 +365,8 @@ impl Committer {
             check: id,
             developer: decided.developer,
             asked_by: decided.asked_by,
-            log: written.head,
-            moment_ms: written.moment_ms,
+            log: written.at.head,
+            moment_ms: written.at.moment_ms,
             rule_version: written.rule_version,
             valid_until_ms: decided.valid_until_ms,
             recheck_by_ms,
@@ -393,12 +423,41 @@ impl Decided {
     }
 }
 
-/// Where and when a window is written.
+/// From what a check is answered, and where that is written.
 struct Written {
-    head: TreeHead,
-    moment_ms: i64,
+    at: At,
     rule_version: u32,
     index: u64,
+}
+
+/// The answer to one check.
+type Answered = Result<Checked, CheckError>;
+
+/// A window as it is answered, and what is to be written of it first.
+struct Window {
+    at: At,
+    answers: Vec<Answered>,
+    bytes: Vec<Vec<u8>>,
+    signer: CheckpointSigner,
+    /// The key that gave way to the signer's.
+    ended: Option<String>,
+    noted: Vec<StoredCheck>,
+    at_ms: i64,
+}
+
+impl Window {
+    /// Whether every answer is still one when it is written down: that may have had to wait for others.
+    fn holds_at(&self, now_ms: i64) -> bool {
+        self.answers.iter().flatten().all(|checked| now_ms < checked.valid_until_ms)
+    }
+
+    fn entries(&self) -> Vec<&[u8]> {
+        self.bytes.iter().map(Vec::as_slice).collect()
+    }
+
+    fn batch<'a>(&'a self, expected: &'a Head, entries: &'a [&'a [u8]]) -> Batch<'a> {
+        Batch { expected, entries, signer: &self.signer, at_ms: self.at_ms, noted: &self.noted }
+    }
 }
 
 fn to_bytes(entry: &JournalEntry) -> Result<Vec<u8>, StoreError> {

@@ -11,7 +11,7 @@ use super::control::lookup::{Internet, Lookup};
 use super::credential::Realm;
 use super::erasure;
 use super::failure::Failure;
-use super::journal::{Committer, Journal, LastSize};
+use super::journal::{Committer, Journal};
 use super::keys::{KeySettings, Keys, LogSigner, ReceiptSigners, state_prepared};
 use super::marks;
 use super::metrics::Metrics;
@@ -170,7 +170,6 @@ impl Registry {
             clock: clock.clone(),
             node: settings.node.clone(),
             recheck_max_ms: settings.recheck_max_ms,
-            last_size: LastSize::default(),
         });
         let together = Together::start(db.clone(), clock.clone());
         let metrics = Arc::new(Metrics::new());

@@ -1,62 +1,73 @@
 //! The one way in which a log grows.
 
-use sqlx::FromRow;
-
 use super::checks::StoredCheck;
-use super::db::{Tx, to_db};
+use super::db::{Db, Tx, to_db};
 use super::error::StoreError;
 use super::heads::{self, Head};
-use super::sql::{json, texts};
+use super::sql::{Pair, json, texts};
 use super::tiles::{self, Growth};
 use crate::log::checkpoint::CheckpointSigner;
-use crate::log::merkle::leaf_hash;
+use crate::log::merkle::{TreeHead, leaf_hash};
 
-texts! {
-    /// All of it in one go, since each question to a database costs more than most of the answers: the head, the entries, the
-    /// tiles that they add to (without reading them), the checkpoint, and where checks are to be found. Where the head is another one by now, nothing is
-    /// written, and nothing comes back; otherwise one row for the head, and the new length of each tile. (On SQLite a trigger
-    /// refuses the same entries twice where the head is already the one that is to be.)
-    ///
-    /// On SQLite entries and hashes come one after the other, with a list of where each begins and how long it is.
-    APPEND = "UPDATE logs SET size = $1, root = $2, frontier = $3, at_ms = $4, checkpoint = $5, origin = $6 \
-         WHERE log = $7 AND size = $8 AND root = $9 RETURNING -1 AS level, 0 AS idx, 0 AS length; \
+/// What appends to a log on SQLite, one statement after the other.
+macro_rules! append_sqlite {
+    () => {
+        "UPDATE logs SET size = $1, root = $2, frontier = $3, at_ms = $4, checkpoint = $5, origin = $6 \
+         WHERE log = $7 AND size = $8 AND root = $9 \
+         AND ($15 IS NULL OR EXISTS (SELECT 1 FROM logs WHERE log = $15 AND size = $16 AND root = $17)) \
+         RETURNING size; \
          INSERT INTO entries (log, idx, at_ms, bytes) \
          SELECT $7, $8 + key, $4, substr($10, value ->> 0, value ->> 1) FROM jsonb_each($11) \
          WHERE EXISTS (SELECT 1 FROM logs WHERE log = $7 AND size = $1 AND root = $2); \
          INSERT INTO tiles (log, level, idx, data) \
-         SELECT $7, value ->> 0, value ->> 1, substr($12, value ->> 2, value ->> 3) FROM jsonb_each($13) \
-         WHERE EXISTS (SELECT 1 FROM logs WHERE log = $7 AND size = $1 AND root = $2) \
-         ON CONFLICT (log, level, idx) DO UPDATE SET data = CAST(tiles.data || excluded.data AS BLOB) \
-         RETURNING level, idx, length(data) AS length; \
+         SELECT $7, value ->> 0, value ->> 1, CASE WHEN value ->> 4 = COALESCE((SELECT length(data) FROM tiles \
+            WHERE log = $7 AND level = value ->> 0 AND idx = value ->> 1), 0) THEN substr($12, value ->> 2, value ->> 3) END \
+         FROM jsonb_each($13) WHERE EXISTS (SELECT 1 FROM logs WHERE log = $7 AND size = $1 AND root = $2) \
+         ON CONFLICT (log, level, idx) DO UPDATE SET data = CAST(tiles.data || excluded.data AS BLOB); \
          INSERT INTO checkpoints (log, size, root, note, at_ms) SELECT $7, $1, $2, $5, $4 \
          WHERE EXISTS (SELECT 1 FROM logs WHERE log = $7 AND size = $1 AND root = $2); \
          INSERT INTO checks (check_id, log, idx, developer, asked_by, at_ms, items, permitted) \
          SELECT value ->> 'check', value ->> 'log', value ->> 'index', value ->> 'developer', value ->> 'asked_by', \
          value ->> 'at_ms', value ->> 'items', value ->> 'permitted' FROM jsonb_each($14) \
-         WHERE EXISTS (SELECT 1 FROM logs WHERE log = $7 AND size = $1 AND root = $2)",
+         WHERE EXISTS (SELECT 1 FROM logs WHERE log = $7 AND size = $1 AND root = $2)"
+    };
+}
+
+/// The same on PostgreSQL, where a text is one statement.
+macro_rules! append_postgres {
+    () => {
         "WITH head AS (UPDATE logs SET size = $1, root = $2, frontier = $3, at_ms = $4, checkpoint = $5, origin = $6 \
-            WHERE log = $7 AND size = $8 AND root = $9 RETURNING log), \
+            WHERE log = $7 AND size = $8 AND root = $9 \
+            AND ($15::text IS NULL OR EXISTS (SELECT 1 FROM logs WHERE log = $15 AND size = $16::bigint AND root = $17::bytea)) \
+            RETURNING log, size), \
          added AS (INSERT INTO entries (log, idx, at_ms, bytes) SELECT head.log, $8 + n - 1, $4, bytes \
             FROM head, unnest($10::bytea[]) WITH ORDINALITY AS batch (bytes, n)), \
-         grown AS (INSERT INTO tiles (log, level, idx, data) SELECT head.log, tile.level, tile.idx, tile.data \
-            FROM head, unnest($11::bigint[], $12::bigint[], $13::bytea[]) AS tile (level, idx, data) \
-            ON CONFLICT (log, level, idx) DO UPDATE SET data = tiles.data || excluded.data \
-            RETURNING level::bigint, idx, length(data)::bigint AS length), \
+         grown AS (INSERT INTO tiles (log, level, idx, data) SELECT head.log, new.level, new.idx, \
+            CASE WHEN new.length = COALESCE((SELECT length(data) FROM tiles AS old \
+                WHERE old.log = $7 AND old.level = new.level AND old.idx = new.idx), 0) THEN new.data END \
+            FROM head, unnest($11::bigint[], $12::bigint[], $13::bytea[], $18::bigint[]) AS new (level, idx, data, length) \
+            ON CONFLICT (log, level, idx) DO UPDATE SET data = tiles.data || excluded.data), \
          signed AS (INSERT INTO checkpoints (log, size, root, note, at_ms) SELECT head.log, $1, $2, $5, $4 FROM head), \
          noted AS (INSERT INTO checks (check_id, log, idx, developer, asked_by, at_ms, items, permitted) \
             SELECT \"check\", line.log, index, developer, asked_by, at_ms, items, permitted \
             FROM head, json_to_recordset($14::json) AS line (\"check\" text, log text, index bigint, developer text, \
             asked_by text, at_ms bigint, items bigint, permitted bigint)) \
-         SELECT -1::bigint AS level, 0::bigint AS idx, 0::bigint AS length FROM head \
-         UNION ALL SELECT level, idx, length FROM grown";
+         SELECT size FROM head"
+    };
 }
 
-/// What comes back: of the head, whose level is -1, or of a tile.
-#[derive(FromRow)]
-struct Grown {
-    level: i64,
-    idx: i64,
-    length: i64,
+texts! {
+    /// All of it in one go, since each question to a database costs more than most of the answers: the head, the entries, the
+    /// tiles that they add to (without reading them), the checkpoint, and where checks are to be found. Where the head is
+    /// another one by now, or that of the log on which it rests, nothing is written, and nothing comes back; otherwise the
+    /// size. (On SQLite a trigger refuses the same entries twice where the head is already the one that is to be.)
+    ///
+    /// A tile that is not as long as the tree says gets NULL, which none may have, so that nothing is written.
+    ///
+    /// On SQLite entries and hashes come one after the other, with a list of where each begins and how long it is.
+    APPEND = append_sqlite!(), append_postgres!();
+    /// The same as a transaction of its own, which on PostgreSQL every text is.
+    ALONE = concat!("BEGIN IMMEDIATE; ", append_sqlite!(), "; COMMIT"), append_postgres!();
 }
 
 /// Appends `new` entries (1 to 65,535 bytes each) to the log whose head is `expected`, and gives its new head, signed:
@@ -74,33 +85,8 @@ pub async fn append(
     signer: &CheckpointSigner,
     at_ms: i64,
 ) -> Result<Head, StoreError> {
-    append_checks(tx, expected, new, signer, at_ms, &[]).await
-}
-
-/// As [`append`], to a log of checks: notes where they are to be found.
-///
-/// # Errors
-/// As [`append`].
-pub async fn append_checks(
-    tx: &mut Tx,
-    expected: &Head,
-    new: &[impl AsRef<[u8]>],
-    signer: &CheckpointSigner,
-    at_ms: i64,
-    noted: &[StoredCheck],
-) -> Result<Head, StoreError> {
-    if new.is_empty() {
-        return Ok(expected.clone());
-    }
-    if signer.origin() != expected.origin {
-        return Err(StoreError::Program(format!(
-            "log `{}` is `{}`, and the key signs for `{}`",
-            expected.log,
-            expected.origin,
-            signer.origin()
-        )));
-    }
-    grow(tx, expected, new, signer, at_ms, noted).await
+    let entries: Vec<&[u8]> = new.iter().map(AsRef::as_ref).collect();
+    Batch { expected, entries: &entries, signer, at_ms, noted: &[] }.append_in(tx).await
 }
 
 /// As [`append`], by whatever key: the log bears its name from then on.
@@ -114,89 +100,167 @@ pub async fn append_as(
     signer: &CheckpointSigner,
     at_ms: i64,
 ) -> Result<Head, StoreError> {
-    grow(tx, expected, new, signer, at_ms, &[]).await
+    let entries: Vec<&[u8]> = new.iter().map(AsRef::as_ref).collect();
+    let batch = Batch { expected, entries: &entries, signer, at_ms, noted: &[] };
+    batch.append(tx, APPEND, None).await?.ok_or_else(|| batch.moved())
 }
 
-async fn grow(
-    tx: &mut Tx,
-    expected: &Head,
-    new: &[impl AsRef<[u8]>],
-    signer: &CheckpointSigner,
-    at_ms: i64,
-    noted: &[StoredCheck],
-) -> Result<Head, StoreError> {
-    let mut next = Head { at_ms, origin: signer.origin().to_owned(), ..expected.clone() };
-    let growths = tiles::grow(&mut next.frontier, new.iter().map(|entry| leaf_hash(entry.as_ref())));
-    next.checkpoint = heads::sign(signer, next.tree())?;
-    let new: Vec<&[u8]> = new.iter().map(AsRef::as_ref).collect();
-    let rows = write(tx, expected, &next, &new, &growths, noted).await?;
-    let (head, tiles): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.level < 0);
-    if head.is_empty() {
-        return Err(StoreError::HeadMoved { log: expected.log.clone(), expected: expected.size() });
-    }
-    for growth in &growths {
-        must_have_grown(&next.log, growth, &tiles)?;
-    }
-    Ok(next)
+/// What a log gets at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// Its head before.
+    pub expected: &'a Head,
+    /// The new entries, 1 to 65,535 bytes each.
+    pub entries: &'a [&'a [u8]],
+    /// Who signs.
+    pub signer: &'a CheckpointSigner,
+    /// When: not before the head.
+    pub at_ms: i64,
+    /// Where checks are to be found in it.
+    pub noted: &'a [StoredCheck],
 }
 
-/// Writes the entries, and everything that grows with them.
-async fn write(
-    tx: &mut Tx,
-    expected: &Head,
-    next: &Head,
-    new: &[&[u8]],
-    growths: &[Growth],
-    noted: &[StoredCheck],
-) -> Result<Vec<Grown>, StoreError> {
-    let (tree, before) = (next.tree(), expected.tree());
-    let (size, size_before) = (to_db(tree.size)?, to_db(before.size)?);
-    let levels: Vec<i64> = growths.iter().map(|growth| i64::from(growth.id.level)).collect();
-    let places = growths.iter().map(|growth| to_db(growth.id.index)).collect::<Result<Vec<_>, _>>()?;
-    let (root, root_before, frontier) = (tree.root, before.root, next.frontier.to_bytes());
-    /// The question with what it says of the head.
-    macro_rules! with_head {
-        ($text:expr) => {
-            sqlx::query_as($text)
-                .bind(size)
-                .bind(root.as_ref())
-                .bind(frontier)
-                .bind(next.at_ms)
-                .bind(&next.checkpoint)
-                .bind(&next.origin)
-                .bind(&next.log)
-                .bind(size_before)
-                .bind(root_before.as_ref())
+impl Batch<'_> {
+    /// Appends it in the caller's transaction, as [`append`] does.
+    ///
+    /// # Errors
+    /// As [`append`].
+    pub async fn append_in(&self, tx: &mut Tx) -> Result<Head, StoreError> {
+        if self.entries.is_empty() {
+            return Ok(self.expected.clone());
+        }
+        self.must_be_signed_by_its_own()?;
+        self.append(tx, APPEND, None).await?.ok_or_else(|| self.moved())
+    }
+
+    /// Appends it in a transaction of its own, by one question to the database, and gives the new head: it is durable then.
+    /// None, and nothing is written, where the log has another head by now, or the log `other` has not this one.
+    ///
+    /// # Errors
+    /// As [`append`], but for a head that moved; [`StoreError::CommitUnknown`] where the answer did not come.
+    pub async fn append_alone(
+        &self,
+        db: &Db,
+        other: &str,
+        rests_on: TreeHead,
+    ) -> Result<Option<Head>, StoreError> {
+        self.must_be_signed_by_its_own()?;
+        let mut alone = db.alone().await?;
+        let appended = self.append(&mut alone, ALONE, Some((other, rests_on))).await;
+        let appended = appended.map_err(StoreError::at_commit)?;
+        alone.ended();
+        Ok(appended)
+    }
+
+    fn must_be_signed_by_its_own(&self) -> Result<(), StoreError> {
+        let Self { expected, signer, .. } = self;
+        if signer.origin() == expected.origin {
+            return Ok(());
+        }
+        let (log, origin, name) = (&expected.log, &expected.origin, signer.origin());
+        Err(StoreError::Program(format!("log `{log}` is `{origin}`, and the key signs for `{name}`")))
+    }
+
+    fn moved(&self) -> StoreError {
+        StoreError::HeadMoved { log: self.expected.log.clone(), expected: self.expected.size() }
+    }
+
+    /// The head when all of it is in the log; none where it was another one, or that on which it rests.
+    async fn append(
+        &self,
+        tx: &mut Tx,
+        text: Pair,
+        rests_on: Option<(&str, TreeHead)>,
+    ) -> Result<Option<Head>, StoreError> {
+        let mut next =
+            Head { at_ms: self.at_ms, origin: self.signer.origin().to_owned(), ..self.expected.clone() };
+        let growths = tiles::grow(&mut next.frontier, self.entries.iter().map(|entry| leaf_hash(entry)));
+        next.checkpoint = heads::sign(self.signer, next.tree())?;
+        let written = self.write(tx, text, &next, &growths, rests_on).await;
+        let written = written.map_err(|error| match error {
+            StoreError::Conflict(what) => {
+                let log = &next.log;
+                StoreError::Corrupt(format!(
+                    "log `{log}` does not grow as its head says ({what}): see `fsck`"
+                ))
+            }
+            other => other,
+        })?;
+        Ok(written.then_some(next))
+    }
+
+    /// Writes the entries, and everything that grows with them; false where nothing was written.
+    async fn write(
+        &self,
+        tx: &mut Tx,
+        text: Pair,
+        next: &Head,
+        growths: &[Growth],
+        rests_on: Option<(&str, TreeHead)>,
+    ) -> Result<bool, StoreError> {
+        let (tree, before) = (next.tree(), self.expected.tree());
+        let (size, size_before) = (to_db(tree.size)?, to_db(before.size)?);
+        let (root, root_before, frontier) = (tree.root, before.root, next.frontier.to_bytes());
+        let (other, other_tree) = rests_on.unzip();
+        let other_size = other_tree.map(|tree| to_db(tree.size)).transpose()?;
+        let other_root = other_tree.map(|tree| tree.root.0.to_vec());
+        let levels = growths.iter().map(|growth| i64::from(growth.id.level));
+        let places = growths.iter().map(|growth| to_db(growth.id.index)).collect::<Result<Vec<_>, _>>()?;
+        let lengths =
+            growths.iter().map(|growth| to_db(growth.before as u64)).collect::<Result<Vec<_>, _>>()?;
+        let hashes = growths.iter().map(|growth| growth.data.as_slice());
+        /// The question with what it says of the head.
+        macro_rules! with_head {
+            ($text:expr) => {
+                sqlx::query_scalar::<_, i64>($text)
+                    .bind(size)
+                    .bind(root.as_ref())
+                    .bind(frontier)
+                    .bind(next.at_ms)
+                    .bind(&next.checkpoint)
+                    .bind(&next.origin)
+                    .bind(&next.log)
+                    .bind(size_before)
+                    .bind(root_before.as_ref())
+            };
+        }
+        let sizes = match tx {
+            Tx::Sqlite(tx) => {
+                let (entries, parts) = joined(self.entries.iter().copied());
+                let (hashes, of_tiles) = joined(hashes);
+                let tiles = levels.zip(&places).zip(&lengths).zip(of_tiles);
+                let tiles: Vec<_> = tiles
+                    .map(|(((level, place), before), (from, length))| (level, place, from, length, before))
+                    .collect();
+                with_head!(text.sqlite)
+                    .bind(entries)
+                    .bind(json(&parts)?)
+                    .bind(hashes)
+                    .bind(json(&tiles)?)
+                    .bind(json(self.noted)?)
+                    .bind(other)
+                    .bind(other_size)
+                    .bind(other_root)
+                    .fetch_all(&mut *tx)
+                    .await?
+            }
+            Tx::Postgres(tx) => {
+                with_head!(text.postgres)
+                    .bind(self.entries)
+                    .bind(levels.collect::<Vec<_>>())
+                    .bind(&places)
+                    .bind(hashes.collect::<Vec<_>>())
+                    .bind(json(self.noted)?)
+                    .bind(other)
+                    .bind(other_size)
+                    .bind(other_root)
+                    .bind(&lengths)
+                    .fetch_all(&mut *tx)
+                    .await?
+            }
         };
+        Ok(!sizes.is_empty())
     }
-    Ok(match tx {
-        Tx::Sqlite(tx) => {
-            let (entries, parts) = joined(new.iter().copied());
-            let (hashes, of_tiles) = joined(growths.iter().map(|growth| growth.data.as_slice()));
-            let tiles = levels.iter().zip(&places).zip(of_tiles);
-            let tiles: Vec<_> =
-                tiles.map(|((level, place), (from, length))| (level, place, from, length)).collect();
-            with_head!(APPEND.sqlite)
-                .bind(entries)
-                .bind(json(&parts)?)
-                .bind(hashes)
-                .bind(json(&tiles)?)
-                .bind(json(noted)?)
-                .fetch_all(&mut *tx)
-                .await?
-        }
-        Tx::Postgres(tx) => {
-            let hashes: Vec<&[u8]> = growths.iter().map(|growth| growth.data.as_slice()).collect();
-            with_head!(APPEND.postgres)
-                .bind(new)
-                .bind(&levels)
-                .bind(&places)
-                .bind(hashes)
-                .bind(json(noted)?)
-                .fetch_all(&mut *tx)
-                .await?
-        }
-    })
 }
 
 /// All parts in one, and where in it each begins, counted from 1, and how long it is.
@@ -207,20 +271,4 @@ fn joined<'a>(parts: impl Iterator<Item = &'a [u8]>) -> (Vec<u8>, Vec<(usize, us
         all.extend_from_slice(part);
     }
     (all, places)
-}
-
-/// The new length tells whether a tile was what the tree says.
-fn must_have_grown(log: &str, growth: &Growth, tiles: &[Grown]) -> Result<(), StoreError> {
-    let Growth { id, length, .. } = growth;
-    let is_it = |row: &&Grown| (row.level, row.idx) == (i64::from(id.level), id.index.cast_signed());
-    let stored = tiles.iter().find(is_it).map(|row| row.length);
-    if stored.is_some_and(|stored| usize::try_from(stored) == Ok(*length)) {
-        return Ok(());
-    }
-    Err(StoreError::Corrupt(format!(
-        "tile {} of level {} of log `{log}` has {} bytes and not {length}",
-        id.index,
-        id.level,
-        stored.unwrap_or_default()
-    )))
 }

@@ -89,8 +89,8 @@ impl StoreError {
     }
 
     /// The error of a failed `COMMIT`: where the connection broke, the outcome is not known.
-    pub(super) fn at_commit(error: sqlx::Error) -> Self {
-        match Self::from(error) {
+    pub(super) fn at_commit(error: impl Into<Self>) -> Self {
+        match error.into() {
             Self::Unavailable(why) => Self::CommitUnknown(why),
             other => other,
         }

@@ -50,7 +50,7 @@ pub type Texts = &'static [(&'static str, Text)];
 /// Declares a file's SQL texts as constants, and the list `TEXTS` of them:
 /// `NAME = "…";` is a `&'static str` for both databases, `NAME = "for SQLite", "for PostgreSQL";` a [`Pair`].
 macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident = $text:literal $(, $postgres:literal)?;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $text:expr $(, $postgres:expr)?;)*) => {
         $($crate::store::sql::text_const!($(#[$doc])* $name = $text $(, $postgres)?);)*
 
         pub(in crate::store) const TEXTS: $crate::store::sql::Texts =
@@ -59,21 +59,21 @@ macro_rules! texts {
 }
 
 macro_rules! text_const {
-    ($(#[$doc:meta])* $name:ident = $text:literal) => {
+    ($(#[$doc:meta])* $name:ident = $text:expr) => {
         $(#[$doc])*
         const $name: &str = $text;
     };
-    ($(#[$doc:meta])* $name:ident = $sqlite:literal, $postgres:literal) => {
+    ($(#[$doc:meta])* $name:ident = $sqlite:expr, $postgres:expr) => {
         $(#[$doc])*
         const $name: $crate::store::sql::Pair = $crate::store::sql::Pair { sqlite: $sqlite, postgres: $postgres };
     };
 }
 
 macro_rules! text_entry {
-    ($text:literal) => {
+    ($text:expr) => {
         $crate::store::sql::Text::Both($text)
     };
-    ($sqlite:literal, $postgres:literal) => {
+    ($sqlite:expr, $postgres:expr) => {
         $crate::store::sql::Text::Pair($crate::store::sql::Pair { sqlite: $sqlite, postgres: $postgres })
     };
 }

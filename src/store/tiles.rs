@@ -38,8 +38,8 @@ pub struct StoredCheckpoint {
 #[derive(Debug)]
 pub(super) struct Growth {
     pub(super) id: TileId,
-    /// The tile's bytes when this is done.
-    pub(super) length: usize,
+    /// The tile's bytes before.
+    pub(super) before: usize,
     /// The new hashes.
     pub(super) data: Vec<u8>,
 }
@@ -60,13 +60,12 @@ pub(super) fn grow(frontier: &mut Frontier, leaves: impl Iterator<Item = Hash>) 
             // Node number within its level, whose low bits are its place in the tile.
             let place = at >> height;
             let id = TileId { level: (height / TILE_HEIGHT) as u8, index: place >> TILE_HEIGHT };
-            let length = HASH_BYTES * ((place % (1 << TILE_HEIGHT)) as usize + 1);
             match growths.iter_mut().rev().find(|growth| growth.id == id) {
-                Some(growth) => {
-                    growth.data.extend_from_slice(&node.0);
-                    growth.length = length;
+                Some(growth) => growth.data.extend_from_slice(&node.0),
+                None => {
+                    let before = HASH_BYTES * (place % (1 << TILE_HEIGHT)) as usize;
+                    growths.push(Growth { id, before, data: node.0.to_vec() });
                 }
-                None => growths.push(Growth { id, length, data: node.0.to_vec() }),
             }
         });
     }

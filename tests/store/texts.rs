@@ -47,6 +47,7 @@ fn pairs_stay_few() {
     let expected = [
         "accounts::LOCK_PERSON",
         "append::APPEND",
+        "append::ALONE",
         "archive::NO_HURRY",
         "catalogue::PUT_ALL_HISTORY",
         "catalogue/log::ABOUT_ANY",
