@@ -60,12 +60,11 @@ pub(super) fn grow(frontier: &mut Frontier, leaves: impl Iterator<Item = Hash>) 
             // Node number within its level, whose low bits are its place in the tile.
             let place = at >> height;
             let id = TileId { level: (height / TILE_HEIGHT) as u8, index: place >> TILE_HEIGHT };
-            match growths.iter_mut().rev().find(|growth| growth.id == id) {
-                Some(growth) => growth.data.extend_from_slice(&node.0),
-                None => {
-                    let before = HASH_BYTES * (place % (1 << TILE_HEIGHT)) as usize;
-                    growths.push(Growth { id, before, data: node.0.to_vec() });
-                }
+            if let Some(growth) = growths.iter_mut().rev().find(|growth| growth.id == id) {
+                growth.data.extend_from_slice(&node.0);
+            } else {
+                let before = HASH_BYTES * (place % (1 << TILE_HEIGHT)) as usize;
+                growths.push(Growth { id, before, data: node.0.to_vec() });
             }
         });
     }
