@@ -6,7 +6,7 @@
 
 use std::hint::black_box;
 
-use super::records::{Binding, Holding, OthersAt, Work};
+use super::records::{Binding, Holding, OthersAt, Ties, Work};
 use super::texts::{Text, TextAt};
 use super::{Index, Ix};
 use crate::domain::ids::WorkId;
@@ -14,6 +14,9 @@ use crate::domain::key::{SubjectKey, packed};
 
 /// How many subjects are looked up together.
 pub const TOGETHER: usize = 32;
+
+/// More than there are kinds of keys.
+const KINDS: usize = 8;
 
 /// What an exact look-up of one subject found, whatever is seen of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,7 @@ struct LookUp {
     work: Option<Ix<Work>>,
     holding: Option<Ix<Holding>>,
     others: OthersAt,
+    ties: Option<Ix<Ties>>,
 }
 
 /// What is looked for.
@@ -58,6 +62,8 @@ enum Sought {
 #[derive(Default)]
 pub struct Ahead {
     look_ups: Vec<LookUp>,
+    /// How the last key of each kind began: the next one often begins like it.
+    likes: [u32; KINDS],
 }
 
 impl Ahead {
@@ -104,12 +110,17 @@ impl Ahead {
             touched ^= work.registered.get();
             (it.holding, it.others) = (work.holdings, work.others);
         }
-        for LookUp { holding, others, .. } in &self.look_ups {
-            touched ^= holding.map_or(0, |ix| u64::from(index.holdings.touch(ix)));
-            let others = index.others_at(*others);
+        for it in &mut self.look_ups {
+            touched ^= it.holding.map_or(0, |ix| u64::from(index.holdings.touch(ix)));
+            let others = index.others_at(it.others);
             touched ^= others.grants.map_or(0, |ix| u64::from(index.grants.touch(ix)));
             touched ^= others.denials.map_or(0, |ix| u64::from(index.denials.touch(ix)));
             touched ^= others.ties.map_or(0, |ix| index.ties.at(ix).withdrawn.get());
+            it.ties = others.ties;
+        }
+        // Few works have any.
+        for ties in self.look_ups.iter().filter_map(|it| it.ties) {
+            touched ^= index.touch_tied(ties);
         }
         black_box(touched);
         found.extend(self.look_ups.iter().map(|it| it.found(index)));
@@ -129,18 +140,23 @@ impl Ahead {
                 work: None,
                 holding: None,
                 others: OthersAt::default(),
+                ties: None,
             });
         }
-        let Some(it) = self.look_ups.get_mut(place) else { return };
+        let Self { look_ups, likes } = self;
+        let Some(it) = look_ups.get_mut(place) else { return };
         (it.binding, it.text, it.work) = (None, None, None);
-        (it.holding, it.others) = (None, OthersAt::default());
+        (it.holding, it.others, it.ties) = (None, OthersAt::default(), None);
         it.sought = match subject {
             Some(SubjectKey::Work(key)) => Sought::Work(key.id, index.works.shelf(key.id)),
             Some(SubjectKey::Key(key)) => {
                 it.key.clear();
                 packed::write(key, &mut it.key);
-                match index.bindings.parts(&it.key) {
+                let kind = it.key.first().map_or(0, |kind| usize::from(*kind) % KINDS);
+                let like = likes.get(kind).copied().unwrap_or_default();
+                match index.bindings.parts_like(&it.key, like) {
                     Some(text) => {
+                        likes.iter_mut().skip(kind).take(1).for_each(|like| *like = text.beginning);
                         (it.beginning, it.from) = (text.beginning, it.key.len() - text.rest.len());
                         it.hash = index.bindings.hash(text);
                         Sought::Key

@@ -130,6 +130,11 @@ impl Bindings {
         self.texts.parts(key)
     }
 
+    /// The same, where it is likely that it begins like this one.
+    pub(super) fn parts_like<'k>(&self, key: &'k [u8], like: u32) -> Option<Text<'k>> {
+        self.texts.parts_like(key, like)
+    }
+
     /// The hash of a key in this table.
     pub(super) fn hash(&self, key: Text<'_>) -> u64 {
         self.hasher.hash_one(key)

@@ -22,6 +22,19 @@ impl Index {
         }
     }
 
+    /// Something of what ties lead to: their lists, and the last layer with what it has.
+    pub(super) fn touch_tied(&self, ties: Ix<Ties>) -> u64 {
+        let Ties { roster, layering, layers, .. } = self.ties.at(ties);
+        let lists = [roster, layering].into_iter().flatten().map(|ix| self.listings.at(*ix).at.get());
+        let touched = lists.fold(0, std::ops::BitXor::bitxor);
+        let Some(link) = layers else { return touched };
+        let layer = self.works.at(self.layers.at(*link).layer);
+        let others = self.others_of(layer);
+        let held = layer.holdings.map_or(0, |ix| self.holdings.touch(ix));
+        let granted = others.grants.map_or(0, |ix| self.grants.touch(ix));
+        touched ^ u64::from(held ^ granted)
+    }
+
     /// What ties a work to others, or changed.
     #[inline]
     pub fn ties_of(&self, work: Ix<Work>) -> Option<&Ties> {

@@ -202,11 +202,13 @@ impl<K: Kind, S: Short> Terse<K, S> {
         of.is_at_length().then(|| self.at_length(or))
     }
 
-    /// Something of both lines in which a thing and the one before it may lie, so that they are near.
+    /// Something of both lines in which a thing and the one before it may lie, so that they are near; and where it stands at
+    /// length.
     #[inline]
     pub(super) fn touch(&self, ix: Ix<S::Whole>) -> u32 {
         let before = Ix::new(ix.place().saturating_sub(1));
-        self.short(ix).parts().1.0 ^ self.short(before).parts().0.0
+        let at_length = self.long(ix).map_or(0, |thing| S::work(thing).place());
+        self.short(before).parts().0.0 ^ at_length
     }
 
     /// How the thing at a place is told.

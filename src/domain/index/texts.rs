@@ -46,8 +46,16 @@ pub(super) struct TextsMark {
 impl Texts {
     /// The parts of a text, if any text began like it.
     pub(super) fn parts<'t>(&self, text: &'t [u8]) -> Option<Text<'t>> {
+        self.parts_like(text, 0)
+    }
+
+    /// The same, where it is likely that it begins like this one.
+    #[inline]
+    pub(super) fn parts_like<'t>(&self, text: &'t [u8], like: u32) -> Option<Text<'t>> {
         let (beginning, rest) = packed::parts_of(text);
-        Some(Text { beginning: self.beginnings.find(beginning)?, rest })
+        let is_like = !beginning.is_empty() && self.beginnings.get(like) == beginning;
+        let number = if is_like { Some(like) } else { self.beginnings.find(beginning) };
+        Some(Text { beginning: number?, rest })
     }
 
     /// Keeps a text.
@@ -170,6 +178,7 @@ fn bytes_of<'b>(bytes: &'b [u8], ends: &[u32], number: u32) -> &'b [u8] {
 }
 
 impl Beginnings {
+    #[inline]
     fn get(&self, number: u32) -> &[u8] {
         bytes_of(&self.bytes.0, &self.ends, number)
     }

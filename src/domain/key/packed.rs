@@ -1,5 +1,6 @@
 //! Keys as bytes, for memory: equal keys have equal bytes, and bytes that are equal are of equal keys.
 
+use memchr::{memchr, memchr_iter};
 use smallvec::SmallVec;
 
 use super::{Key, Sha256};
@@ -48,7 +49,7 @@ const LONGEST: usize = 255;
 pub fn parts_of(bytes: &[u8]) -> (&[u8], &[u8]) {
     let beginning = match bytes.first() {
         Some(1 | 2) => site_of(bytes),
-        Some(4 | 5) => bytes.iter().position(|byte| *byte == END).map(|at| at + 1),
+        Some(4 | 5) => memchr(END, bytes).map(|at| at + 1),
         _ => None,
     };
     let beginning = beginning.filter(|at| *at <= LONGEST).unwrap_or(1);
@@ -57,8 +58,9 @@ pub fn parts_of(bytes: &[u8]) -> (&[u8], &[u8]) {
 
 /// Where the path of an address begins, if it has one.
 fn site_of(bytes: &[u8]) -> Option<usize> {
-    let host = bytes.windows(3).position(|part| part == b"://")? + 3;
-    let path = bytes.get(host..)?.iter().position(|byte| *byte == b'/')?;
+    let is_end = |at: &usize| bytes.get(*at..).is_some_and(|rest| rest.starts_with(b"://"));
+    let host = memchr_iter(b':', bytes).find(is_end)? + 3;
+    let path = memchr(b'/', bytes.get(host..)?)?;
     Some(host + path)
 }
 
