@@ -32,7 +32,7 @@ use crate::domain::entry::Salt;
 use crate::domain::ids::{CheckId, OrgId};
 use crate::domain::journal::{ContextRecord, JOURNAL_VERSION, JournalEntry};
 use crate::domain::key::Sha256;
-use crate::log::checkpoint::CheckpointSigner;
+use crate::log::checkpoint::{CheckpointSigner, VerifierKey};
 use crate::log::merkle::{Hash, TreeHead};
 use crate::log::proof::ItemTree;
 use crate::store::checks::StoredCheck;
@@ -143,8 +143,7 @@ impl Journal {
 impl Committer {
     async fn run(self, mut queue: mpsc::UnboundedReceiver<Job>) {
         let mut held: Option<Job> = None;
-        // The journal's head, as this process wrote it last.
-        let mut last: Option<Head> = None;
+        let mut last: Option<Last> = None;
         loop {
             let first = match held.take() {
                 Some(job) => job,
@@ -172,12 +171,12 @@ impl Committer {
         }
     }
 
-    async fn answer(&self, last: &mut Option<Head>, jobs: Vec<Job>) {
+    async fn answer(&self, last: &mut Option<Last>, jobs: Vec<Job>) {
         let (checks, replies): (Vec<_>, Vec<_>) =
             jobs.into_iter().map(|job| (job.waiting, job.answer)).unzip();
         match self.window(last.take(), checks).await {
-            Ok((journal, answers)) => {
-                *last = Some(journal);
+            Ok((written, answers)) => {
+                *last = Some(written);
                 for (reply, answer) in replies.into_iter().zip(answers) {
                     // Nobody may be waiting any more; the journal has it all the same.
                     drop(reply.send(answer));
@@ -196,19 +195,19 @@ impl Committer {
         }
     }
 
-    /// Answers the checks of a window at one size, and writes them down; and the journal's head then. Either every answer
+    /// Answers the checks of a window at one size, and writes them down; and how the journal ends then. Either every answer
     /// that it gives is durable, or it gives an error.
     async fn window(
         &self,
-        last: Option<Head>,
+        last: Option<Last>,
         mut checks: Vec<Waiting>,
-    ) -> Result<(Head, Vec<Answered>), CheckError> {
-        if let Some(journal) = &last {
-            let window = self.decided(journal, &mut checks).await?;
-            if let Some(journal) = self.append_alone(journal, &window).await?
+    ) -> Result<(Last, Vec<Answered>), CheckError> {
+        if let Some(last) = &last {
+            let window = self.decided(&last.journal, &mut checks).await?;
+            if let Some(last) = self.append_alone(last, &window).await?
                 && window.holds_at(self.clock.now_ms())
             {
-                return Ok((journal, window.answers));
+                return Ok((last, window.answers));
             }
         }
         let mut tx = self.db.begin().await?;
@@ -222,26 +221,29 @@ impl Committer {
         let window = self.decided(&journal, &mut checks).await?;
         let entries = window.entries();
         let next = window.batch(&journal, &entries).append_in(&mut tx).await?;
-        if let Some(verifier_key) = window.ended.clone().filter(|_| !entries.is_empty()) {
+        let signed_by = (!entries.is_empty()).then(|| window.signer.verifier_key().clone());
+        if let Some(verifier_key) = window.ended.clone().filter(|_| signed_by.is_some()) {
             let (last_size, last_ms) = (journal.size(), window.at.moment_ms);
             log_keys::put_end(&mut tx, &KeyEnd { log, verifier_key, last_size, last_ms }).await?;
         }
         tx.commit().await?;
-        Ok((next, window.answers))
+        Ok((Last { journal: next, signed_by }, window.answers))
     }
 
-    /// Writes a window down by one question, unless the journal or the act log has moved; or another key signs from now
-    /// on, of which more is to be written than that.
-    async fn append_alone(&self, journal: &Head, window: &Window) -> Result<Option<Head>, CheckError> {
-        if window.ended.is_some() {
+    /// Writes a window down by one question, unless the journal or the act log has moved; or a key gave way to the one that
+    /// signs it, and that is to be written too.
+    async fn append_alone(&self, last: &Last, window: &Window) -> Result<Option<Last>, CheckError> {
+        let key = window.signer.verifier_key();
+        if window.ended.is_some() && last.signed_by.as_ref() != Some(key) {
             return Ok(None);
         }
         let entries = window.entries();
         if entries.is_empty() {
-            return Ok(Some(journal.clone()));
+            return Ok(Some(last.clone()));
         }
-        let batch = window.batch(journal, &entries);
-        Ok(batch.append_alone(&self.db, heads::ACTS, window.at.head).await?)
+        let batch = window.batch(&last.journal, &entries);
+        let written = batch.append_alone(&self.db, heads::ACTS, window.at.head).await?;
+        Ok(written.map(|journal| Last { journal, signed_by: Some(key.clone()) }))
     }
 
     /// A window as it is answered from the act log that is known, to be written down after this head of the journal.
@@ -314,11 +316,11 @@ impl Committer {
     async fn not_before(
         &self,
         tx: &mut Tx,
-        last: Option<&Head>,
+        last: Option<&Last>,
         journal: &Head,
         acts: TreeHead,
     ) -> Result<TreeHead, StoreError> {
-        if last.is_some_and(|last| last.tree() == journal.tree()) {
+        if last.is_some_and(|last| last.journal.tree() == journal.tree()) {
             return Ok(acts);
         }
         Ok(heads::read_tree_in(tx, heads::ACTS).await?.unwrap_or(acts))
@@ -428,6 +430,14 @@ struct Written {
     at: At,
     rule_version: u32,
     index: u64,
+}
+
+/// How the journal ends, as this process wrote it.
+#[derive(Clone)]
+struct Last {
+    journal: Head,
+    /// Who signed that, where this process did.
+    signed_by: Option<VerifierKey>,
 }
 
 /// The answer to one check.

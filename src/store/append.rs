@@ -146,10 +146,7 @@ impl Batch<'_> {
     ) -> Result<Option<Head>, StoreError> {
         self.must_be_signed_by_its_own()?;
         let mut alone = db.alone().await?;
-        let appended = self.append(&mut alone, ALONE, Some((other, rests_on))).await;
-        let appended = appended.map_err(StoreError::at_commit)?;
-        alone.ended();
-        Ok(appended)
+        self.append(&mut alone, ALONE, Some((other, rests_on))).await.map_err(StoreError::at_commit)
     }
 
     fn must_be_signed_by_its_own(&self) -> Result<(), StoreError> {

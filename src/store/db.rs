@@ -209,14 +209,12 @@ impl Db {
     }
 
     /// A connection for one text that is a transaction by itself: on PostgreSQL every text is, on SQLite it opens one and
-    /// ends it. If it has run to its end, [`Tx::ended`] says so; what else became of it is undone.
+    /// ends it. What does not run to its end is undone.
     pub(super) async fn alone(&self) -> Result<Tx, StoreError> {
-        let mut alone = match self {
+        Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.lend().await?),
             Self::Postgres(lender) => Tx::Postgres(lender.lend().await?),
-        };
-        on_tx!(&mut alone, conn => conn.is_in_transaction(true));
-        Ok(alone)
+        })
     }
 
     /// Opens a transaction that only reads, and sees one moment however long it lasts.
@@ -273,11 +271,6 @@ impl Tx {
             Self::Postgres(mut tx) => tx.end(COMMIT).await,
         }
         .map_err(StoreError::at_commit)
-    }
-
-    /// Gives back the connection of a text that was a transaction by itself and ran to its end.
-    pub(super) fn ended(mut self) {
-        on_tx!(&mut self, conn => conn.is_in_transaction(false));
     }
 
     /// Lets its statements take as long as a whole table takes.

@@ -50,11 +50,6 @@ impl<DB: Database> Lent<DB> {
         Self { live: Some((live, permit)), lender, limit, state: State::default() }
     }
 
-    /// Says that whatever is asked next opens a transaction by itself, and whether it has ended it.
-    pub(super) fn is_in_transaction(&mut self, is_open: bool) {
-        self.state.is_open = is_open;
-    }
-
     /// Lets its statements take any time.
     pub(super) fn take_time(&mut self) {
         self.limit = None;

@@ -10,7 +10,7 @@ use kyodaku::domain::ids::OrgId;
 use kyodaku::log::checkpoint::{Checkpoint, CheckpointSigner, VerifierKey, claimed};
 use kyodaku::registry::keys::{self, KeyName};
 use kyodaku::registry::{Body, Submission};
-use kyodaku::store::entries;
+use kyodaku::store::{entries, heads};
 use serde_json::{Value, json};
 
 use super::{ORIGIN, SIGNING, again, listed, must_not_tell, program, run, secrets, served};
@@ -298,7 +298,13 @@ both!(each_key_gives_way_and_all_that_was_signed_verifies, async |world: World| 
     assert_eq!(looked.code, 0, "{}{}", looked.out, looked.err);
     // By acts; the node that runs signs with the new ones alone, and so does one that is started again.
     let at = house.rotate().await;
+    let journal =
+        heads::read_tree(house.stage.registry.db(), &heads::checks_log("a")).await.unwrap().unwrap();
+    // Who reads meanwhile has the node know of the acts before the next check.
+    assert_eq!(house.auditor.client.get("/v1/works").await.status, 200);
+    asked(&house.developer).await;
     house.live("Later Audit").await;
+    asked(&house.developer).await;
     house.must_be_signed(false, true).await;
     house.again().await;
     house.live("Last Audit").await;
@@ -306,6 +312,7 @@ both!(each_key_gives_way_and_all_that_was_signed_verifies, async |world: World| 
     house.must_be(["published", "signs"], ["retired", "current"]).await;
     let logs = told(&house.stage).await;
     assert_eq!(logs[0]["keys"][0]["last_size"], json!(at));
+    assert_eq!(logs[1]["keys"][0]["last_size"], json!(journal.size), "it signed nothing since");
     assert!(logs[1]["keys"][0]["last"].is_string() && logs[1]["keys"][1]["last"].is_null());
     let checked = run(&house.world, &["rebuild", "--check"], &[]);
     let is_whole = checked.code == 0 && !checked.err.contains("not verified");

@@ -181,8 +181,8 @@ fn a_process_that_waits_for_another_of_its_name_answers_from_no_less() {
         // Another process of this name has the journal, and a second one waits for it.
         let mut tx = db.begin().await.unwrap();
         let head = heads::lock(&mut tx, &log).await.unwrap().unwrap();
-        let check = scene.check_of(&[&work.key]);
-        let waiting = tokio::spawn(async move { twin.check(check).await });
+        let (another, check) = (node(&world, "one").await, scene.check_of(&[&work.key]));
+        let waiting = tokio::spawn(async move { another.check(check).await });
         until_one_waits(db).await;
         // What the first one is answered from is more than the second one read.
         scene.grant(work.work).await;
