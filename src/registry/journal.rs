@@ -7,8 +7,8 @@
 //!
 //! Mostly that is one question to the database: it appends if the journal's head is the one that this process wrote last,
 //! and the act log's the one from which was decided. Where either has moved, a transaction locks the journal's head, reads
-//! the act log's, catches up to it, and all is decided there. So it is where an answer no longer holds by the time that it is
-//! written; what was written then is an answer that nobody got.
+//! the act log's, catches up to it, and all is decided there. So it is where an answer that was written by one question no
+//! longer holds by then; what was written then is an answer that nobody got.
 //!
 //! A check of many items is decided ahead of its window, beside others, so that these don't wait for it. That is its answer
 //! only if the act log is as it was; otherwise it is decided again, as mostly happens while acts are recorded all the time.
@@ -207,6 +207,7 @@ impl Committer {
             if let Some(last) = self.append_alone(last, &window).await?
                 && window.holds_at(self.clock.now_ms())
             {
+                self.shared.refuse_if_stopped()?;
                 return Ok((last, window.answers));
             }
         }
@@ -248,6 +249,7 @@ impl Committer {
 
     /// A window as it is answered from the act log that is known, to be written down after this head of the journal.
     async fn decided(&self, journal: &Head, checks: &mut Vec<Waiting>) -> Result<Window, CheckError> {
+        self.shared.refuse_if_stopped()?;
         let head = self.shared.head();
         // What begins in a year must not be permitted today.
         if head.size > 0 && !self.clock.is_believed_after(self.shared.head_ms()) {

@@ -102,7 +102,9 @@ impl SharedIndex {
         FollowError::Stopped(self.stopped.get_or_init(|| why).clone())
     }
 
-    fn refuse_if_stopped(&self) -> Result<(), FollowError> {
+    /// # Errors
+    /// [`FollowError::Stopped`].
+    pub(super) fn refuse_if_stopped(&self) -> Result<(), FollowError> {
         self.stopped().map_or(Ok(()), |why| Err(FollowError::Stopped(why.to_owned())))
     }
 

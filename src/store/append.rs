@@ -9,6 +9,9 @@ use super::tiles::{self, Growth};
 use crate::log::checkpoint::CheckpointSigner;
 use crate::log::merkle::{TreeHead, leaf_hash};
 
+/// What stands in the last row of [`ALONE`] on SQLite.
+const COMMITTED: i64 = -1;
+
 /// What appends to a log on SQLite, one statement after the other.
 macro_rules! append_sqlite {
     () => {
@@ -67,7 +70,9 @@ texts! {
     /// On SQLite entries and hashes come one after the other, with a list of where each begins and how long it is.
     APPEND = append_sqlite!(), append_postgres!();
     /// The same as a transaction of its own, which on PostgreSQL every text is.
-    ALONE = concat!("BEGIN IMMEDIATE; ", append_sqlite!(), "; COMMIT"), append_postgres!();
+    ///
+    /// On SQLite the last row says that all of it was done: that no more rows come says so only if the driver's thread lives.
+    ALONE = concat!("BEGIN IMMEDIATE; ", append_sqlite!(), "; COMMIT; SELECT -1"), append_postgres!();
 }
 
 /// Appends `new` entries (1 to 65,535 bytes each) to the log whose head is `expected`, and gives its new head, signed:
@@ -77,7 +82,8 @@ texts! {
 /// # Errors
 /// [`StoreError::HeadMoved`] when somebody appended since `expected` was read, which cannot happen after
 /// [`heads::lock`] in the same transaction; [`StoreError::AppendOnly`] when time goes backwards;
-/// [`StoreError::Corrupt`] when the stored tiles are not those of the head. The transaction is then of no more use.
+/// [`StoreError::Corrupt`] when what is stored is not what the head says, as with other tiles. The transaction is then of no
+/// more use.
 pub async fn append(
     tx: &mut Tx,
     expected: &Head,
@@ -134,16 +140,21 @@ impl Batch<'_> {
     }
 
     /// Appends it in a transaction of its own, by one question to the database, and gives the new head: it is durable then.
-    /// None, and nothing is written, where the log has another head by now, or the log `other` has not this one.
+    /// None, and nothing is written, where the log has another head by now, or the log `other` has not this one. An empty batch
+    /// changes nothing, and asks nothing.
     ///
     /// # Errors
-    /// As [`append`], but for a head that moved; [`StoreError::CommitUnknown`] where the answer did not come.
+    /// As [`append`], but for a head that moved; on SQLite [`StoreError::AppendOnly`] where that is what these entries would
+    /// make of it. [`StoreError::CommitUnknown`] where the database can't be reached, before or after.
     pub async fn append_alone(
         &self,
         db: &Db,
         other: &str,
         rests_on: TreeHead,
     ) -> Result<Option<Head>, StoreError> {
+        if self.entries.is_empty() {
+            return Ok(Some(self.expected.clone()));
+        }
         self.must_be_signed_by_its_own()?;
         let mut alone = db.alone().await?;
         self.append(&mut alone, ALONE, Some((other, rests_on))).await.map_err(StoreError::at_commit)
@@ -221,7 +232,7 @@ impl Batch<'_> {
                     .bind(root_before.as_ref())
             };
         }
-        let sizes = match tx {
+        let mut sizes = match tx {
             Tx::Sqlite(tx) => {
                 let (entries, parts) = joined(self.entries.iter().copied());
                 let (hashes, of_tiles) = joined(hashes);
@@ -256,6 +267,9 @@ impl Batch<'_> {
                     .await?
             }
         };
+        if matches!(tx, Tx::Sqlite(_)) && rests_on.is_some() && sizes.pop() != Some(COMMITTED) {
+            return Err(StoreError::CommitUnknown("its answer has no end".to_owned()));
+        }
         Ok(!sizes.is_empty())
     }
 }

@@ -72,7 +72,7 @@ pub enum Db {
     Postgres(Lender<Postgres>),
 }
 
-/// A transaction. Dropping it undoes it.
+/// A transaction, or the connection of a text that is one by itself. Dropping it undoes it.
 #[derive(Debug)]
 pub enum Tx {
     /// On SQLite.

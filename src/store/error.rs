@@ -88,7 +88,7 @@ impl StoreError {
         }
     }
 
-    /// The error of a failed `COMMIT`: where the connection broke, the outcome is not known.
+    /// The error of what commits: where the connection broke, the outcome is not known.
     pub(super) fn at_commit(error: impl Into<Self>) -> Self {
         match error.into() {
             Self::Unavailable(why) => Self::CommitUnknown(why),

@@ -197,3 +197,34 @@ fn a_process_that_waits_for_another_of_its_name_answers_from_no_less() {
         assert_eq!(answer.items[0].verdict, Verdict::Permitted, "it was granted before");
     });
 }
+
+#[test]
+fn a_window_that_waits_for_another_process_is_written_by_one_question_or_decided_again() {
+    crate::world::run(Engine::Postgres, async |world: World| {
+        let scene = Scene::open(&world).await;
+        let work = scene.work("one").await;
+        assert_eq!(scene.check(&[&work.key]).await.permitted, 0);
+        let (db, log) = (scene.registry.db(), heads::checks_log("one"));
+        let size = async || heads::read_tree(db, &log).await.unwrap().unwrap().size;
+        let before = size().await;
+        for granted in [false, true] {
+            // Somebody has the journal, and leaves it as it was.
+            let mut tx = db.begin().await.unwrap();
+            heads::lock(&mut tx, &log).await.unwrap().unwrap();
+            let (registry, check) = (scene.registry.clone(), scene.check_of(&[&work.key]));
+            let waiting = tokio::spawn(async move { registry.check(check).await });
+            until_one_waits(db).await;
+            if granted {
+                scene.grant(work.work).await;
+            }
+            tx.rollback().await.unwrap();
+            let answer = waiting.await.unwrap().unwrap();
+            // What was granted after it was asked is in it or not, and it says so.
+            let is_seen = answer.log.size == heads::read_tree(db, heads::ACTS).await.unwrap().unwrap().size;
+            assert_eq!(answer.permitted, u64::from(granted && is_seen));
+        }
+        // Each is an entry, and one of what it matched.
+        assert_eq!(size().await, before + 4);
+        assert_eq!(scene.check(&[&work.key]).await.permitted, 1);
+    });
+}

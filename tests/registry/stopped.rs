@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use kyodaku::domain::ids::OrgId;
+use kyodaku::domain::key::Key;
 use kyodaku::http::{App, routes};
+use kyodaku::log::merkle::TreeHead;
 use kyodaku::registry::checks::{Check, CheckError, Context, Item};
 use kyodaku::registry::{Body, Registry, Submission, SubmitError};
+use kyodaku::store::heads;
 use serde_json::Value;
 
-use super::scene::settings;
+use super::scene::{Scene, settings};
 use crate::world::client::Client;
 use crate::world::{World, both};
 
@@ -51,4 +54,21 @@ both!(a_node_whose_tasks_have_ended_is_not_ready_and_says_why, async |world: Wor
         other => panic!("{other:?}"),
     }
     assert!(registry.read(|seen| seen.size).await.is_err());
+});
+
+both!(a_node_that_stopped_answers_no_check_when_the_database_is_the_old_one_again, async |world: World| {
+    let scene = Scene::open(&world).await;
+    let unknown = Key::identifier("catalogue", "unknown").unwrap();
+    scene.check(&[&unknown]).await;
+    let (db, shared) = (scene.registry.db(), scene.registry.shared());
+    let head = shared.head();
+    // An older copy took its place for a moment.
+    let published = TreeHead { size: head.size + 1, ..head };
+    shared.catch_up_to(db, published, head).await.unwrap_err();
+    let journal = heads::read(db, &heads::checks_log("one")).await.unwrap();
+    for items in [1, 40] {
+        let refused = scene.registry.check(scene.check_of(&vec![&unknown; items])).await;
+        assert!(matches!(refused, Err(CheckError::Unavailable(_))), "{refused:?}");
+    }
+    assert_eq!(heads::read(db, &heads::checks_log("one")).await.unwrap(), journal);
 });

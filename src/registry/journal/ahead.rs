@@ -1,7 +1,6 @@
 //! What is decided of a check before its window.
 //!
-//! A window holds the journal's head, and on SQLite the writer's lock: whoever decides a thousand items there lets all
-//! others wait. So a check of many items is decided before, from the head that is known by then; the window takes that for
+//! Windows are written one after the other: whoever decides a thousand items in one lets all others wait. So a check of many items is decided before, from the head that is known by then; the window takes that for
 //! its answer if it finds the same head, at no earlier moment, and before the one at which time alone could change it. Where
 //! acts are recorded all the time the head has mostly moved, and the work is done twice.
 
