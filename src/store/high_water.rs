@@ -4,12 +4,14 @@
 //! would fork a published history. So the size and root of each log are written to a file after each commit, and a
 //! database that does not contain what the file says is refused at start.
 
+mod file;
+
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use self::file::{Lock, Stored, file_error};
 use super::db::Db;
 use super::error::StoreError;
 use super::{heads, tiles};
@@ -41,6 +43,8 @@ pub struct HighWater {
     folder: PathBuf,
     file: String,
     marks: Marks,
+    /// Whether the disk has them, and not only the operating system.
+    are_durable: bool,
 }
 
 impl HighWater {
@@ -51,8 +55,12 @@ impl HighWater {
     pub async fn open(folder: &Path, node: &str) -> Result<Self, StoreError> {
         let file = format!("{FILE_NAME}.{node}");
         let path = folder.join(&file);
-        let marks = parse(&path, tokio::fs::read(&path).await)?;
-        Ok(Self { folder: folder.to_owned(), file, marks })
+        let stored = match Stored::found(&path, tokio::fs::read(&path).await) {
+            // It may have been written meanwhile.
+            Err(StoreError::HighWater(_)) => Stored::found(&path, tokio::fs::read(&path).await),
+            found => found,
+        };
+        Ok(Self { folder: folder.to_owned(), file, marks: stored?.marks, are_durable: false })
     }
 
     /// Sets the marks of `node` aside, because what they say is given up; gives the name of the file that keeps them.
@@ -60,7 +68,9 @@ impl HighWater {
     /// # Errors
     /// [`StoreError::File`] when the file can't be renamed.
     pub fn set_aside(folder: &Path, node: &str) -> Result<String, StoreError> {
-        let path = folder.join(format!("{FILE_NAME}.{node}"));
+        let file = format!("{FILE_NAME}.{node}");
+        let path = folder.join(&file);
+        let _lock = Lock::take(folder, &file)?;
         // Never over another one: each is evidence.
         let name = (1_u32..).map(|number| format!("{FILE_NAME}.{node}.given-up-{number}"));
         let name = name.into_iter().find(|name| !folder.join(name).exists()).unwrap_or_default();
@@ -80,7 +90,7 @@ impl HighWater {
 
     /// Notes that the marks belong to the history in which the act log has this name: a database of it was found to hold them.
     pub async fn belong_to(&mut self, origin: &str) -> Result<(), StoreError> {
-        if self.origin() == Some(origin) {
+        if self.are_durable && self.origin() == Some(origin) {
             return Ok(());
         }
         let name = origin.to_owned();
@@ -122,7 +132,7 @@ impl HighWater {
     /// Dropped before it returns, it still raises, or never began: the write is a task of its own, alone behind the
     /// file's lock, and what it finds there it never lowers.
     pub async fn raise(&mut self, heads: &[(&str, TreeHead)]) -> Result<(), StoreError> {
-        if self.marks.covers(heads) {
+        if heads.is_empty() || self.are_durable && self.marks.covers(heads) {
             return Ok(());
         }
         let heads: Vec<(String, TreeHead)> =
@@ -141,8 +151,9 @@ impl HighWater {
     /// Changes the marks in the file, and takes up what they are then.
     async fn change(&mut self, change: impl FnOnce(&mut Marks) + Send + 'static) -> Result<(), StoreError> {
         let (folder, file) = (self.folder.clone(), self.file.clone());
-        let changed = tokio::task::spawn_blocking(move || change_file(&folder, &file, change)).await;
+        let changed = tokio::task::spawn_blocking(move || file::change(&folder, &file, change)).await;
         self.marks = changed.map_err(|error| StoreError::Program(error.to_string()))??;
+        self.are_durable = true;
         Ok(())
     }
 
@@ -164,46 +175,4 @@ pub fn nodes(folder: &Path) -> Result<Vec<String>, StoreError> {
     let mut nodes: Vec<String> = names.filter_map(node).filter(|node| !node.contains('.')).collect();
     nodes.sort_unstable();
     Ok(nodes)
-}
-
-fn parse(path: &Path, read: std::io::Result<Vec<u8>>) -> Result<Marks, StoreError> {
-    match read {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
-            StoreError::HighWater(format!("the high-water mark `{}` is unreadable: {error}", path.display()))
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Marks::default()),
-        Err(error) => Err(file_error(path, error)),
-    }
-}
-
-/// Changes the marks in the file as it is now, while no other process does, and gives all of them.
-fn change_file(folder: &Path, file: &str, change: impl FnOnce(&mut Marks)) -> Result<Marks, StoreError> {
-    let (path, lock_path) = (folder.join(file), folder.join(format!("{file}.lock")));
-    // Another process may have raised it since: writing what this one remembers would lower it again.
-    let lock = std::fs::OpenOptions::new().create(true).append(true).open(&lock_path);
-    let lock =
-        lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|error| file_error(&lock_path, error))?;
-    let before = parse(&path, std::fs::read(&path))?;
-    let mut marks = before.clone();
-    change(&mut marks);
-    if marks != before {
-        let bytes = serde_json::to_vec(&marks).map_err(|error| StoreError::Program(error.to_string()))?;
-        replace(folder, &path, &bytes).map_err(|error| file_error(&path, error))?;
-    }
-    drop(lock);
-    Ok(marks)
-}
-
-/// Replaces a file so that after a power cut either the old or the new one is there, whole.
-fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let temporary = folder.join(format!("{}.new", path.file_name().unwrap_or_default().to_string_lossy()));
-    let mut file = std::fs::File::create(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)?;
-    std::fs::File::open(folder)?.sync_all()
-}
-
-fn file_error(path: &Path, error: std::io::Error) -> StoreError {
-    StoreError::File { path: path.display().to_string(), error }
 }

@@ -330,6 +330,11 @@ impl Ledger {
         }
     }
 
+    /// Counts on no check that was answered since: its one sync may have been under way.
+    pub(super) fn forget_checks_since(&self, ms: i64) {
+        self.answered.lock().unwrap().retain(|check| check.at_ms < ms);
+    }
+
     /// What a client would know at this moment, with its own door.
     pub(super) fn as_of(&self, ms: i64) -> Self {
         let door = Door::new();

@@ -113,12 +113,13 @@ struct Image {
 
 /// `EXT4_IOC_SHUTDOWN` with `EXT4_GOING_FLAGS_NOLOGFLUSH`: what is not on the disk is gone. A sync that is under way then may
 /// come back as if nothing were wrong, which no disk without power does: so what counts is how long the file of those that
-/// were told is at the moment before.
-const SHUTDOWN: &str = "import fcntl, os, struct, sys\n\
+/// were told is at the moment before, or when that was.
+const SHUTDOWN: &str = "import fcntl, os, struct, sys, time\n\
     disk = os.open(sys.argv[1], os.O_RDONLY)\n\
     told = sum(os.stat(path).st_size for path in sys.argv[2:])\n\
+    moment = time.time_ns() // 1000000\n\
     fcntl.ioctl(disk, 0x8004587D, struct.pack('I', 2))\n\
-    print(told)";
+    print(told, moment)";
 
 impl Image {
     fn new(folder: &Path) -> Self {
@@ -136,12 +137,14 @@ impl Image {
         must(Command::new("mount").args(["-o", "loop"]).arg(&self.image).arg(&self.at));
     }
 
-    /// Gives how many bytes were told before, where somebody tells.
-    fn cut_power(&self, told: Option<&Path>) -> u64 {
+    /// Gives how many bytes were told before, where somebody tells, and when that was, in milliseconds.
+    fn cut_power(&self, told: Option<&Path>) -> (u64, i64) {
         let mut command = Command::new("python3");
         let output = command.args(["-c", SHUTDOWN]).arg(&self.at).args(told).output().unwrap();
         assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+        let said = String::from_utf8(output.stdout).unwrap();
+        let (told, at_ms) = said.trim().split_once(' ').unwrap();
+        (told.parse().unwrap(), at_ms.parse().unwrap())
     }
 
     fn back_again(&self) {
@@ -178,7 +181,7 @@ async fn lost_on_image(how: &str, cuts: usize) -> Vec<u64> {
             assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
             tokio::task::yield_now().await;
         }
-        let known = image.cut_power(Some(&told));
+        let (known, _) = image.cut_power(Some(&told));
         child.kill().unwrap();
         child.wait().unwrap();
         image.back_again();
@@ -221,7 +224,7 @@ async fn a_server_on_a_real_file_system_comes_back_from_power_cuts() {
         let over = Arc::new(AtomicBool::new(false));
         let mut tasks = load(&ledger, &over);
         after(&ledger, 20).await;
-        image.cut_power(None);
+        let (_, cut_ms) = image.cut_power(None);
         over.store(true, Ordering::SeqCst);
         server.child.kill().unwrap();
         server.child.wait().unwrap();
@@ -229,6 +232,7 @@ async fn a_server_on_a_real_file_system_comes_back_from_power_cuts() {
             ended.unwrap();
         }
         image.back_again();
+        ledger.forget_checks_since(cut_ms);
         server = site.start();
         ledger.door.leads_to(&[&server.url]);
         ledger.recover(&from).await;

@@ -13,8 +13,7 @@ use std::process::Command;
 use super::below;
 
 /// The calls that must be recorded.
-const RECORDED: &str =
-    "openat,write,pwrite64,ftruncate,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat";
+const RECORDED: &str = "openat,lseek,write,pwrite64,ftruncate,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat";
 const SECTOR: usize = 512;
 
 /// Makes a `strace` that records into this file; the command follows as its arguments.
@@ -32,6 +31,11 @@ pub(super) enum What {
         path: PathBuf,
         creates: bool,
         empties: bool,
+    },
+    /// The place of the next write without one.
+    Seek {
+        path: PathBuf,
+        to: u64,
     },
     /// Written at a place, or after what this opening wrote last.
     Write {
@@ -128,6 +132,7 @@ fn of_call(call: &str) -> Option<What> {
             creates: arguments.contains("O_CREAT"),
             empties: arguments.contains("O_TRUNC"),
         },
+        "lseek" => What::Seek { path: on()?, to: result.split(' ').next()?.parse().ok()? },
         "write" | "pwrite64" => {
             let written: usize = result.split(' ').next()?.parse().ok()?;
             let mut data = quoted(words.get(1)?)?;
@@ -246,6 +251,11 @@ impl Disk {
                     self.inodes[*inode].position = 0;
                 }
             }
+            What::Seek { path, to } => {
+                if let Some(inode) = self.names.get(path) {
+                    self.inodes[*inode].position = *to;
+                }
+            }
             What::Write { path, at, data } => {
                 let Some(inode) = self.names.get(path) else { return };
                 let inode = &mut self.inodes[*inode];
@@ -328,6 +338,7 @@ pub(super) fn cut(events: &[Event], before: &Path, folder: &Path, line: usize, t
     for event in events.iter().take_while(|event| event.begun <= line) {
         let inside = match &event.what {
             What::Open { path, .. }
+            | What::Seek { path, .. }
             | What::Write { path, .. }
             | What::Truncate { path, .. }
             | What::Unlink { path } => is_inside(path),

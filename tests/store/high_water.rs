@@ -122,3 +122,28 @@ async fn an_unreadable_mark_is_not_no_mark() {
         .unwrap_err();
     assert!(matches!(error, StoreError::File { .. }), "{error:?}");
 }
+
+/// What a process was killed in is read back, though the disk may lack it: nothing is told of it before the disk has it.
+#[tokio::test]
+async fn a_mark_that_the_disk_may_lack_is_written_once_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("high-water.one");
+    let heads = [(ACTS, head(7))];
+    for size in [6, 7] {
+        let mut mark = HighWater::open(folder.path(), "one").await.unwrap();
+        mark.raise(&[(ACTS, head(size - 1))]).await.unwrap();
+        mark.raise(&[(ACTS, head(size))]).await.unwrap();
+    }
+    std::fs::write(folder.path().join("high-water.one.lock"), "1").unwrap();
+    let before = std::fs::metadata(&file).unwrap();
+    let mut mark = HighWater::open(folder.path(), "one").await.unwrap();
+    assert_eq!(mark.mark(ACTS), Some(head(7)));
+    mark.raise(&heads).await.unwrap();
+    let inode = |metadata: &std::fs::Metadata| std::os::unix::fs::MetadataExt::ino(metadata);
+    let after = std::fs::metadata(&file).unwrap();
+    assert_ne!(inode(&after), inode(&before), "another file has taken its place");
+    // What is known to be there is not written again.
+    let written = after.modified().unwrap();
+    mark.raise(&heads).await.unwrap();
+    assert_eq!(std::fs::metadata(&file).unwrap().modified().unwrap(), written);
+}
