@@ -60,5 +60,5 @@ pub mod tokens;
 pub mod witnessed;
 
 pub use append::{Batch, append};
-pub use db::{Db, Engine, Tx};
+pub use db::{Alone, Db, Engine, Tx};
 pub use error::StoreError;

@@ -38,7 +38,7 @@ use crate::log::proof::ItemTree;
 use crate::store::checks::StoredCheck;
 use crate::store::heads::{self, Head, checks_log};
 use crate::store::log_keys::{self, KeyEnd};
-use crate::store::{Batch, Db, StoreError, Tx};
+use crate::store::{Alone, Batch, Db, Engine, StoreError, Tx};
 
 /// The most checks that wait; more are told to come back.
 pub const QUEUE: usize = 1_024;
@@ -152,9 +152,11 @@ impl Committer {
                     None => return,
                 },
             };
+            // What comes while the connection is waited for need not wait for the next window.
+            let ready = self.ready(last.take()).await;
             let mut items = first.waiting.check.items.len();
             let mut jobs = vec![first];
-            while jobs.len() < WINDOW {
+            while ready.is_ok() && jobs.len() < WINDOW {
                 let Ok(next) = queue.try_recv() else { break };
                 items += next.waiting.check.items.len();
                 if items > WINDOW_ITEMS {
@@ -165,22 +167,24 @@ impl Committer {
             }
             // Whoever has gone away before the work began is owed none.
             jobs.retain(|job| !job.answer.is_closed());
-            if !jobs.is_empty() {
-                self.answer(&mut last, jobs).await;
-            }
+            last = self.answer(ready, jobs).await;
         }
     }
 
-    async fn answer(&self, last: &mut Option<Last>, jobs: Vec<Job>) {
+    /// Answers what is asked, and tells how the journal ends then, where that is known.
+    async fn answer(&self, ready: Result<Option<Ready>, StoreError>, jobs: Vec<Job>) -> Option<Last> {
+        if jobs.is_empty() {
+            return ready.ok()?.map(|ready| ready.last);
+        }
         let (checks, replies): (Vec<_>, Vec<_>) =
             jobs.into_iter().map(|job| (job.waiting, job.answer)).unzip();
-        match self.window(last.take(), checks).await {
+        match self.window(ready, checks).await {
             Ok((written, answers)) => {
-                *last = Some(written);
                 for (reply, answer) in replies.into_iter().zip(answers) {
                     // Nobody may be waiting any more; the journal has it all the same.
                     drop(reply.send(answer));
                 }
+                Some(written)
             }
             Err(error) => {
                 tracing::warn!(target: "kyodaku::checks", %error, "a window of checks was not answered");
@@ -191,6 +195,7 @@ impl Committer {
                 for reply in replies {
                     drop(reply.send(Err(CheckError::Unavailable(why.clone()))));
                 }
+                None
             }
         }
     }
@@ -199,17 +204,24 @@ impl Committer {
     /// that it gives is durable, or it gives an error.
     async fn window(
         &self,
-        last: Option<Last>,
+        ready: Result<Option<Ready>, StoreError>,
         mut checks: Vec<Waiting>,
     ) -> Result<(Last, Vec<Answered>), CheckError> {
-        if let Some(last) = &last {
-            let window = self.decided(&last.journal, &mut checks).await?;
-            if let Some(last) = self.append_alone(last, &window).await?
+        let mut last = None;
+        if let Some(Ready { last: known, alone }) = ready? {
+            let mut alone = Some(alone);
+            let window = self.decided(&known.journal, &mut checks, &mut alone).await?;
+            let alone = match alone {
+                Some(alone) => alone,
+                None => self.alone().await?,
+            };
+            if let Some(written) = self.append_alone(alone, &known, &window).await?
                 && window.holds_at(self.clock.now_ms())
             {
                 self.shared.refuse_if_stopped()?;
-                return Ok((last, window.answers));
+                return Ok((written, window.answers));
             }
+            last = Some(known);
         }
         let mut tx = self.db.begin().await?;
         let (published, now_ms) = (self.shared.head(), self.clock.now_ms());
@@ -219,7 +231,7 @@ impl Committer {
         let (journal, acts) = found.await?;
         let acts = self.not_before(&mut tx, last.as_ref(), &journal, acts).await?;
         self.shared.catch_up_to(&self.db, published, acts).await?;
-        let window = self.decided(&journal, &mut checks).await?;
+        let window = self.decided(&journal, &mut checks, &mut None).await?;
         let entries = window.entries();
         let next = window.batch(&journal, &entries).append_in(&mut tx).await?;
         let signed_by = (!entries.is_empty()).then(|| window.signer.verifier_key().clone());
@@ -231,9 +243,30 @@ impl Committer {
         Ok((Last { journal: next, signed_by }, window.answers))
     }
 
+    /// What one question needs that goes on at this end, where that is known.
+    async fn ready(&self, last: Option<Last>) -> Result<Option<Ready>, StoreError> {
+        let Some(last) = last else { return Ok(None) };
+        Ok(Some(Ready { last, alone: self.alone().await? }))
+    }
+
+    /// The connection for one question. On SQLite, where nobody else of this process writes while it is held, what this process
+    /// recorded until then is published: otherwise the question would be in vain whenever a batch of acts came before it.
+    async fn alone(&self) -> Result<Alone, StoreError> {
+        let alone = self.db.alone().await?;
+        if self.db.engine() == Engine::Sqlite {
+            self.shared.settled().await;
+        }
+        Ok(alone)
+    }
+
     /// Writes a window down by one question, unless the journal or the act log has moved; or a key gave way to the one that
     /// signs it, and that is to be written too.
-    async fn append_alone(&self, last: &Last, window: &Window) -> Result<Option<Last>, CheckError> {
+    async fn append_alone(
+        &self,
+        alone: Alone,
+        last: &Last,
+        window: &Window,
+    ) -> Result<Option<Last>, CheckError> {
         let key = window.signer.verifier_key();
         if window.ended.is_some() && last.signed_by.as_ref() != Some(key) {
             return Ok(None);
@@ -243,12 +276,18 @@ impl Committer {
             return Ok(Some(last.clone()));
         }
         let batch = window.batch(&last.journal, &entries);
-        let written = batch.append_alone(&self.db, heads::ACTS, window.at.head).await?;
+        let written = batch.append_alone(alone, heads::ACTS, window.at.head).await?;
         Ok(written.map(|journal| Last { journal, signed_by: Some(key.clone()) }))
     }
 
     /// A window as it is answered from the act log that is known, to be written down after this head of the journal.
-    async fn decided(&self, journal: &Head, checks: &mut Vec<Waiting>) -> Result<Window, CheckError> {
+    /// What takes long is decided without the connection for one question.
+    async fn decided(
+        &self,
+        journal: &Head,
+        checks: &mut Vec<Waiting>,
+        alone: &mut Option<Alone>,
+    ) -> Result<Window, CheckError> {
         self.shared.refuse_if_stopped()?;
         let head = self.shared.head();
         // What begins in a year must not be permitted today.
@@ -256,7 +295,7 @@ impl Committer {
             return Err(CheckError::Unavailable(clock::NOT_BELIEVED.to_owned()));
         }
         let at = At { head, moment_ms: self.clock.now_ms().max(self.shared.head_ms()) };
-        let decided = self.decide(at, checks).await?;
+        let decided = self.decide(at, checks, alone).await?;
         let rule_version = self.shared.read().as_of(head.size).rule_version();
         let mut bytes = Vec::new();
         let mut answers = Vec::with_capacity(decided.len());
@@ -280,6 +319,7 @@ impl Committer {
         &self,
         at: At,
         checks: &mut Vec<Waiting>,
+        alone: &mut Option<Alone>,
     ) -> Result<Vec<Result<Decided, CheckError>>, CheckError> {
         let ahead = |waiting: &mut Waiting| waiting.ahead.take().and_then(|ahead| ahead.holds(at));
         let mut known: Vec<Option<Decided>> = checks.iter_mut().map(ahead).collect();
@@ -287,6 +327,8 @@ impl Committer {
         if known.iter().all(Option::is_some) {
             return Ok(known.into_iter().flatten().map(Ok).collect());
         }
+        // Others may write meanwhile.
+        drop(alone.take());
         let (shared, asked) = (Arc::clone(&self.shared), std::mem::take(checks));
         let deciding = tokio::task::spawn_blocking(move || {
             let started = stopwatch();
@@ -440,6 +482,12 @@ struct Last {
     journal: Head,
     /// Who signed that, where this process did.
     signed_by: Option<VerifierKey>,
+}
+
+/// Where the journal goes on by one question, and the connection for it.
+struct Ready {
+    last: Last,
+    alone: Alone,
 }
 
 /// The answer to one check.

@@ -1,6 +1,6 @@
 //! The one way in which the act log grows.
 //!
-//! Commands queue to one task. It takes a batch, locks the head row, catches its index up to it, admits each command
+//! Commands queue to one task. It locks the head row, takes what waits, catches its index up to that head, admits each command
 //! in turn, appends those admitted in one transaction, and only then answers. A caller that goes away changes nothing
 //! of that: what was taken up is finished.
 
@@ -223,6 +223,9 @@ impl Sequencer {
     }
 }
 
+/// A transaction in which nobody else appends, and the head that it found.
+type Locked = (Tx, Head);
+
 struct Worker {
     db: Db,
     shared: Arc<SharedIndex>,
@@ -232,17 +235,18 @@ struct Worker {
     admitting: Duration,
 }
 
-/// Takes up what waits, beside what is left from before; waits only where nothing is. Whether there is anything.
-async fn take_up(queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>) -> bool {
-    if jobs.is_empty() {
-        return queue.recv_many(jobs, BATCH).await > 0;
-    }
+/// Waits until there is anything, or until nobody can bring it any more: whether there is.
+async fn wait_for_any(queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>) -> bool {
+    !jobs.is_empty() || queue.recv_many(jobs, BATCH).await > 0
+}
+
+/// Takes up what waits, behind what is there.
+fn take_up(queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>) {
     while jobs.len() < BATCH
         && let Ok(job) = queue.try_recv()
     {
         jobs.push(job);
     }
-    true
 }
 
 /// Nobody may be waiting any more; what is recorded is recorded.
@@ -255,9 +259,14 @@ fn tell(answered: Vec<(Job, Answer)>) {
 impl Worker {
     async fn run(self, mut queue: mpsc::Receiver<Job>) {
         let mut jobs = Vec::with_capacity(BATCH);
-        while take_up(&mut queue, &mut jobs).await {
+        while wait_for_any(&mut queue, &mut jobs).await {
+            let locked = self.lock().await;
+            if locked.is_ok() {
+                // What came while the lock was waited for need not wait for the next one.
+                take_up(&mut queue, &mut jobs);
+            }
             let submissions: Vec<&Submission> = jobs.iter().map(|job| &job.submission).collect();
-            let answers = match self.batch(&submissions).await {
+            let answers = match self.batch(locked, &submissions).await {
                 Ok(answers) => answers,
                 // One command that the tables refuse must not take its neighbours with it.
                 Err(error) if !error.is_transient() && jobs.len() > 1 => self.one_by_one(&submissions).await,
@@ -286,7 +295,7 @@ impl Worker {
             if self.is_over(begun, &answers) {
                 break;
             }
-            answers.push(match self.batch(&[*submission]).await {
+            answers.push(match self.batch(self.lock().await, &[*submission]).await {
                 Ok(mut alone) => alone.pop().unwrap_or(Err(SubmitError::Busy)),
                 Err(error) => Err(error.answer()),
             });
@@ -299,12 +308,21 @@ impl Worker {
         !answers.is_empty() && begun.elapsed() >= self.admitting
     }
 
-    /// Records a batch in one transaction, or its first commands if all take too long. On an error nothing of it is folded;
-    /// whether the database has it is known at the next look.
-    async fn batch(&self, submissions: &[&Submission]) -> Result<Vec<Answer>, BatchError> {
+    async fn lock(&self) -> Result<Locked, StoreError> {
         let mut tx = self.db.begin().await?;
         let head = heads::lock_or_create(&mut tx, heads::ACTS, self.signer.first(), self.clock.now_ms());
         let head = head.await?;
+        Ok((tx, head))
+    }
+
+    /// Records a batch in one transaction, or its first commands if all take too long. On an error nothing of it is folded;
+    /// whether the database has it is known at the next look.
+    async fn batch(
+        &self,
+        locked: Result<Locked, StoreError>,
+        submissions: &[&Submission],
+    ) -> Result<Vec<Answer>, BatchError> {
+        let (tx, head) = locked?;
         let mut writer = self.shared.permit().await;
         self.shared.follow_locked(&self.db, &mut writer, head.tree()).await?;
         self.record_all(tx, &head, &mut writer, submissions).await
@@ -349,6 +367,7 @@ impl Worker {
             let log = heads::ACTS.to_owned();
             log_keys::put_end(&mut tx, &KeyEnd { log, verifier_key, last_size, last_ms: at_ms }).await?;
         }
+        let _publishing = self.shared.publishing().await;
         tx.commit().await?;
         // From here on it is recorded. A mark that can't be raised keeps it unpublished, and the answer unknown.
         self.shared.publish(writer, next.frontier, folded).await?;

@@ -41,6 +41,7 @@ pub struct SharedIndex {
     head: RwLock<TreeHead>,
     head_ms: AtomicI64,
     writer: Mutex<Writer>,
+    publishing: Mutex<()>,
     stopped: OnceLock<String>,
 }
 
@@ -57,6 +58,7 @@ impl SharedIndex {
             head_ms: AtomicI64::new(index.head_ms()),
             index: RwLock::new(index),
             writer: Mutex::new(Writer { frontier, high_water }),
+            publishing: Mutex::new(()),
             stopped: OnceLock::new(),
         }
     }
@@ -90,6 +92,16 @@ impl SharedIndex {
     /// The permit to fold.
     pub(super) async fn permit(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().await
+    }
+
+    /// Held from before a commit until that is published, or could not be.
+    pub(super) async fn publishing(&self) -> MutexGuard<'_, ()> {
+        self.publishing.lock().await
+    }
+
+    /// Waits until what this process has committed is published, or could not be.
+    pub(super) async fn settled(&self) {
+        drop(self.publishing().await);
     }
 
     /// Why this node answers no more, if it does not.

@@ -1,7 +1,7 @@
 //! The one way in which a log grows.
 
 use super::checks::StoredCheck;
-use super::db::{Db, Tx, to_db};
+use super::db::{Alone, Tx, to_db};
 use super::error::StoreError;
 use super::heads::{self, Head};
 use super::sql::{Pair, json, texts};
@@ -148,7 +148,7 @@ impl Batch<'_> {
     /// make of it. [`StoreError::CommitUnknown`] where the database can't be reached, before or after.
     pub async fn append_alone(
         &self,
-        db: &Db,
+        Alone(mut alone): Alone,
         other: &str,
         rests_on: TreeHead,
     ) -> Result<Option<Head>, StoreError> {
@@ -156,7 +156,6 @@ impl Batch<'_> {
             return Ok(Some(self.expected.clone()));
         }
         self.must_be_signed_by_its_own()?;
-        let mut alone = db.alone().await?;
         self.append(&mut alone, ALONE, Some((other, rests_on))).await.map_err(StoreError::at_commit)
     }
 

@@ -72,7 +72,7 @@ pub enum Db {
     Postgres(Lender<Postgres>),
 }
 
-/// A transaction, or the connection of a text that is one by itself. Dropping it undoes it.
+/// A transaction, or within [`Alone`] the connection for one. Dropping it undoes what is open.
 #[derive(Debug)]
 pub enum Tx {
     /// On SQLite.
@@ -80,6 +80,10 @@ pub enum Tx {
     /// On PostgreSQL.
     Postgres(Lent<Postgres>),
 }
+
+/// The connection for one text that is a transaction by itself. On SQLite nobody else of this process writes while it is held.
+#[derive(Debug)]
+pub struct Alone(pub(super) Tx);
 
 /// Compiles `$body` once per driver, with `$conn` a connection to read from.
 macro_rules! on_db {
@@ -210,11 +214,11 @@ impl Db {
 
     /// A connection for one text that is a transaction by itself: on PostgreSQL every text is, on SQLite it opens one and
     /// ends it. What does not run to its end is undone.
-    pub(super) async fn alone(&self) -> Result<Tx, StoreError> {
-        Ok(match self {
+    pub async fn alone(&self) -> Result<Alone, StoreError> {
+        Ok(Alone(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.lend().await?),
             Self::Postgres(lender) => Tx::Postgres(lender.lend().await?),
-        })
+        }))
     }
 
     /// Opens a transaction that only reads, and sees one moment however long it lasts.

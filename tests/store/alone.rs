@@ -33,7 +33,7 @@ async fn alone(
     let signer = journal_signer();
     let entries: Vec<&[u8]> = new.iter().map(|text| text.as_bytes()).collect();
     let batch = Batch { expected, entries: &entries, signer: &signer, at_ms: START_MS, noted: &[] };
-    batch.append_alone(db, ACTS, rests_on).await
+    batch.append_alone(db.alone().await.unwrap(), ACTS, rests_on).await
 }
 
 both!(what_is_appended_alone_is_durable_and_the_next_one_builds_on_it, async |world: World| {
@@ -92,10 +92,10 @@ both!(a_key_of_another_log_appends_nothing_alone, async |world: World| {
     let signer = signer();
     let entries: Vec<&[u8]> = vec![b"second"];
     let batch = Batch { expected: &journal, entries: &entries, signer: &signer, at_ms: START_MS, noted: &[] };
-    let refused = batch.append_alone(&db, ACTS, acts).await.unwrap_err();
+    let refused = batch.append_alone(db.alone().await.unwrap(), ACTS, acts).await.unwrap_err();
     assert!(matches!(refused, StoreError::Program(_)), "{refused:?}");
     let earlier = Batch { signer: &journal_signer(), at_ms: START_MS - 1, ..batch };
-    let refused = earlier.append_alone(&db, ACTS, acts).await.unwrap_err();
+    let refused = earlier.append_alone(db.alone().await.unwrap(), ACTS, acts).await.unwrap_err();
     assert!(matches!(refused, StoreError::AppendOnly(_)), "{refused:?}");
     assert_eq!(number(&db, ENTRIES).await, 4);
 });
