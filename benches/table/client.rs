@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 const TICKS_A_SECOND: f64 = 100.0;
 
 /// What a client saw.
+#[derive(Default)]
 pub(super) struct Seen {
     latencies: Vec<Duration>,
     elapsed: Duration,
@@ -22,6 +23,15 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// What was seen in another run of the same.
+    pub(super) fn add(&mut self, other: Self) {
+        self.latencies.extend(other.latencies);
+        self.latencies.sort_unstable();
+        self.elapsed += other.elapsed;
+        self.server_cpu_s += other.server_cpu_s;
+        self.last = other.last;
+    }
+
     /// Requests a second.
     pub(super) fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.elapsed.as_secs_f64()

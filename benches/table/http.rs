@@ -23,7 +23,7 @@ use kyodaku::registry::{Body, Registry, Settings, Submission};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::client::{self, ask, ask_at};
+use super::client::{self, Seen, ask, ask_at};
 use super::{Entered, Numbers, asked, entered, row};
 
 const ITEMS: usize = 1_000;
@@ -34,6 +34,8 @@ const SINGLE: usize = 20_000;
 /// How many grants are written one after the other, and many at once.
 const ONE_BY_ONE: usize = 200;
 const GRANTS: usize = 10_000;
+/// One run of what depends on a few answers of a thousand says little.
+const ROUNDS: usize = 5;
 /// How many bodies are asked in turn.
 const BODIES: usize = 20;
 /// How many acts one command holds here.
@@ -203,28 +205,36 @@ impl Asking {
         self.row("grants, 256 at once by one after the other", &format!("{:.1}", rates[1] / rates[0]));
     }
 
-    /// How long single checks take while nothing is written, and while grants are.
+    /// How long single checks take while nothing is written, and while grants are, in turn.
     fn checks_under_writes(&self) {
         let bodies: Vec<_> = bodies(&self.works, SINGLE, 1).iter().map(|body| self.check(body)).collect();
-        let idle = ask(self.address, 8, bodies.iter().map(Vec::as_slice), 200);
+        let all = || bodies.iter().map(Vec::as_slice);
         let what = "checks of one item, 8 at once, p50 / p99.9";
-        self.row(what, &idle.latencies([500, 999]));
         for (writes, a_second) in [("3,000 grants a second", 3_000.0), ("all grants it takes", f64::INFINITY)]
         {
-            let grants = self.new_grants(GRANTS);
-            let written = AtomicBool::new(false);
-            let busy = std::thread::scope(|scope| {
-                scope.spawn(|| {
-                    ask_at(a_second, self.address, 64, grants.iter().map(Vec::as_slice), 201);
-                    written.store(true, Ordering::Relaxed);
-                });
-                let meanwhile = bodies.iter().cycle().take_while(|_| !written.load(Ordering::Relaxed));
-                ask(self.address, 8, meanwhile.map(Vec::as_slice), 200)
-            });
+            let (mut idle, mut busy) = (Seen::default(), Seen::default());
+            for _ in 0..ROUNDS {
+                idle.add(ask(self.address, 8, all(), 200));
+                busy.add(self.beside_grants(a_second, all().cycle()));
+            }
+            self.row(&format!("{what}, before {writes}"), &idle.latencies([500, 999]));
             self.row(&format!("{what}, under {writes}"), &busy.latencies([500, 999]));
             let ratio = busy.ms_of(999) / idle.ms_of(999);
             self.row(&format!("p99.9 by that, under {writes}"), &format!("{ratio:.1}"));
         }
+    }
+
+    /// What these requests take while grants are recorded, so many a second at most.
+    fn beside_grants<'a>(&self, a_second: f64, requests: impl Iterator<Item = &'a [u8]>) -> Seen {
+        let grants = self.new_grants(GRANTS);
+        let written = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                ask_at(a_second, self.address, 64, grants.iter().map(Vec::as_slice), 201);
+                written.store(true, Ordering::Relaxed);
+            });
+            ask(self.address, 8, requests.take_while(|_| !written.load(Ordering::Relaxed)), 200)
+        })
     }
 
     /// Grants that were not asked for before.
